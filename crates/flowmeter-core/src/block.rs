@@ -1,0 +1,159 @@
+//! What one registration stores.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::cell::Words;
+use crate::family::{FamilySet, Place};
+use crate::histogram::{DEFAULT_SCALE, HistogramCells};
+use crate::node::Node;
+use crate::set::Storage;
+use crate::shards::Shards;
+use crate::{MetricKind, ValueType};
+
+/// The cells of one registration, of a set or of a single metric.
+///
+/// Handles, the group and the reporters' indexes share it; the last of them frees it.
+pub(crate) struct Block {
+    words: Words,
+    objects: Option<Box<[Object]>>,
+    pub(crate) set: Arc<FamilySet>,
+    node: Arc<Node>,
+    /// Whether it belongs to its group. A detached block works, but nobody reads it, so nobody waits for its handles.
+    attached: bool,
+    /// The order of registration; written once, under the desk's lock.
+    sequence: AtomicU64,
+}
+
+/// A value that does not fit a word with one writer.
+pub(crate) enum Object {
+    Sum(Arc<Shards>),
+    Value(Arc<AtomicU64>),
+    Sample(Arc<Sample>),
+    Histogram(Arc<HistogramCells>),
+}
+
+impl Object {
+    fn new(storage: Storage, kind: MetricKind, value_type: ValueType) -> Self {
+        match (kind, storage) {
+            (MetricKind::Histogram, _) => {
+                Self::Histogram(Arc::new(HistogramCells::new(value_type, DEFAULT_SCALE)))
+            }
+            (_, Storage::Sampled) => Self::Sample(Arc::default()),
+            (MetricKind::Gauge, _) => Self::Value(Arc::default()),
+            _ => Self::Sum(Arc::new(Shards::new())),
+        }
+    }
+}
+
+/// The last value of a callback.
+#[derive(Default)]
+pub(crate) struct Sample {
+    bits: AtomicU64,
+    present: AtomicBool,
+}
+
+impl Sample {
+    /// Stores what the callback returned; nothing when it panicked.
+    pub(crate) fn set(&self, bits: Option<u64>) {
+        if let Some(bits) = bits {
+            self.bits.store(bits, Ordering::Relaxed);
+        }
+        self.present.store(bits.is_some(), Ordering::Release);
+    }
+
+    pub(crate) fn get(&self) -> Option<u64> {
+        self.present.load(Ordering::Acquire).then(|| self.bits.load(Ordering::Relaxed))
+    }
+}
+
+impl Block {
+    /// The block of a registration, with a handle counted for each series.
+    pub(crate) fn attached(set: Arc<FamilySet>, node: &Arc<Node>, words: Words) -> Arc<Self> {
+        let block = Self::new(set, node, words, true);
+        block.add_handles(block.set.members.len() as u64);
+        Arc::new(block)
+    }
+
+    /// The block of a registration that was refused.
+    pub(crate) fn detached(set: Arc<FamilySet>, node: &Arc<Node>) -> Arc<Self> {
+        let words = Words::new(set.words);
+        Arc::new(Self::new(set, node, words, false))
+    }
+
+    fn new(set: Arc<FamilySet>, node: &Arc<Node>, words: Words, attached: bool) -> Self {
+        let objects = (set.objects > 0).then(|| {
+            let members = set.members.iter().filter(|member| matches!(member.place, Place::Object(_)));
+            members
+                .map(|member| Object::new(member.storage, member.family.kind(), member.family.value_type()))
+                .collect()
+        });
+        Self { words, objects, set, node: Arc::clone(node), attached, sequence: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn words(&self) -> &Words {
+        &self.words
+    }
+
+    pub(crate) fn object(&self, index: usize) -> Option<&Object> {
+        self.objects.as_ref()?.get(index)
+    }
+
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    pub(crate) fn set_sequence(&self, sequence: u64) {
+        self.sequence.store(sequence, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence.load(Ordering::Relaxed)
+    }
+
+    /// Each family of the block, with a number for the block.
+    pub(crate) fn families(&self, number: u32) -> impl Iterator<Item = (u64, u32)> + '_ {
+        self.set.members.iter().map(move |member| (member.family.id(), number))
+    }
+
+    fn drop_handles(&self, n: u64) {
+        if self.attached {
+            self.node.lifecycle().drop_handles(n);
+        }
+    }
+
+    /// Counts handles to come; each is then adopted, or given up with [`Block::drop_handles`].
+    pub(crate) fn add_handles(&self, n: u64) {
+        if self.attached {
+            self.node.lifecycle().add_handles(n);
+        }
+    }
+}
+
+/// What makes a handle one: it keeps the cells alive and is counted, so that a reporter can tell when the values of a
+/// closed group are final.
+pub(crate) struct Keep(Arc<Block>);
+
+impl Keep {
+    /// A handle that was counted already.
+    pub(crate) fn adopt(block: Arc<Block>) -> Self {
+        Self(block)
+    }
+
+    pub(crate) fn block(&self) -> &Block {
+        &self.0
+    }
+}
+
+impl Clone for Keep {
+    fn clone(&self) -> Self {
+        self.0.add_handles(1);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Keep {
+    fn drop(&mut self) {
+        self.0.drop_handles(1);
+    }
+}

@@ -1,0 +1,98 @@
+//! Words of memory that one thread writes and any thread reads.
+//!
+//! This is the only module of flowmeter with unsafe code: one pointer, which saves the recording path two loads and a
+//! bounds check. Everything else reaches words through safe references.
+
+#![allow(unsafe_code)]
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::block::Keep;
+
+const PER_LINE: usize = 16;
+
+/// Sixteen words that no other block shares a cache line with, nor the line that x86-64 cores fetch along with it.
+#[repr(align(128))]
+pub(crate) struct Line([AtomicU64; PER_LINE]);
+
+/// The words of metrics that a group registers one by one, so that each does not take a line of its own.
+#[repr(align(64))]
+pub(crate) struct SharedLine([AtomicU64; Self::WORDS]);
+
+impl SharedLine {
+    pub(crate) const WORDS: usize = 8;
+
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self([const { AtomicU64::new(0) }; Self::WORDS]))
+    }
+}
+
+/// The words of a block. Their addresses never change: nothing here can grow, shrink or replace them.
+pub(crate) enum Words {
+    None,
+    Lines(Box<[Line]>),
+    Shared(Arc<SharedLine>, u32),
+}
+
+impl Words {
+    pub(crate) fn new(count: usize) -> Self {
+        match count.div_ceil(PER_LINE) {
+            0 => Self::None,
+            lines => Self::Lines((0..lines).map(|_| Line([const { AtomicU64::new(0) }; PER_LINE])).collect()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: usize) -> Option<&AtomicU64> {
+        match self {
+            Self::None => None,
+            Self::Lines(lines) => lines.get(index / PER_LINE).map(|line| &line.0[index % PER_LINE]),
+            Self::Shared(line, word) => line.0.get(*word as usize),
+        }
+    }
+}
+
+/// One word of a block, for its only writer: it can move to another thread, but not be shared with one.
+pub(crate) struct Cell {
+    word: NonNull<AtomicU64>,
+    /// What makes the pointer valid.
+    _keep: Keep,
+}
+
+// SAFETY: `Cell` is not `Send` only because of the pointer, which is used as the `&AtomicU64` that it was made from,
+// and `&AtomicU64` is `Send`; `Keep` is `Send` by itself. Not implementing `Sync` is on purpose: it is what makes the
+// load and store of `add` as good as an atomic addition.
+unsafe impl Send for Cell {}
+
+impl Cell {
+    pub(crate) fn new(keep: Keep, index: usize) -> Option<Self> {
+        let word = NonNull::from(keep.block().words().get(index)?);
+        Some(Self { word, _keep: keep })
+    }
+
+    #[inline(always)]
+    fn word(&self) -> &AtomicU64 {
+        // SAFETY: The pointer was made from a reference into the words of the block that `_keep` holds. A block lives
+        // in an `Arc` and offers no mutable access to its words, which are in a heap allocation of their own, so they
+        // stay where they are, initialized and shared, for as long as `_keep` lives, and that is as long as `self`.
+        unsafe { self.word.as_ref() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> u64 {
+        self.word().load(Relaxed)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, value: u64) {
+        self.word().store(value, Relaxed);
+    }
+
+    /// Adds, wrapping. No other thread writes this word, so nothing can come between the load and the store.
+    #[inline(always)]
+    pub(crate) fn add(&self, n: u64) {
+        self.set(self.get().wrapping_add(n));
+    }
+}

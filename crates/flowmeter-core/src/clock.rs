@@ -1,0 +1,44 @@
+//! Where time comes from.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The registry's only source of time, so that a test can be its own.
+///
+/// No recording path reads it: it serves reports, retention and shutdown.
+pub trait Clock: Send + Sync {
+    /// Time since some fixed moment; never goes back.
+    fn monotonic(&self) -> Duration;
+
+    /// Time since the Unix epoch, as the machine's clock has it.
+    fn unix(&self) -> Duration;
+}
+
+/// The operating system's clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    /// A clock whose monotonic time begins now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn monotonic(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn unix(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}

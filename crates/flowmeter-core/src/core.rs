@@ -1,0 +1,183 @@
+//! What all groups of a registry share, and the desk at which registrations are handed to reporters.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hashbrown::DefaultHashBuilder;
+
+use crate::Clock;
+use crate::block::Block;
+use crate::sampler::Sampler;
+use crate::scope::{Scope, ScopeKind};
+use crate::statistics::Counts;
+
+/// How many blocks may wait for a reporter before those of closed groups are dropped unread.
+const INBOX_LIMIT: usize = 65_536;
+
+/// The part of a registry that groups and reporters hold. It does not hold them, so it goes with the last of them.
+pub(crate) struct Core {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) hasher: DefaultHashBuilder,
+    pub(crate) sampler: Sampler,
+    pub(crate) counts: Counts,
+    scopes: [Arc<Scope>; KINDS.len()],
+    /// Moves whenever groups close, so that a reporter need not look for closed ones otherwise.
+    closings: AtomicU64,
+    slots: Mutex<Slots>,
+    desk: Mutex<Desk>,
+    /// Blocks that reporters let go. Registering threads free them: a reporter that freed memory would make them wait
+    /// for the allocator, since the memory came from them.
+    graves: Mutex<Vec<Arc<Block>>>,
+}
+
+const KINDS: [ScopeKind; 8] = [
+    ScopeKind::Root,
+    ScopeKind::JobManager,
+    ScopeKind::JobManagerJob,
+    ScopeKind::JobManagerOperator,
+    ScopeKind::TaskManager,
+    ScopeKind::TaskManagerJob,
+    ScopeKind::Task,
+    ScopeKind::Operator,
+];
+
+#[derive(Default)]
+struct Slots {
+    free: Vec<u32>,
+    next: u32,
+}
+
+/// Where registrations and reporters meet: held for a few pushes or one swap.
+#[derive(Default)]
+struct Desk {
+    sequence: u64,
+    inboxes: Vec<Inbox>,
+}
+
+struct Inbox {
+    reporter: u64,
+    blocks: Vec<Arc<Block>>,
+    /// The length at which to look for blocks that need not wait any longer.
+    purge_at: usize,
+}
+
+impl Core {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            clock,
+            hasher: DefaultHashBuilder::default(),
+            sampler: Sampler::default(),
+            counts: Counts::default(),
+            scopes: KINDS.map(|kind| Scope::new(kind.logical_scope())),
+            closings: AtomicU64::new(0),
+            slots: Mutex::default(),
+            desk: Mutex::default(),
+            graves: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn scope(&self, kind: ScopeKind) -> &Arc<Scope> {
+        &self.scopes[kind as usize]
+    }
+
+    pub(crate) fn take_slot(&self) -> u32 {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.free.pop().unwrap_or_else(|| {
+            slots.next += 1;
+            slots.next - 1
+        })
+    }
+
+    pub(crate) fn return_slot(&self, slot: u32) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).free.push(slot);
+    }
+
+    /// Numbers a block and puts it into every inbox. Returns what is to be dropped once no lock is held.
+    pub(crate) fn publish(&self, block: &Arc<Block>) -> Vec<Arc<Block>> {
+        let mut discarded = Vec::new();
+        let mut desk = self.desk();
+        desk.sequence += 1;
+        block.set_sequence(desk.sequence);
+        for inbox in &mut desk.inboxes {
+            inbox.blocks.push(Arc::clone(block));
+            if inbox.blocks.len() >= inbox.purge_at {
+                discarded.extend(inbox.purge());
+            }
+        }
+        drop(desk);
+        self.counts.dropped_unread(&discarded);
+        discarded
+    }
+
+    /// Opens an inbox for a reporter. Blocks numbered up to the returned sequence will not come through it.
+    pub(crate) fn open_inbox(&self, reporter: u64) -> u64 {
+        let mut desk = self.desk();
+        desk.inboxes.push(Inbox { reporter, blocks: Vec::new(), purge_at: INBOX_LIMIT });
+        desk.sequence
+    }
+
+    /// Swaps what waits for a reporter into `blocks`, which must be empty.
+    pub(crate) fn collect_inbox(&self, reporter: u64, blocks: &mut Vec<Arc<Block>>) {
+        let mut desk = self.desk();
+        if let Some(inbox) = desk.inboxes.iter_mut().find(|inbox| inbox.reporter == reporter) {
+            std::mem::swap(&mut inbox.blocks, blocks);
+            inbox.purge_at = INBOX_LIMIT;
+        }
+    }
+
+    /// How many blocks were registered so far.
+    pub(crate) fn registrations(&self) -> u64 {
+        self.desk().sequence
+    }
+
+    pub(crate) fn close_inbox(&self, reporter: u64) {
+        let mut desk = self.desk();
+        let position = desk.inboxes.iter().position(|inbox| inbox.reporter == reporter);
+        let closed = position.map(|position| desk.inboxes.swap_remove(position));
+        drop(desk);
+        drop(closed);
+    }
+
+    pub(crate) fn group_closed(&self) {
+        self.closings.fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn closings(&self) -> u64 {
+        self.closings.load(Ordering::Acquire)
+    }
+
+    /// Takes blocks that a reporter let go, for registering threads to free.
+    pub(crate) fn leave_to_registrars(&self, blocks: &mut Vec<Arc<Block>>) {
+        if !blocks.is_empty() {
+            self.graves.lock().unwrap_or_else(PoisonError::into_inner).append(blocks);
+        }
+    }
+
+    /// Frees a few blocks that reporters let go: more than one for each that is registered, so they cannot pile up.
+    pub(crate) fn bury(&self) {
+        let Ok(mut graves) = self.graves.try_lock() else { return };
+        let buried = [graves.pop(), graves.pop()];
+        drop(graves);
+        drop(buried);
+    }
+
+    /// Frees all blocks that reporters let go.
+    pub(crate) fn bury_all(&self) {
+        let buried = std::mem::take(&mut *self.graves.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(buried);
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inbox {
+    /// Takes out the blocks of closed groups. Their series were never read; open ones wait, since they exist anyway.
+    fn purge(&mut self) -> Vec<Arc<Block>> {
+        let closed = |block: &mut Arc<Block>| block.node().lifecycle().is_closed();
+        let discarded = self.blocks.extract_if(.., closed).collect();
+        self.purge_at = INBOX_LIMIT.max(2 * self.blocks.len());
+        discarded
+    }
+}

@@ -1,0 +1,198 @@
+//! Counters: sums of what happened.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::block::{Keep, Object};
+use crate::cell::Cell;
+use crate::set::{Attach, MetricHandle, Slot, Storage};
+use crate::shards::Shards;
+use crate::{MetricKind, ValueType};
+
+/// Says what a handle shows when it is printed.
+macro_rules! debug_value {
+    ($($handle:ident),*) => {$(
+        impl fmt::Debug for $handle {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($handle)).field(&self.get()).finish()
+            }
+        }
+    )*};
+}
+
+/// A sum that only grows, counted by one thread at a time.
+///
+/// Its owner is its only writer, which the type system makes sure of: the handle can move to another thread, but not
+/// be shared or cloned. An increment is therefore a load, an addition and a store, as cheap as `count += 1`, and any
+/// thread may read it at any time. A task that moves between threads keeps it by `&mut`.
+///
+/// The count wraps at 2^64.
+///
+/// ```
+/// # let registry = flowmeter_core::Registry::new();
+/// let late = registry.add_group("windows").counter("lateRecords");
+/// late.inc();
+/// late.inc_by(3);
+/// assert_eq!(late.get(), 4);
+/// ```
+///
+/// Several threads need a [`SharedCounter`]; sharing this one does not compile:
+///
+/// ```compile_fail
+/// # let registry = flowmeter_core::Registry::new();
+/// let late = registry.add_group("windows").counter("lateRecords");
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| late.inc());
+/// });
+/// ```
+#[must_use = "a counter that is dropped counts nothing"]
+pub struct Counter(Cell);
+
+impl Counter {
+    /// Adds one.
+    #[inline]
+    pub fn inc(&self) {
+        self.0.add(1);
+    }
+
+    /// Adds `n`.
+    #[inline]
+    pub fn inc_by(&self, n: u64) {
+        self.0.add(n);
+    }
+
+    /// The count so far.
+    #[inline]
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl Attach for Counter {
+    const STORAGE: Storage = Storage::Owned;
+
+    fn attach(slot: Slot) -> Option<Self> {
+        slot.into_cell().map(Self)
+    }
+}
+
+impl MetricHandle for Counter {
+    const KIND: MetricKind = MetricKind::Counter;
+    const VALUE_TYPE: ValueType = ValueType::U64;
+}
+
+/// A sum that may go down, kept by one thread at a time. See [`Counter`].
+#[must_use = "a counter that is dropped counts nothing"]
+pub struct UpDownCounter(Cell);
+
+impl UpDownCounter {
+    /// Adds `n`, which may be negative.
+    #[inline]
+    pub fn add(&self, n: i64) {
+        self.0.add(n.cast_unsigned());
+    }
+
+    /// The sum so far.
+    #[inline]
+    #[must_use]
+    pub fn get(&self) -> i64 {
+        self.0.get().cast_signed()
+    }
+}
+
+impl Attach for UpDownCounter {
+    const STORAGE: Storage = Storage::Owned;
+
+    fn attach(slot: Slot) -> Option<Self> {
+        slot.into_cell().map(Self)
+    }
+}
+
+impl MetricHandle for UpDownCounter {
+    const KIND: MetricKind = MetricKind::UpDownCounter;
+    const VALUE_TYPE: ValueType = ValueType::I64;
+}
+
+/// A [`Counter`] that any number of threads add to, through clones of the handle.
+///
+/// Each thread adds to one of several cells, so threads seldom meet; an increment is one atomic addition. The cells
+/// take some hundreds of bytes, so prefer one [`Counter`] for each thread where the threads are known.
+#[derive(Clone)]
+#[must_use = "a counter that is dropped counts nothing"]
+pub struct SharedCounter {
+    shards: Arc<Shards>,
+    _keep: Keep,
+}
+
+impl SharedCounter {
+    /// Adds one.
+    #[inline]
+    pub fn inc(&self) {
+        self.shards.add(1);
+    }
+
+    /// Adds `n`.
+    #[inline]
+    pub fn inc_by(&self, n: u64) {
+        self.shards.add(n);
+    }
+
+    /// The count so far. What other threads add meanwhile may or may not be in it.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.shards.sum()
+    }
+}
+
+impl Attach for SharedCounter {
+    const STORAGE: Storage = Storage::Shared;
+
+    fn attach(slot: Slot) -> Option<Self> {
+        let Some(Object::Sum(shards)) = slot.object() else { return None };
+        Some(Self { shards: Arc::clone(shards), _keep: slot.into_keep() })
+    }
+}
+
+impl MetricHandle for SharedCounter {
+    const KIND: MetricKind = MetricKind::Counter;
+    const VALUE_TYPE: ValueType = ValueType::U64;
+}
+
+/// An [`UpDownCounter`] that any number of threads add to. See [`SharedCounter`].
+#[derive(Clone)]
+#[must_use = "a counter that is dropped counts nothing"]
+pub struct SharedUpDownCounter {
+    shards: Arc<Shards>,
+    _keep: Keep,
+}
+
+impl SharedUpDownCounter {
+    /// Adds `n`, which may be negative.
+    #[inline]
+    pub fn add(&self, n: i64) {
+        self.shards.add(n.cast_unsigned());
+    }
+
+    /// The sum so far. What other threads add meanwhile may or may not be in it.
+    #[must_use]
+    pub fn get(&self) -> i64 {
+        self.shards.sum().cast_signed()
+    }
+}
+
+impl Attach for SharedUpDownCounter {
+    const STORAGE: Storage = Storage::Shared;
+
+    fn attach(slot: Slot) -> Option<Self> {
+        let Some(Object::Sum(shards)) = slot.object() else { return None };
+        Some(Self { shards: Arc::clone(shards), _keep: slot.into_keep() })
+    }
+}
+
+impl MetricHandle for SharedUpDownCounter {
+    const KIND: MetricKind = MetricKind::UpDownCounter;
+    const VALUE_TYPE: ValueType = ValueType::I64;
+}
+
+debug_value!(Counter, UpDownCounter, SharedCounter, SharedUpDownCounter);

@@ -1,0 +1,97 @@
+//! What can go wrong, apart from recording, which cannot.
+
+use std::time::Duration;
+
+/// An error of the registry or of a reporter's thread.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The group has ended.
+    #[error("group `{group}` is closed: register metrics and groups before it closes")]
+    GroupClosed {
+        /// The group's identifier.
+        group: String,
+    },
+
+    /// The metric is there already, and its handle cannot be shared.
+    #[error(
+        "metric `{metric}` is already registered in group `{group}`: keep its handle, or register a shared one"
+    )]
+    DuplicateMetric {
+        /// The metric's name.
+        metric: String,
+        /// The group's identifier.
+        group: String,
+    },
+
+    /// A name or a key is empty.
+    #[error("empty {what} in group `{group}`: give it at least one character")]
+    EmptyName {
+        /// What has no name.
+        what: &'static str,
+        /// The group's identifier.
+        group: String,
+    },
+
+    /// A user variable would hide a system one.
+    #[error("variable `{key}` in group `{group}` has the name of a system variable: choose another key")]
+    SystemVariable {
+        /// The key.
+        key: String,
+        /// The group's identifier.
+        group: String,
+    },
+
+    /// Groups are nested too deeply.
+    #[error("group `{group}` is {depth} levels deep, and no group can be deeper: flatten the groups")]
+    TooDeep {
+        /// The group's identifier.
+        group: String,
+        /// The greatest depth.
+        depth: usize,
+    },
+
+    /// Another reporter has this name.
+    #[error("a reporter named `{name}` exists already: choose another name")]
+    DuplicateReporter {
+        /// The name.
+        name: String,
+    },
+
+    /// The registry was shut down.
+    #[error("the registry was shut down: reporter `{name}` cannot start")]
+    ShutDown {
+        /// The reporter's name.
+        name: String,
+    },
+
+    /// A reporter could not begin.
+    #[error("reporter `{name}` cannot start: {source}")]
+    ReporterStart {
+        /// The reporter's name.
+        name: String,
+        /// Why.
+        source: ReportError,
+    },
+
+    /// A report failed.
+    #[error("reporter `{name}` failed: {message}")]
+    Report {
+        /// The reporter's name.
+        name: String,
+        /// What it said, or that it panicked.
+        message: String,
+    },
+
+    /// A reporter did not finish in time.
+    #[error("reporter `{name}` did not finish within {waited:?}")]
+    Timeout {
+        /// The reporter's name.
+        name: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+}
+
+/// Why a reporter could not start or report: any error.
+pub type ReportError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,144 @@
+//! Families, and the sets of them that one registration brings.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::set::{Descriptor, Storage};
+use crate::{Metric, MetricKind, Unit, ValueType};
+
+/// All series of one metric: one logical scope, one name, one kind, one unit, one description.
+///
+/// The first registration's description stays; another kind, value type or unit under the same name is another
+/// family, which reporters treat as a clash when it renders to the same name.
+#[derive(Debug)]
+pub struct Family {
+    id: u64,
+    scope: Arc<str>,
+    metric: Metric,
+    kind: MetricKind,
+    value_type: ValueType,
+}
+
+impl Family {
+    pub(crate) fn new(scope: Arc<str>, descriptor: &Descriptor) -> Self {
+        Self {
+            id: next_id(),
+            scope,
+            metric: descriptor.metric().clone(),
+            kind: descriptor.kind(),
+            value_type: descriptor.value_type(),
+        }
+    }
+
+    /// A number that no other family of this process has.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The variable-free path of the groups whose series these are, such as `taskmanager.job.task.operator`.
+    #[must_use]
+    pub fn logical_scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// The metric's name as registered, such as `numRecordsIn`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.metric.name()
+    }
+
+    /// The unit of the values.
+    #[must_use]
+    pub fn unit(&self) -> &Unit {
+        self.metric.unit()
+    }
+
+    /// What the values say; empty when nobody described them.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        self.metric.description()
+    }
+
+    /// What the values mean.
+    #[must_use]
+    pub fn kind(&self) -> MetricKind {
+        self.kind
+    }
+
+    /// The type of the values.
+    #[must_use]
+    pub fn value_type(&self) -> ValueType {
+        self.value_type
+    }
+
+    pub(crate) fn describes(&self, descriptor: &Descriptor) -> bool {
+        self.name() == descriptor.metric().name()
+            && self.kind == descriptor.kind()
+            && self.value_type == descriptor.value_type()
+            && self.unit() == descriptor.metric().unit()
+    }
+
+    /// Its bit in the filter that tells cheaply that two sets share no family.
+    fn mask(&self) -> u64 {
+        1 << (self.id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58)
+    }
+}
+
+/// Where a series keeps its value within its block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Word(usize),
+    Object(usize),
+}
+
+/// One family of a set, with how and where its series are stored.
+pub(crate) struct Member {
+    pub(crate) family: Arc<Family>,
+    pub(crate) storage: Storage,
+    pub(crate) place: Place,
+}
+
+/// The families that one call registers, interned per logical scope: every block of the set has the same layout, so
+/// a reporter's index is by set and family, and a series costs it nothing.
+pub(crate) struct FamilySet {
+    pub(crate) id: u64,
+    pub(crate) members: Box<[Member]>,
+    pub(crate) words: usize,
+    pub(crate) objects: usize,
+    pub(crate) mask: u64,
+}
+
+impl FamilySet {
+    pub(crate) fn new(families: impl Iterator<Item = (Arc<Family>, Storage)>) -> Self {
+        let (mut words, mut objects, mut mask) = (0, 0, 0);
+        let members = families
+            .map(|(family, storage)| {
+                mask |= family.mask();
+                let place = if storage.is_word(family.kind()) {
+                    words += 1;
+                    Place::Word(words - 1)
+                } else {
+                    objects += 1;
+                    Place::Object(objects - 1)
+                };
+                Member { family, storage, place }
+            })
+            .collect();
+        Self { id: next_id(), members, words, objects, mask }
+    }
+
+    /// The first member whose family the other set holds too.
+    pub(crate) fn shared_member(&self, other: &Self) -> Option<&Member> {
+        if self.mask & other.mask == 0 {
+            return None;
+        }
+        let holds = |set: &Self, family: u64| set.members.iter().any(|member| member.family.id == family);
+        self.members.iter().find(|member| holds(other, member.family.id))
+    }
+}
+
+/// Identities of families and sets. Never reused: at a billion a second it lasts for five centuries.
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Relaxed)
+}

@@ -1,0 +1,231 @@
+//! Metric groups: where metrics are registered.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::block::{Block, Keep, Object};
+use crate::gauge::GaugeValue;
+use crate::histogram::HistogramValue;
+use crate::node::Node;
+use crate::set::{Descriptor, MetricHandle, SetCells, Slot};
+use crate::{
+    Counter, Error, Gauge, GroupView, Histogram, Metric, SharedCounter, SharedGauge, SharedUpDownCounter,
+    UpDownCounter,
+};
+
+/// A node of the group tree: a place with variables, at which metrics and further groups are registered.
+///
+/// This is a reference, which clones and goes anywhere. What a group holds lives until the group is closed, by
+/// [`close`](Self::close) or with the owner above it ([`TaskGroup`](crate::TaskGroup) and the other system groups).
+/// After that every reporter reports the final values once more and lets the series go.
+///
+/// Registering through the plain calls always gives a working handle. Where the registration is refused, because the
+/// group is closed or has the metric already, the handle records into cells that nobody reports, and the refusal is
+/// logged and counted. The `try_` calls return it as an error instead.
+#[derive(Clone)]
+pub struct MetricGroup(Arc<Node>);
+
+impl MetricGroup {
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        Self(node)
+    }
+
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.0
+    }
+
+    /// A counter for one writer.
+    pub fn counter(&self, metric: impl Into<Metric>) -> Counter {
+        self.handle(metric)
+    }
+
+    /// A counter for any number of writers; the same one each time it is asked for.
+    pub fn shared_counter(&self, metric: impl Into<Metric>) -> SharedCounter {
+        self.handle(metric)
+    }
+
+    /// A sum that may go down, for one writer.
+    pub fn up_down_counter(&self, metric: impl Into<Metric>) -> UpDownCounter {
+        self.handle(metric)
+    }
+
+    /// A sum that may go down, for any number of writers; the same one each time it is asked for.
+    pub fn shared_up_down_counter(&self, metric: impl Into<Metric>) -> SharedUpDownCounter {
+        self.handle(metric)
+    }
+
+    /// A gauge that one writer sets.
+    pub fn gauge<V: GaugeValue>(&self, metric: impl Into<Metric>) -> Gauge<V> {
+        self.handle(metric)
+    }
+
+    /// A gauge that any number of writers set; the same one each time it is asked for.
+    pub fn shared_gauge<V: GaugeValue>(&self, metric: impl Into<Metric>) -> SharedGauge<V> {
+        self.handle(metric)
+    }
+
+    /// A histogram for one writer.
+    pub fn histogram<V: HistogramValue>(&self, metric: impl Into<Metric>) -> Histogram<V> {
+        self.handle(metric)
+    }
+
+    /// A gauge whose value is computed when a report wants it.
+    ///
+    /// The callback runs on a thread of its own, never on a reporter's and never under a lock. If it panics, the series is
+    /// missing from reports until it returns again. If it does not return in time, reports go out with its last value,
+    /// and the callbacks of its group are skipped until it does. It is dropped after the group closed and its last value was read.
+    pub fn gauge_callback<V: GaugeValue>(
+        &self,
+        metric: impl Into<Metric>,
+        callback: impl FnMut() -> V + Send + 'static,
+    ) {
+        if let Err(error) = self.try_gauge_callback(metric, callback) {
+            self.core_counts_refusal(&error);
+        }
+    }
+
+    /// Registers a metric of any handle type.
+    ///
+    /// # Errors
+    ///
+    /// When the group is closed, or has this metric already and the handle cannot be shared.
+    pub fn try_register<H: MetricHandle>(&self, metric: impl Into<Metric>) -> Result<H, Error> {
+        self.try_descriptor(&Descriptor::of::<H>(named(metric, &self.0)?))
+    }
+
+    /// Registers a gauge whose value is computed when a report wants it; see
+    /// [`gauge_callback`](Self::gauge_callback).
+    ///
+    /// # Errors
+    ///
+    /// When the group is closed or has this metric already. The callback is dropped.
+    pub fn try_gauge_callback<V: GaugeValue>(
+        &self,
+        metric: impl Into<Metric>,
+        mut callback: impl FnMut() -> V + Send + 'static,
+    ) -> Result<(), Error> {
+        let descriptor = Descriptor::sampled_gauge(named(metric, &self.0)?, V::TYPE);
+        let block = self.0.register(self.0.scope().single_set(&descriptor))?;
+        if let Some(Object::Sample(sample)) = block.object(0) {
+            let read = Box::new(move || callback().to_bits());
+            self.0.core().sampler.add(&self.0, descriptor.metric().name(), Arc::clone(sample), read);
+        }
+        // There is no handle that could still be recording.
+        drop(Keep::adopt(block));
+        Ok(())
+    }
+
+    /// The user group of this name below this one; the same group each time, while it is open.
+    ///
+    /// The name becomes part of the logical scope and so of the names of the metrics below. For names that many
+    /// instances of a thing have, use [`add_group_kv`](Self::add_group_kv).
+    #[must_use]
+    pub fn add_group(&self, name: &str) -> Self {
+        self.try_add_group(name).unwrap_or_else(|error| self.closed_group(&error))
+    }
+
+    /// Adds a user group; see [`add_group`](Self::add_group).
+    ///
+    /// # Errors
+    ///
+    /// When this group is closed, the name is empty, or groups are nested more than 64 deep.
+    pub fn try_add_group(&self, name: &str) -> Result<Self, Error> {
+        self.0.named_child(name).map(Self)
+    }
+
+    /// The user group of this key and value below this one; the same group each time, while it is open.
+    ///
+    /// The pair becomes a variable of all metrics below, and hides a variable of the same key from a user group
+    /// further out. The key alone becomes part of the logical scope.
+    #[must_use]
+    pub fn add_group_kv(&self, key: &str, value: &str) -> Self {
+        self.try_add_group_kv(key, value).unwrap_or_else(|error| self.closed_group(&error))
+    }
+
+    /// Adds a user group with a variable; see [`add_group_kv`](Self::add_group_kv).
+    ///
+    /// # Errors
+    ///
+    /// When this group is closed, the key is empty or that of a system variable such as `host`, or groups are nested
+    /// more than 64 deep.
+    pub fn try_add_group_kv(&self, key: &str, value: &str) -> Result<Self, Error> {
+        self.0.variable_child(key, value).map(Self)
+    }
+
+    /// Closes this group and all groups below. Closing again does nothing.
+    ///
+    /// Handles go on working. Each reporter reports the group once more: with the values at the time when the last
+    /// handle was dropped, or when a grace time is over, whichever comes first.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// Whether this group was closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.lifecycle().is_closed()
+    }
+
+    /// Place and variables of the group.
+    #[must_use]
+    pub fn view(&self) -> GroupView<'_> {
+        GroupView::new(&self.0)
+    }
+
+    pub(crate) fn register_set(&self, descriptors: &'static [Descriptor]) -> Result<SetCells, Error> {
+        self.0.register(self.0.scope().table_set(descriptors)).map(SetCells::new)
+    }
+
+    /// Cells for a set whose registration was refused.
+    pub(crate) fn detached(&self, descriptors: &'static [Descriptor], error: &Error) -> SetCells {
+        self.core_counts_refusal(error);
+        let set = self.0.scope().table_set(descriptors);
+        SetCells::new(Block::detached(set, &self.0))
+    }
+
+    fn handle<H: MetricHandle>(&self, metric: impl Into<Metric>) -> H {
+        let metric = metric.into();
+        let descriptor = Descriptor::of::<H>(metric.clone());
+        named(metric, &self.0).and_then(|_| self.try_descriptor(&descriptor)).unwrap_or_else(|error| {
+            self.core_counts_refusal(&error);
+            let set = self.0.scope().single_set(&descriptor);
+            SetCells::new(Block::detached(set, &self.0)).take()
+        })
+    }
+
+    fn try_descriptor<H: MetricHandle>(&self, descriptor: &Descriptor) -> Result<H, Error> {
+        let (block, place) = self.0.register_single(self.0.scope().single_set(descriptor))?;
+        let handle = H::attach(Slot::new(Keep::adopt(block), place));
+        handle.ok_or_else(|| Error::DuplicateMetric {
+            metric: descriptor.metric().name().to_owned(),
+            group: self.0.identifier(),
+        })
+    }
+
+    fn core_counts_refusal(&self, error: &Error) {
+        self.0.core().counts.refused(error);
+    }
+
+    /// A group for what cannot be added: it works, and nobody sees it.
+    fn closed_group(&self, error: &Error) -> Self {
+        self.core_counts_refusal(error);
+        let apart = Node::root(self.0.core());
+        apart.lifecycle().close(std::time::Duration::ZERO);
+        Self(apart)
+    }
+}
+
+/// Refuses a metric without a name.
+fn named(metric: impl Into<Metric>, node: &Node) -> Result<Metric, Error> {
+    let metric = metric.into();
+    if metric.name().is_empty() {
+        return Err(Error::EmptyName { what: "metric name", group: node.identifier() });
+    }
+    Ok(metric)
+}
+
+impl fmt::Debug for MetricGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MetricGroup").field(&self.0.identifier()).finish()
+    }
+}

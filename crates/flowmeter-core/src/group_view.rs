@@ -1,0 +1,147 @@
+//! A group as reporters see it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::node::Node;
+use crate::scope::ScopeKind;
+
+/// The place of a group and its variables, for a reporter that prepares what it writes for the group's series.
+#[derive(Clone, Copy)]
+pub struct GroupView<'a> {
+    node: &'a Node,
+}
+
+impl<'a> GroupView<'a> {
+    pub(crate) fn new(node: &'a Node) -> Self {
+        Self { node }
+    }
+
+    /// The kind of the group, or for a user group of the system group that it is below.
+    #[must_use]
+    pub fn scope_kind(&self) -> ScopeKind {
+        self.node.kind()
+    }
+
+    /// The variable-free path, such as `taskmanager.job.task.operator`.
+    #[must_use]
+    pub fn logical_scope(&self) -> &'a str {
+        self.node.scope().path()
+    }
+
+    /// The variables of the group and of those above it, outermost first. A key that a group sets again keeps its
+    /// place and takes the inner value.
+    pub fn variables(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let mut variables: Vec<(&str, &str)> = Vec::with_capacity(12);
+        for node in self.path() {
+            for (key, value) in node.own().iter() {
+                match variables.iter_mut().find(|(known, _)| *known == key) {
+                    Some((_, outer)) => *outer = value,
+                    None => variables.push((key, value)),
+                }
+            }
+        }
+        variables.into_iter()
+    }
+
+    /// The parts of the flat identifier, in Flink's default scope formats: for an operator host, `taskmanager`, TaskManager
+    /// id, job name, operator name, subtask index; then the user groups.
+    #[must_use]
+    pub fn components(&self) -> Vec<Cow<'a, str>> {
+        let path = self.path();
+        let system = path.iter().rposition(|node| !is_user(node));
+        let (system, user) = path.split_at(system.map_or(0, |position| position + 1));
+        let variable = |key: &str| {
+            let own = system.iter().rev().flat_map(|node| node.own().iter());
+            own.into_iter().find(|(known, _)| *known == key).map_or("", |(_, value)| value)
+        };
+        let format = format_of(self.scope_kind());
+        let mut components: Vec<Cow<'a, str>> = format
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => Cow::Borrowed(*text),
+                Part::Variable(key) => Cow::Borrowed(variable(key)),
+            })
+            .collect();
+        for node in user {
+            match node.own().name() {
+                Some(name) => components.push(Cow::Borrowed(name)),
+                None => {
+                    let pairs = node.own().iter().flat_map(|(key, value)| [key, value]);
+                    components.extend(pairs.map(Cow::Borrowed));
+                }
+            }
+        }
+        components
+    }
+
+    /// The components joined by dots.
+    #[must_use]
+    pub fn identifier(&self) -> String {
+        self.components().join(".")
+    }
+
+    /// The groups from the outermost to this one, without the root.
+    fn path(&self) -> Vec<&'a Node> {
+        let mut path = Vec::with_capacity(8);
+        let mut node = self.node;
+        while let Some(parent) = node.parent() {
+            path.push(node);
+            node = parent;
+        }
+        path.reverse();
+        path
+    }
+}
+
+/// Whether the group was added by a user: it shares its kind with its parent.
+fn is_user(node: &Node) -> bool {
+    node.parent().is_none_or(|parent| parent.kind() == node.kind())
+}
+
+enum Part {
+    Text(&'static str),
+    Variable(&'static str),
+}
+
+/// Flink's default scope formats.
+fn format_of(kind: ScopeKind) -> &'static [Part] {
+    use Part::{Text, Variable};
+    match kind {
+        ScopeKind::Root => &[],
+        ScopeKind::JobManager => &[Variable("host"), Text("jobmanager")],
+        ScopeKind::JobManagerJob => &[Variable("host"), Text("jobmanager"), Variable("job_name")],
+        ScopeKind::JobManagerOperator => {
+            &[Variable("host"), Text("jobmanager"), Variable("job_name"), Variable("operator_name")]
+        }
+        ScopeKind::TaskManager => &[Variable("host"), Text("taskmanager"), Variable("tm_id")],
+        ScopeKind::TaskManagerJob => {
+            &[Variable("host"), Text("taskmanager"), Variable("tm_id"), Variable("job_name")]
+        }
+        ScopeKind::Task => &[
+            Variable("host"),
+            Text("taskmanager"),
+            Variable("tm_id"),
+            Variable("job_name"),
+            Variable("task_name"),
+            Variable("subtask_index"),
+        ],
+        ScopeKind::Operator => &[
+            Variable("host"),
+            Text("taskmanager"),
+            Variable("tm_id"),
+            Variable("job_name"),
+            Variable("operator_name"),
+            Variable("subtask_index"),
+        ],
+    }
+}
+
+impl fmt::Debug for GroupView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupView")
+            .field("logical_scope", &self.logical_scope())
+            .field("variables", &self.variables().collect::<Vec<_>>())
+            .finish()
+    }
+}

@@ -1,0 +1,138 @@
+//! Histograms: exact base-2 exponential buckets, one writer, any readers.
+
+mod cells;
+mod exponential;
+mod snapshot;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use cells::HistogramCells;
+pub use snapshot::{BucketRange, HistogramSnapshot};
+
+use crate::block::{Keep, Object};
+use crate::set::{Attach, MetricHandle, Slot, Storage};
+use crate::{MetricKind, Unit, ValueType};
+
+/// The scale of a histogram that asks for no other: 16 buckets between two powers of two, each 4.4 % wide.
+pub(crate) const DEFAULT_SCALE: u8 = 4;
+
+/// A distribution that one thread records.
+///
+/// `V` is what it records: `u64`, `f64`, or [`Duration`], which is kept as nanoseconds. The handle can move to another
+/// thread, but only one can use it at a time:
+///
+/// ```compile_fail
+/// fn share<T: Sync>(_: T) {}
+/// share(flowmeter_core::Registry::new().add_group("g").histogram::<u64>("h"));
+/// ```
+///
+/// Recording is a table look-up, a comparison and four stores. It allocates when a value falls into a chunk of
+/// buckets for the first time, and never locks, blocks or fails.
+#[must_use = "a histogram that is dropped records nothing"]
+pub struct Histogram<V: HistogramValue> {
+    cells: Arc<HistogramCells>,
+    _keep: Keep,
+    /// Not `Sync`, and neither is the handle.
+    _value: PhantomData<std::cell::Cell<V>>,
+}
+
+impl<V: HistogramValue> Histogram<V> {
+    /// Records one value.
+    ///
+    /// Not-a-number and infinities have no bucket: they are only counted, as
+    /// [`unrecorded`](HistogramSnapshot::unrecorded). Durations above 584 years are recorded as that.
+    #[inline]
+    pub fn record(&self, value: V) {
+        value.record_into(&self.cells);
+    }
+
+    /// What was recorded so far.
+    #[must_use]
+    pub fn snapshot(&self) -> HistogramSnapshot {
+        let mut snapshot = HistogramSnapshot::default();
+        self.cells.read_into(&mut snapshot);
+        snapshot
+    }
+}
+
+impl<V: HistogramValue> fmt::Debug for Histogram<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Histogram").field("count", &self.snapshot().count()).finish_non_exhaustive()
+    }
+}
+
+impl<V: HistogramValue> Attach for Histogram<V> {
+    const STORAGE: Storage = Storage::Owned;
+
+    fn attach(slot: Slot) -> Option<Self> {
+        let Some(Object::Histogram(cells)) = slot.object() else { return None };
+        Some(Self { cells: Arc::clone(cells), _keep: slot.into_keep(), _value: PhantomData })
+    }
+}
+
+impl<V: HistogramValue> MetricHandle for Histogram<V> {
+    const KIND: MetricKind = MetricKind::Histogram;
+    const VALUE_TYPE: ValueType = V::TYPE;
+    const UNIT: Unit = V::UNIT;
+}
+
+/// What a [`Histogram`] can record.
+#[diagnostic::on_unimplemented(
+    message = "a histogram cannot record `{Self}`",
+    note = "record `u64`, `f64` or `std::time::Duration`"
+)]
+pub trait HistogramValue: RecordInto {
+    /// How the values are kept.
+    const TYPE: ValueType;
+    /// The unit of the values when the metric states none.
+    const UNIT: Unit = Unit::NONE;
+}
+
+mod sealed {
+    /// Seals [`HistogramValue`](super::HistogramValue).
+    pub trait RecordInto: Copy + Send + 'static {
+        #[doc(hidden)]
+        fn record_into(self, cells: &super::HistogramCells);
+    }
+}
+use sealed::RecordInto;
+
+impl HistogramValue for u64 {
+    const TYPE: ValueType = ValueType::U64;
+}
+
+impl RecordInto for u64 {
+    #[inline]
+    fn record_into(self, cells: &HistogramCells) {
+        cells.record_u64(self);
+    }
+}
+
+impl HistogramValue for f64 {
+    const TYPE: ValueType = ValueType::F64;
+}
+
+impl RecordInto for f64 {
+    #[inline]
+    fn record_into(self, cells: &HistogramCells) {
+        cells.record_f64(self);
+    }
+}
+
+impl HistogramValue for Duration {
+    const TYPE: ValueType = ValueType::U64;
+    const UNIT: Unit = Unit::NANOSECONDS;
+}
+
+impl RecordInto for Duration {
+    #[inline]
+    fn record_into(self, cells: &HistogramCells) {
+        cells.record_u64(u64::try_from(self.as_nanos()).unwrap_or(u64::MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests;

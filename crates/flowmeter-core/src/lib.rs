@@ -1,0 +1,79 @@
+//! The core of flowmeter: metric groups, the cells that values are recorded in, the registry, and the contract with
+//! reporters.
+//!
+//! Applications use it through the `flowmeter` crate, which adds reporters and configuration. Libraries that record
+//! metrics, and crates that bring a reporter, depend on this crate alone.
+//!
+//! # The path of a number
+//!
+//! ```text
+//! task's thread          registry                     reporter's thread            backend
+//! Counter::inc  --->  cell (one word)  <--- reads ---  Report -> FamilyView  --->  text, bytes
+//!                       block of a group                index of sets, labels
+//!                                                       prepared once a group
+//! ```
+//!
+//! 1. A [`MetricGroup`] is a place in the stream processor, with variables. Seven system groups mirror Flink's
+//!    ([`JobManagerGroup`] to [`OperatorGroup`]) and own what is below them; user groups are added anywhere.
+//! 2. Registering a metric, or a [`MetricSet`] of them, gives handles. A handle's recording calls write its cell and do
+//!    nothing else: no look-up, no lock, no clock.
+//! 3. Each [`Reporter`] has a thread and an index of its own. It reads the cells when it reports.
+//! 4. When a group closes, each reporter reports its final values once, then lets it go.
+//!
+//! # Where to begin
+//!
+//! [`Registry`] for groups and reporters, [`Counter`], [`Gauge`] and [`Histogram`] for recording, [`MetricSet`] to
+//! register a struct of metrics at once, [`Reporter`] to write a reporter.
+
+mod block;
+mod cell;
+mod clock;
+mod core;
+mod counter;
+mod error;
+mod family;
+mod gauge;
+mod group;
+mod group_view;
+mod histogram;
+mod index;
+mod lifecycle;
+mod metric;
+mod node;
+mod owners;
+mod registry;
+mod report;
+mod reporter;
+mod runner;
+mod sampler;
+mod scope;
+mod set;
+mod shards;
+mod statistics;
+mod sync;
+mod unit;
+mod value;
+mod variables;
+
+pub use clock::{Clock, SystemClock};
+pub use counter::{Counter, SharedCounter, SharedUpDownCounter, UpDownCounter};
+pub use error::{Error, ReportError};
+pub use family::Family;
+pub use gauge::{Gauge, GaugeValue, SharedGauge};
+pub use group::MetricGroup;
+pub use group_view::GroupView;
+pub use histogram::{BucketRange, Histogram, HistogramSnapshot, HistogramValue};
+pub use metric::{Metric, MetricKind, ValueType};
+pub use owners::{
+    JobManagerGroup, JobManagerJobGroup, JobManagerOperatorGroup, OperatorGroup, TaskGroup, TaskInfo,
+    TaskManagerGroup, TaskManagerJobGroup,
+};
+pub use registry::{Registry, ReporterHandle};
+pub use report::{FamilyView, Report, SeriesView};
+pub use reporter::{Naming, ReportMode, ReportNumber, Reporter, ReporterContext, ReporterOptions};
+pub use runner::ReporterStatus;
+pub use scope::ScopeKind;
+pub use set::{Descriptor, MetricHandle, MetricSet, SetCells};
+pub use statistics::Statistics;
+pub use unit::Unit;
+pub use value::{Number, Value};

@@ -1,0 +1,117 @@
+//! What a metric is, apart from where it is measured.
+
+use std::borrow::Cow;
+
+use crate::Unit;
+
+/// The name, unit and description of a metric.
+///
+/// A plain name converts into one, so `group.counter("lateRecords")` works; say more with the builder:
+///
+/// ```
+/// use flowmeter_core::{Metric, Unit};
+///
+/// const LATE: Metric = Metric::new("lateRecords")
+///     .with_unit(Unit::RECORDS)
+///     .with_description("Records that arrived behind the watermark.");
+/// assert_eq!(LATE.name(), "lateRecords");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Metric {
+    name: Cow<'static, str>,
+    unit: Unit,
+    description: Cow<'static, str>,
+}
+
+impl Metric {
+    /// A metric of this name, with no unit and no description.
+    ///
+    /// Names are in Flink's camel case by convention (`numRecordsIn`); each reporter turns them into its backend's.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name: Cow::Borrowed(name), unit: Unit::NONE, description: Cow::Borrowed("") }
+    }
+
+    /// Sets the unit.
+    #[must_use]
+    pub const fn with_unit(mut self, unit: Unit) -> Self {
+        // A const function cannot run the destructor of the replaced value; a fresh `Unit` has nothing to free.
+        std::mem::forget(std::mem::replace(&mut self.unit, unit));
+        self
+    }
+
+    /// Sets the description: one sentence, for people who read a dashboard.
+    #[must_use]
+    pub const fn with_description(mut self, description: &'static str) -> Self {
+        std::mem::forget(std::mem::replace(&mut self.description, Cow::Borrowed(description)));
+        self
+    }
+
+    /// Sets the unit if none was stated.
+    pub(crate) const fn or_unit(self, unit: Unit) -> Self {
+        if self.unit.is_none() {
+            self.with_unit(unit)
+        } else {
+            std::mem::forget(unit);
+            self
+        }
+    }
+
+    /// The name as registered.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The unit; [`Unit::NONE`] when none was stated.
+    #[must_use]
+    pub fn unit(&self) -> &Unit {
+        &self.unit
+    }
+
+    /// The description; empty when none was given.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+}
+
+impl From<&'static str> for Metric {
+    fn from(name: &'static str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl From<String> for Metric {
+    fn from(name: String) -> Self {
+        Self { name: Cow::Owned(name), unit: Unit::NONE, description: Cow::Borrowed("") }
+    }
+}
+
+/// What a metric's values mean, which decides how a backend may combine them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// A sum that only grows.
+    Counter,
+    /// A sum that may go down.
+    UpDownCounter,
+    /// A value of the moment, which sums over series may not explain.
+    Gauge,
+    /// A distribution of recorded values.
+    Histogram,
+}
+
+/// The type of a metric's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ValueType {
+    /// Unsigned 64-bit integers.
+    U64,
+    /// Signed 64-bit integers.
+    I64,
+    /// 64-bit floating-point numbers.
+    F64,
+    /// True or false.
+    Bool,
+}

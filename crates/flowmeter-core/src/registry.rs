@@ -1,0 +1,235 @@
+//! The registry: where groups begin and reporters are attached.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use crate::core::Core;
+use crate::node::Node;
+use crate::reporter::{Reporter, ReporterContext, ReporterOptions};
+use crate::runner::{Control, Runner};
+use crate::statistics::Statistics;
+use crate::{Clock, Error, JobManagerGroup, MetricGroup, ReporterStatus, SystemClock, TaskManagerGroup};
+
+/// How long a registry that is dropped waits for its reporters.
+const PATIENCE_ON_DROP: Duration = Duration::from_secs(5);
+
+/// All groups of a process and the reporters that report them.
+///
+/// Registering, recording and reporting do not wait for each other. Dropping the registry shuts it down, which gives every
+/// reporter a last report; groups and handles that outlive it go on working, unseen.
+///
+/// ```
+/// use flowmeter_core::{Registry, TaskInfo};
+///
+/// let registry = Registry::new();
+/// let task_manager = registry.task_manager("host-1", "tm-1");
+/// let job = task_manager.job("a3f0", "wordcount");
+/// let task = job.task(TaskInfo { id: "2", name: "count", subtask_index: 0, ..TaskInfo::default() });
+/// let operator = task.operator("2.1", "count");
+/// let late = operator.add_group("windows").counter("lateRecords");
+/// late.inc();
+/// assert_eq!(operator.view().logical_scope(), "taskmanager.job.task.operator");
+/// ```
+pub struct Registry {
+    core: Arc<Core>,
+    root: Arc<Node>,
+    reporters: Mutex<Reporters>,
+    next_reporter: AtomicU64,
+}
+
+#[derive(Default)]
+struct Reporters {
+    running: Vec<Arc<Control>>,
+    shut_down: bool,
+}
+
+impl Registry {
+    /// A registry without reporters, on the system's clocks.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(SystemClock::new()))
+    }
+
+    /// A registry on a clock of the caller's.
+    #[must_use]
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        let core = Core::new(clock);
+        let root = Node::root(&core);
+        Self { core, root, reporters: Mutex::default(), next_reporter: AtomicU64::new(1) }
+    }
+
+    /// The group of a JobManager: variable `host`.
+    pub fn job_manager(&self, host: &str) -> JobManagerGroup {
+        JobManagerGroup::new(&self.root, host)
+    }
+
+    /// The group of a TaskManager: variables `host` and `tm_id`.
+    pub fn task_manager(&self, host: &str, id: &str) -> TaskManagerGroup {
+        TaskManagerGroup::new(&self.root, host, id)
+    }
+
+    /// A group outside of any JobManager or TaskManager, for what else a process has to count. It stays open until
+    /// it is closed or the registry ends.
+    #[must_use]
+    pub fn add_group(&self, name: &str) -> MetricGroup {
+        MetricGroup::new(Arc::clone(&self.root)).add_group(name)
+    }
+
+    /// Adds a reporter and starts its thread. It sees what is registered already and what will be.
+    ///
+    /// # Errors
+    ///
+    /// When another reporter has the name, the reporter cannot start (a port is taken, say), or the registry was
+    /// shut down.
+    pub fn add_reporter(
+        &self,
+        name: &str,
+        mut reporter: Box<dyn Reporter>,
+        options: ReporterOptions,
+    ) -> Result<ReporterHandle, Error> {
+        let control = Control::new(name, Arc::clone(&self.core.clock));
+        self.reserve(&control)?;
+        let start = reporter.start(&ReporterContext::new(Arc::clone(&control)));
+        let started = start.and_then(|()| {
+            let id = self.next_reporter.fetch_add(1, Relaxed);
+            let sequence = self.core.open_inbox(id);
+            let present = self.root.collect_blocks(sequence);
+            let runner = Runner::new(&self.core, id, Arc::clone(&control), options, reporter);
+            let thread = thread::Builder::new().name(format!("flowmeter-{name}"));
+            thread.spawn(move || runner.run(present)).map(drop).map_err(|error| {
+                self.core.close_inbox(id);
+                error.into()
+            })
+        });
+        match started {
+            Ok(()) => Ok(ReporterHandle { control }),
+            Err(source) => {
+                self.reporters().running.retain(|other| !Arc::ptr_eq(other, &control));
+                Err(Error::ReporterStart { name: name.to_owned(), source })
+            }
+        }
+    }
+
+    /// Takes the name, so that no other reporter starts under it meanwhile.
+    fn reserve(&self, control: &Arc<Control>) -> Result<(), Error> {
+        let name = control.name();
+        let mut reporters = self.reporters();
+        if reporters.shut_down {
+            return Err(Error::ShutDown { name: name.to_owned() });
+        }
+        if reporters.running.iter().any(|other| other.name() == name) {
+            return Err(Error::DuplicateReporter { name: name.to_owned() });
+        }
+        reporters.running.push(Arc::clone(control));
+        Ok(())
+    }
+
+    /// What the registry refused, withheld or lost so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.core.counts.snapshot()
+    }
+
+    /// Has every reporter report one last time and stops them, waiting for all of them together no longer than
+    /// `deadline`. Says for each how it ended; one that does not end in time is left to itself.
+    pub fn shutdown(&self, deadline: Duration) -> Vec<(String, Result<(), Error>)> {
+        let mut reporters = self.reporters();
+        reporters.shut_down = true;
+        let running = std::mem::take(&mut reporters.running);
+        drop(reporters);
+        for control in &running {
+            control.stop();
+        }
+        let end = Instant::now() + deadline;
+        let outcomes = running
+            .iter()
+            .map(|control| {
+                let left = end.saturating_duration_since(Instant::now());
+                (control.name().to_owned(), control.wait_stopped(left))
+            })
+            .collect();
+        self.core.sampler.stop();
+        self.core.bury_all();
+        outcomes
+    }
+
+    fn reporters(&self) -> MutexGuard<'_, Reporters> {
+        self.reporters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        for (_, outcome) in self.shutdown(PATIENCE_ON_DROP) {
+            if let Err(error) = outcome {
+                warn!("{error}");
+            }
+        }
+        self.root.close();
+        self.core.bury_all();
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reporters: Vec<_> =
+            self.reporters().running.iter().map(|control| control.name().to_owned()).collect();
+        f.debug_struct("Registry").field("reporters", &reporters).finish_non_exhaustive()
+    }
+}
+
+/// A running reporter.
+#[derive(Clone)]
+pub struct ReporterHandle {
+    control: Arc<Control>,
+}
+
+impl ReporterHandle {
+    /// The name it was added under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.control.name()
+    }
+
+    /// Has the reporter report now and waits for it, but not longer than `patience`.
+    ///
+    /// # Errors
+    ///
+    /// When the report fails, does not end in time, or the reporter was stopped.
+    pub fn report_now(&self, patience: Duration) -> Result<(), Error> {
+        self.control.report_now(patience)
+    }
+
+    /// Waits until the final values of every group that is closed by now have reached the backend, but not longer
+    /// than `patience`.
+    ///
+    /// # Errors
+    ///
+    /// When that has not happened in time.
+    pub fn wait_delivered(&self, patience: Duration) -> Result<(), Error> {
+        self.control.wait_delivered(patience)
+    }
+
+    /// What became of its reports so far.
+    #[must_use]
+    pub fn status(&self) -> ReporterStatus {
+        self.control.status()
+    }
+}
+
+impl fmt::Debug for ReporterHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReporterHandle").field("name", &self.name()).field("status", &self.status()).finish()
+    }
+}

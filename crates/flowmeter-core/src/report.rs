@@ -1,0 +1,189 @@
+//! What a reporter reads: families, and the series of each.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use crate::block::Object;
+use crate::family::Place;
+use crate::index::{Entry, FamilyEntry, Index};
+use crate::reporter::ReportNumber;
+use crate::{Family, GroupView, HistogramSnapshot, MetricKind, Number, Value, ValueType};
+
+/// All series that a reporter sees, at the time of one report.
+///
+/// Each registration is in it whole or not at all. Values are read one after another, not at one instant.
+pub struct Report<'a> {
+    index: &'a Index,
+    number: ReportNumber,
+    unix: Duration,
+    /// The memory that histograms are read into, one at a time.
+    snapshot: RefCell<HistogramSnapshot>,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn new(index: &'a Index, number: ReportNumber, unix: Duration) -> Self {
+        Self { index, number, unix, snapshot: RefCell::default() }
+    }
+
+    /// Which of the reporter's reports it is.
+    #[must_use]
+    pub fn number(&self) -> ReportNumber {
+        self.number
+    }
+
+    /// The time of the report, since the Unix epoch.
+    #[must_use]
+    pub fn unix_time(&self) -> Duration {
+        self.unix
+    }
+
+    /// The families that have series, sorted by what the reporter prepared for them.
+    pub fn families(&self) -> impl Iterator<Item = FamilyView<'_>> + use<'_, 'a> {
+        self.index.families().map(|(prepared, entry)| FamilyView { report: self, prepared, entry })
+    }
+}
+
+impl std::fmt::Debug for Report<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Report").field("number", &self.number).field("unix_time", &self.unix).finish()
+    }
+}
+
+/// One family of a report.
+pub struct FamilyView<'a> {
+    report: &'a Report<'a>,
+    prepared: &'a [u8],
+    entry: &'a FamilyEntry,
+}
+
+impl<'a> FamilyView<'a> {
+    /// Name, kind, unit and description.
+    #[must_use]
+    pub fn family(&self) -> &'a Family {
+        &self.entry.family
+    }
+
+    /// What the reporter prepared for the family.
+    #[must_use]
+    pub fn prepared(&self) -> &'a [u8] {
+        self.prepared
+    }
+
+    /// Calls `visit` with each series, in the order of registration, until it returns an error.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `visit`.
+    #[inline]
+    pub fn for_each<E>(&self, mut visit: impl FnMut(&SeriesView<'_>) -> Result<(), E>) -> Result<(), E> {
+        let index = self.report.index;
+        if let [part] = &*self.entry.parts {
+            return index
+                .entries(part.set)
+                .iter()
+                .try_for_each(|entry| self.visit(entry, part.place, &mut visit));
+        }
+        // One family in several sets: each is in order, so the earliest of their next ones is next.
+        let mut rest: Vec<_> =
+            self.entry.parts.iter().map(|part| (index.entries(part.set), part.place)).collect();
+        while let Some((entries, place)) = rest
+            .iter_mut()
+            .filter(|(entries, _)| !entries.is_empty())
+            .min_by_key(|(entries, _)| entries[0].block.sequence())
+            && let [entry, later @ ..] = *entries
+        {
+            *entries = later;
+            self.visit(entry, *place, &mut visit)?;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn visit<E>(
+        &self,
+        entry: &Entry,
+        place: Place,
+        visit: &mut impl FnMut(&SeriesView<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let family = &self.entry.family;
+        let bits = match place {
+            Place::Word(word) => match entry.block.words().get(word) {
+                Some(word) => word.load(std::sync::atomic::Ordering::Relaxed),
+                None => return Ok(()),
+            },
+            Place::Object(object) => match entry.block.object(object) {
+                Some(Object::Histogram(cells)) => {
+                    let snapshot = &mut *self.report.snapshot.borrow_mut();
+                    cells.read_into(snapshot);
+                    return visit(&SeriesView { entry, value: Value::Histogram(snapshot) });
+                }
+                Some(object) => match read_object(object) {
+                    Some(bits) => bits,
+                    None => return Ok(()),
+                },
+                None => return Ok(()),
+            },
+        };
+        visit(&SeriesView { entry, value: value_of(family.kind(), family.value_type(), bits) })
+    }
+}
+
+impl std::fmt::Debug for FamilyView<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("FamilyView").field(self.family()).finish()
+    }
+}
+
+#[cold]
+fn read_object(object: &Object) -> Option<u64> {
+    match object {
+        Object::Sum(shards) => Some(shards.sum()),
+        Object::Value(word) => Some(word.load(std::sync::atomic::Ordering::Relaxed)),
+        Object::Sample(sample) => sample.get(),
+        Object::Histogram(_) => None,
+    }
+}
+
+#[inline(always)]
+fn value_of(kind: MetricKind, value_type: ValueType, bits: u64) -> Value<'static> {
+    match (kind, value_type) {
+        (MetricKind::Gauge, ValueType::Bool) => Value::Bool(bits != 0),
+        (MetricKind::Gauge, ValueType::F64) => Value::Number(Number::F64(f64::from_bits(bits))),
+        (_, ValueType::I64) => Value::Number(Number::I64(bits.cast_signed())),
+        _ => Value::Number(Number::U64(bits)),
+    }
+}
+
+/// One series of a family.
+pub struct SeriesView<'a> {
+    entry: &'a Entry,
+    value: Value<'a>,
+}
+
+impl<'a> SeriesView<'a> {
+    /// What the reporter prepared for the series' group.
+    #[inline]
+    #[must_use]
+    pub fn prepared(&self) -> &'a [u8] {
+        &self.entry.prepared
+    }
+
+    /// The value.
+    #[inline]
+    #[must_use]
+    pub fn value(&self) -> Value<'a> {
+        self.value
+    }
+
+    /// The group that the series belongs to.
+    #[must_use]
+    pub fn group(&self) -> GroupView<'a> {
+        GroupView::new(self.entry.block.node())
+    }
+}
+
+impl std::fmt::Debug for SeriesView<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SeriesView").field("group", &self.group()).field("value", &self.value).finish()
+    }
+}

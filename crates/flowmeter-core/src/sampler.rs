@@ -1,0 +1,242 @@
+//! Runs callbacks on a thread of their own, so that one that hangs or panics holds up nobody.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
+use tracing::warn;
+
+use crate::block::Sample;
+use crate::core::Core;
+use crate::node::Node;
+
+/// How many threads may be stuck in callbacks that do not return before no more are started.
+const STUCK_LIMIT: usize = 4;
+
+/// Returns the bits of the value.
+pub(crate) type Read = Box<dyn FnMut() -> u64 + Send>;
+
+/// The callbacks of a registry and the thread that runs them, which starts when a report first wants a value.
+#[derive(Default)]
+pub(crate) struct Sampler {
+    state: Mutex<State>,
+    /// A pass is wanted, or the registry ends.
+    wanted: Condvar,
+    /// A pass is complete.
+    completed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// By the slot of their group, which they hold, so that no other group gets it.
+    groups: HashMap<usize, Arc<Callbacks>>,
+    /// The number of groups at which to look for closed ones that no pass has removed.
+    purge_at: usize,
+    /// Passes asked for and finished, in numbers that only grow.
+    wanted: u64,
+    completed: u64,
+    /// The thread in charge. One that finds another number here was given up and ends.
+    generation: u64,
+    running: bool,
+    stuck: usize,
+    /// What the thread in charge is running.
+    current: Option<Arc<Callbacks>>,
+    stopped: bool,
+}
+
+/// The callbacks of one group.
+struct Callbacks {
+    node: Arc<Node>,
+    list: Mutex<List>,
+    /// They ran after the group had closed, so what they gave is final.
+    ended: AtomicBool,
+}
+
+#[derive(Default)]
+struct List {
+    idle: Vec<Callback>,
+    /// The callbacks are with a thread. They come back to `idle` when it is through with them.
+    taken: bool,
+    /// The one that runs now.
+    running: Option<Arc<str>>,
+}
+
+struct Callback {
+    name: Arc<str>,
+    sample: Arc<Sample>,
+    read: Read,
+    panicked: bool,
+}
+
+impl Sampler {
+    pub(crate) fn add(&self, node: &Arc<Node>, name: &str, sample: Arc<Sample>, read: Read) {
+        let callback = Callback { name: name.into(), sample, read, panicked: false };
+        let mut state = self.lock();
+        let ended: Vec<_> = if state.groups.len() >= state.purge_at {
+            let ended = state.groups.extract_if(|_, group| group.node.lifecycle().is_closed()).collect();
+            state.purge_at = (2 * state.groups.len()).max(64);
+            ended
+        } else {
+            Vec::new()
+        };
+        let group = state.groups.entry(node.slot()).or_insert_with(|| Arc::new(Callbacks::new(node)));
+        group.lock().idle.push(callback);
+        drop(state);
+        // User code, so without the lock.
+        drop(ended);
+    }
+
+    /// Has all callbacks run and waits for them, but not longer than `patience`.
+    pub(crate) fn sample(&self, core: &Arc<Core>, patience: Duration) {
+        let mut state = self.lock();
+        if state.groups.is_empty() || state.stopped {
+            return;
+        }
+        state.wanted += 1;
+        let ticket = state.wanted;
+        if !state.running {
+            self.start_thread(&mut state, core);
+        }
+        self.wanted.notify_one();
+        let (generation, deadline) = (state.generation, Instant::now() + patience);
+        while state.completed < ticket && state.running && !state.stopped {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                if state.generation == generation {
+                    self.give_up(&mut state, core);
+                }
+                return;
+            }
+            state = self.completed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Ends the thread, unless it is stuck, and drops all callbacks.
+    pub(crate) fn stop(&self) {
+        let mut state = self.lock();
+        state.stopped = true;
+        let groups = std::mem::take(&mut state.groups);
+        drop(state);
+        self.wanted.notify_all();
+        self.completed.notify_all();
+        drop(groups);
+    }
+
+    /// Leaves the thread in charge to the callback that it is stuck in, and starts another.
+    fn give_up(&self, state: &mut State, core: &Arc<Core>) {
+        let Some(group) = state.current.take() else { return };
+        core.counts.callback_timeout();
+        let callback = group.lock().running.clone().unwrap_or_default();
+        let group = group.node.identifier();
+        state.generation += 1;
+        state.stuck += 1;
+        state.running = false;
+        if state.stuck < STUCK_LIMIT {
+            warn!(group, %callback, "a callback does not return; its group's callbacks are skipped until it does");
+            self.start_thread(state, core);
+        } else {
+            warn!(group, %callback, "too many callbacks do not return; none will be called until one does");
+        }
+    }
+
+    fn start_thread(&self, state: &mut State, core: &Arc<Core>) {
+        if state.stuck >= STUCK_LIMIT {
+            return;
+        }
+        let (generation, core) = (state.generation, Arc::clone(core));
+        let thread = thread::Builder::new().name("flowmeter-sampler".to_owned());
+        match thread.spawn(move || run(&core, generation)) {
+            Ok(_) => state.running = true,
+            Err(error) => warn!(%error, "cannot start the thread that runs callbacks"),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Callbacks {
+    fn new(node: &Arc<Node>) -> Self {
+        Self { node: Arc::clone(node), list: Mutex::default(), ended: AtomicBool::new(false) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs the callbacks, none of them under a lock.
+    fn run(&self, core: &Core) {
+        let mut list = self.lock();
+        if list.taken {
+            return;
+        }
+        list.taken = true;
+        let mut callbacks = std::mem::take(&mut list.idle);
+        drop(list);
+        for callback in &mut callbacks {
+            self.lock().running = Some(Arc::clone(&callback.name));
+            let value = catch_unwind(AssertUnwindSafe(|| (callback.read)())).ok();
+            if value.is_none() {
+                core.counts.callback_panic();
+                if !callback.panicked {
+                    callback.panicked = true;
+                    let (group, callback) = (self.node.identifier(), &callback.name);
+                    warn!(group, %callback, "a callback panicked; its series is missing while it does");
+                }
+            }
+            callback.sample.set(value);
+        }
+        let mut list = self.lock();
+        // Callbacks that were added meanwhile come last.
+        callbacks.append(&mut list.idle);
+        list.idle = callbacks;
+        list.taken = false;
+        list.running = None;
+    }
+}
+
+/// The thread in charge. It ends when the registry stops the sampler.
+fn run(core: &Arc<Core>, generation: u64) {
+    let sampler = &core.sampler;
+    let mut state = sampler.lock();
+    loop {
+        while state.wanted == state.completed && !state.stopped {
+            state = sampler.wanted.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.stopped {
+            return;
+        }
+        let ticket = state.wanted;
+        let groups: Vec<_> = state.groups.values().cloned().collect();
+        for group in &groups {
+            state.current = Some(Arc::clone(group));
+            drop(state);
+            let closed = group.node.lifecycle().is_closed();
+            group.run(core);
+            group.ended.store(closed, Relaxed);
+            state = sampler.lock();
+            if state.generation != generation {
+                // Given up, but the callback returned after all. Another thread has taken over, or can now.
+                state.stuck -= 1;
+                if !state.running && !state.stopped {
+                    sampler.start_thread(&mut state, core);
+                }
+                return;
+            }
+        }
+        state.current = None;
+        state.completed = ticket;
+        state.groups.retain(|_, group| !group.ended.load(Relaxed));
+        drop(state);
+        sampler.completed.notify_all();
+        // The callbacks of ended groups go here. What they own is the user's, and so may panic.
+        if catch_unwind(AssertUnwindSafe(|| drop(groups))).is_err() {
+            core.counts.callback_panic();
+        }
+        state = sampler.lock();
+    }
+}

@@ -1,0 +1,194 @@
+//! Logical scopes: the variable-free paths that families are named after.
+
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+
+use crate::family::{Family, FamilySet};
+use crate::set::Descriptor;
+
+/// The places in a stream processor that have metric groups of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ScopeKind {
+    /// Outside of any job or process: what [`Registry::add_group`](crate::Registry::add_group) makes.
+    Root,
+    /// The process that coordinates jobs.
+    JobManager,
+    /// A job, as the JobManager sees it.
+    JobManagerJob,
+    /// The coordinating part of an operator, on the JobManager.
+    JobManagerOperator,
+    /// A process that runs tasks.
+    TaskManager,
+    /// A job, as a TaskManager sees it.
+    TaskManagerJob,
+    /// One parallel instance of a task.
+    Task,
+    /// One operator within a task.
+    Operator,
+}
+
+impl ScopeKind {
+    /// The logical scope of such a group, before any user groups.
+    #[must_use]
+    pub const fn logical_scope(self) -> &'static str {
+        match self {
+            Self::Root => "",
+            Self::JobManager => "jobmanager",
+            Self::JobManagerJob => "jobmanager.job",
+            Self::JobManagerOperator => "jobmanager.job.operator",
+            Self::TaskManager => "taskmanager",
+            Self::TaskManagerJob => "taskmanager.job",
+            Self::Task => "taskmanager.job.task",
+            Self::Operator => "taskmanager.job.task.operator",
+        }
+    }
+}
+
+/// One logical scope with what is interned under it. Groups share it, and it goes with the last of them.
+pub(crate) struct Scope {
+    path: Arc<str>,
+    hasher: DefaultHashBuilder,
+    children: RwLock<HashMap<Box<str>, Weak<Self>>>,
+    /// Sets from descriptor tables, found by the table's address: there are as many as there are metric set types.
+    tables: RwLock<Vec<(Table, Arc<FamilySet>)>>,
+    /// Sets of one family, for metrics registered one by one. Weak, so that names made at run time can leave.
+    singles: RwLock<HashTable<Weak<FamilySet>>>,
+    families: Mutex<HashMap<Box<str>, Vec<Weak<Family>>>>,
+}
+
+/// Address and length of a descriptor table. Two tables at one address have the same contents, so they are one set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Table(usize, usize);
+
+impl Scope {
+    pub(crate) fn new(path: &str) -> Arc<Self> {
+        Arc::new(Self {
+            path: path.into(),
+            hasher: DefaultHashBuilder::default(),
+            children: RwLock::default(),
+            tables: RwLock::default(),
+            singles: RwLock::default(),
+            families: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The scope of a user group of this name below.
+    pub(crate) fn child(&self, name: &str) -> Arc<Self> {
+        let known = |children: &HashMap<Box<str>, Weak<Self>>| children.get(name).and_then(Weak::upgrade);
+        if let Some(child) = known(&self.children.read().unwrap_or_else(PoisonError::into_inner)) {
+            return child;
+        }
+        let mut children = self.children.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(child) = known(&children) {
+            return child;
+        }
+        if children.len() == children.capacity() {
+            children.retain(|_, child| child.strong_count() > 0);
+        }
+        let child =
+            Self::new(&if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) });
+        children.insert(name.into(), Arc::downgrade(&child));
+        child
+    }
+
+    /// The set of a descriptor table under this scope.
+    pub(crate) fn table_set(&self, descriptors: &'static [Descriptor]) -> Arc<FamilySet> {
+        let table = Table(descriptors.as_ptr() as usize, descriptors.len());
+        let known = |tables: &[(Table, Arc<FamilySet>)]| {
+            tables.iter().find(|(key, _)| *key == table).map(|(_, set)| Arc::clone(set))
+        };
+        if let Some(set) = known(&self.tables.read().unwrap_or_else(PoisonError::into_inner)) {
+            return set;
+        }
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        known(&tables).unwrap_or_else(|| {
+            let set = Arc::new(self.new_set(descriptors));
+            tables.push((table, Arc::clone(&set)));
+            set
+        })
+    }
+
+    /// The set of one metric under this scope.
+    pub(crate) fn single_set(&self, descriptor: &Descriptor) -> Arc<FamilySet> {
+        let hash = self.hasher.hash_one(descriptor.metric().name());
+        let known = |singles: &HashTable<Weak<FamilySet>>| {
+            let fits = |set: &Weak<FamilySet>| {
+                set.upgrade().is_some_and(|set| {
+                    let member = &set.members[0];
+                    member.storage == descriptor.storage() && member.family.describes(descriptor)
+                })
+            };
+            singles.find(hash, fits).and_then(Weak::upgrade)
+        };
+        if let Some(set) = known(&self.singles.read().unwrap_or_else(PoisonError::into_inner)) {
+            return set;
+        }
+        let mut singles = self.singles.write().unwrap_or_else(PoisonError::into_inner);
+        known(&singles).unwrap_or_else(|| {
+            if singles.len() == singles.capacity() {
+                singles.retain(|set| set.strong_count() > 0);
+            }
+            let set = Arc::new(self.new_set(std::slice::from_ref(descriptor)));
+            singles.insert_unique(hash, Arc::downgrade(&set), |set| {
+                set.upgrade().map_or(0, |set| self.hasher.hash_one(set.members[0].family.name()))
+            });
+            set
+        })
+    }
+
+    fn new_set(&self, descriptors: &[Descriptor]) -> FamilySet {
+        let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
+        FamilySet::new(descriptors.iter().map(|descriptor| {
+            if families.len() == families.capacity() {
+                families.retain(|_, named| named.iter().any(|family| family.strong_count() > 0));
+            }
+            let named = families.entry_ref(descriptor.metric().name()).or_default();
+            named.retain(|family| family.strong_count() > 0);
+            let known = named.iter().filter_map(Weak::upgrade).find(|family| family.describes(descriptor));
+            let family = known.unwrap_or_else(|| {
+                let family = Arc::new(Family::new(Arc::clone(&self.path), descriptor));
+                named.push(Arc::downgrade(&family));
+                family
+            });
+            (family, descriptor.storage())
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Counter, Gauge, Metric};
+
+    #[test]
+    fn a_name_is_one_family_until_its_kind_or_unit_differs() {
+        let scope = Scope::new("taskmanager");
+        let counter = scope.single_set(&Descriptor::of::<Counter>(Metric::new("x")));
+        let again = scope.single_set(&Descriptor::of::<Counter>(Metric::new("x").with_description("later")));
+        let gauge = scope.single_set(&Descriptor::of::<Gauge<f64>>(Metric::new("x")));
+        assert!(Arc::ptr_eq(&counter, &again));
+        assert_ne!(counter.members[0].family.id(), gauge.members[0].family.id());
+        assert!(counter.shared_member(&gauge).is_none());
+        assert!(counter.shared_member(&again).is_some());
+    }
+
+    #[test]
+    fn names_made_at_run_time_leave_with_their_last_series() {
+        let scope = Scope::new("taskmanager");
+        for i in 0..10_000 {
+            let child = scope.child(&format!("split-{i}"));
+            drop(child.single_set(&Descriptor::of::<Counter>(Metric::new("lag"))));
+            drop(scope.single_set(&Descriptor::of::<Counter>(Metric::from(format!("metric-{i}")))));
+        }
+        assert!(scope.children.read().unwrap().len() < 64);
+        assert!(scope.singles.read().unwrap().len() < 64);
+        assert!(scope.families.lock().unwrap().len() < 64);
+    }
+}

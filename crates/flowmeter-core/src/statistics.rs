@@ -1,0 +1,74 @@
+//! What a registry counts of itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use tracing::warn;
+
+use crate::Error;
+use crate::block::Block;
+
+/// What a registry refused, withheld or lost since it began. All zero is healthy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Registrations of metrics or groups that were refused; their handles work but nobody sees their values.
+    pub refused_registrations: u64,
+    /// Series whose final values a reporter never read, because too many were waiting for it or for too long.
+    pub dropped_unread_series: u64,
+    /// Series, or families of them, that a reporter withheld because another renders to the same identity.
+    pub clashes: u64,
+    /// Callbacks that panicked.
+    pub callback_panics: u64,
+    /// Callbacks that did not return in time, so that reports went out with their last values.
+    pub callback_timeouts: u64,
+}
+
+/// The same while it counts.
+#[derive(Default)]
+pub(crate) struct Counts {
+    refused_registrations: AtomicU64,
+    dropped_unread_series: AtomicU64,
+    clashes: AtomicU64,
+    callback_panics: AtomicU64,
+    callback_timeouts: AtomicU64,
+}
+
+impl Counts {
+    pub(crate) fn snapshot(&self) -> Statistics {
+        Statistics {
+            refused_registrations: self.refused_registrations.load(Relaxed),
+            dropped_unread_series: self.dropped_unread_series.load(Relaxed),
+            clashes: self.clashes.load(Relaxed),
+            callback_panics: self.callback_panics.load(Relaxed),
+            callback_timeouts: self.callback_timeouts.load(Relaxed),
+        }
+    }
+
+    pub(crate) fn refused(&self, error: &Error) {
+        self.refused_registrations.fetch_add(1, Relaxed);
+        warn!("{error}; its values will not be reported");
+    }
+
+    /// Counts the series of blocks that go before a reporter read them, and names where they came from.
+    pub(crate) fn dropped_unread(&self, blocks: &[Arc<Block>]) {
+        let series: usize = blocks.iter().map(|block| block.set.members.len()).sum();
+        if series > 0 {
+            self.dropped_unread_series.fetch_add(series as u64, Relaxed);
+            let group = blocks[0].node().identifier();
+            warn!(series, group, "dropped series of closed groups that a reporter has not read in time");
+        }
+    }
+
+    pub(crate) fn clash(&self) {
+        self.clashes.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn callback_panic(&self) {
+        self.callback_panics.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn callback_timeout(&self) {
+        self.callback_timeouts.fetch_add(1, Relaxed);
+    }
+}

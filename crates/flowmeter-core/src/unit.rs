@@ -1,0 +1,66 @@
+//! Units of measurement, spelled in UCUM.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// The unit of a metric's values, as a case-sensitive [UCUM](https://ucum.org/ucum) code.
+///
+/// UCUM is what OTLP asks for; reporters translate it to what their backend wants (Prometheus gets base units and
+/// a name suffix). Counts of things are annotations in braces, which backends may drop: `{record}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Unit(Cow<'static, str>);
+
+impl Unit {
+    /// No unit stated.
+    pub const NONE: Self = Self::new("");
+    /// A ratio, 0 to 1 in most cases.
+    pub const RATIO: Self = Self::new("1");
+    /// Seconds.
+    pub const SECONDS: Self = Self::new("s");
+    /// Milliseconds.
+    pub const MILLISECONDS: Self = Self::new("ms");
+    /// Microseconds.
+    pub const MICROSECONDS: Self = Self::new("us");
+    /// Nanoseconds.
+    pub const NANOSECONDS: Self = Self::new("ns");
+    /// Bytes.
+    pub const BYTES: Self = Self::new("By");
+    /// Records of a stream.
+    pub const RECORDS: Self = Self::new("{record}");
+    /// Network buffers, or what an engine has in their place (containers, batches).
+    pub const BUFFERS: Self = Self::new("{buffer}");
+
+    /// A unit from its UCUM code.
+    #[must_use]
+    pub const fn new(ucum: &'static str) -> Self {
+        Self(Cow::Borrowed(ucum))
+    }
+
+    pub(crate) const fn is_none(&self) -> bool {
+        matches!(self.0, Cow::Borrowed(ucum) if ucum.is_empty())
+    }
+
+    /// The UCUM code; empty when no unit was stated.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the unit only names what is counted, such as `{record}`, or states nothing.
+    #[must_use]
+    pub fn is_annotation(&self) -> bool {
+        self.0.is_empty() || self.0.starts_with('{')
+    }
+}
+
+impl From<String> for Unit {
+    fn from(ucum: String) -> Self {
+        Self(Cow::Owned(ucum))
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
