@@ -194,7 +194,8 @@ impl Index {
         }
         let hash = self.core.hasher.hash_one(&candidate.prepared);
         if let Some(holder) = self.holder(hash, node, &candidate.prepared) {
-            if self.groups[holder].as_ref().is_some_and(|group| group.standing == Standing::Open) {
+            // One after the other is no clash, even where nobody has noticed yet that the first has closed.
+            if self.groups[holder].as_ref().is_some_and(|group| !group.node.lifecycle().is_closed()) {
                 self.note_clash(&candidate, holder);
             }
             self.waiting.push(candidate);
@@ -403,12 +404,13 @@ impl Index {
             for waiting in std::mem::take(&mut self.waiting) {
                 self.admit_group(waiting);
             }
+            self.forget_empty_sets();
         }
         self.core.leave_to_registrars(&mut self.let_go);
     }
 
     fn take_out_leaving(&mut self) {
-        let Self { core, sets, families, family_names, groups, identities, let_go, .. } = self;
+        let Self { core, sets, groups, identities, let_go, .. } = self;
         let mut unread = Vec::new();
         for index in sets.values_mut() {
             let leaving = |entry: &mut Entry| {
@@ -432,8 +434,14 @@ impl Index {
                 *group = None;
             }
         }
-        // A set without blocks may be of names that were made at run time: forget its families with it.
-        for (_, gone) in sets.extract_if(|_, index| index.entries.is_empty()) {
+    }
+
+    /// Forgets sets without blocks and their families: they may be of names that were made at run time.
+    fn forget_empty_sets(&mut self) {
+        let Self { sets, families, family_names, waiting, clashing, .. } = self;
+        let awaited: HashSet<u64> = waiting.iter().map(|waiting| waiting.block.set.id).collect();
+        for (id, gone) in sets.extract_if(|id, index| index.entries.is_empty() && !awaited.contains(id)) {
+            clashing.remove(&id);
             for member in &gone.set.members {
                 let family = member.family.id();
                 let Some(Some(name)) = family_names.get(&family).cloned() else { continue };
