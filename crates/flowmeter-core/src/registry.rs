@@ -95,6 +95,7 @@ impl Registry {
         let control = Control::new(name, Arc::clone(&self.core.clock));
         self.reserve(&control)?;
         let start = reporter.start(&ReporterContext::new(Arc::clone(&control)));
+        let endpoint = reporter.endpoint();
         let started = start.and_then(|()| {
             let id = self.next_reporter.fetch_add(1, Relaxed);
             let sequence = self.core.open_inbox(id);
@@ -107,7 +108,7 @@ impl Registry {
             })
         });
         match started {
-            Ok(()) => Ok(ReporterHandle { control }),
+            Ok(()) => Ok(ReporterHandle { control, endpoint: endpoint.map(Into::into) }),
             Err(source) => {
                 self.reporters().running.retain(|other| !Arc::ptr_eq(other, &control));
                 Err(Error::ReporterStart { name: name.to_owned(), source })
@@ -193,6 +194,7 @@ impl fmt::Debug for Registry {
 #[derive(Clone)]
 pub struct ReporterHandle {
     control: Arc<Control>,
+    endpoint: Option<Arc<str>>,
 }
 
 impl ReporterHandle {
@@ -200,6 +202,12 @@ impl ReporterHandle {
     #[must_use]
     pub fn name(&self) -> &str {
         self.control.name()
+    }
+
+    /// Where people find what it serves, as a URL; nothing for a reporter that serves nothing.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
     }
 
     /// Has the reporter report now and waits for it, but not longer than `patience`.

@@ -56,6 +56,11 @@ pub trait Reporter: Send {
         Ok(())
     }
 
+    /// Where people find what the reporter serves, as a URL, once it has started.
+    fn endpoint(&self) -> Option<String> {
+        None
+    }
+
     /// Writes what all series of a group have in common. By default the group's identifier.
     fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(group.identifier().as_bytes());

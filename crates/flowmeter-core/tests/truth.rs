@@ -48,7 +48,7 @@ impl Reporter for Ledger {
 
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
         let number: ReportNumber = report.number();
-        let failing = self.flaky && self.reports.fetch_add(1, Ordering::Relaxed) % 3 == 0;
+        let failing = self.flaky && self.reports.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
         let mut seen = BTreeMap::new();
         for family in report.families() {
             family.for_each(|series| {

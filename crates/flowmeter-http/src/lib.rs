@@ -1,0 +1,63 @@
+//! One small HTTP/1.1 server for the reporters that serve.
+//!
+//! A [`Server`] has a thread of its own, with a private single-threaded runtime, and answers `GET` and `HEAD`. It binds
+//! the loopback address unless told otherwise, and everything that comes from outside has a limit: connections, header
+//! sizes, the time to send a request and the time to take an answer.
+//!
+//! A [`Handler`] is called on the server's thread and must return at once; it answers through a [`Responder`], now or
+//! later and from any thread, so that what is slow is done elsewhere.
+//!
+//! ```
+//! use flowmeter_http::{Ports, Request, Responder, Response, Server, ServerOptions};
+//!
+//! let options = ServerOptions::default().with_ports(Ports::any());
+//! let server = Server::start("example", &options, |request: Request, responder: Responder| {
+//!     responder.send(Response::text(format!("you asked for {}\n", request.path())));
+//! })?;
+//! assert!(server.address().ip().is_loopback());
+//! # Ok::<(), flowmeter_http::Error>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod body;
+mod connection;
+mod exchange;
+mod ports;
+mod server;
+
+pub use exchange::{Handler, Request, Responder, Response};
+pub use ports::{ParsePortsError, Ports};
+pub use server::{Server, ServerOptions};
+
+use std::io;
+use std::net::IpAddr;
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No port of the range is free.
+    #[error("every port of `{ports}` on {address} is taken: set `port` to a free port or a wider range")]
+    PortsTaken {
+        /// The address.
+        address: IpAddr,
+        /// The ports.
+        ports: Ports,
+    },
+
+    /// The address or port cannot be used at all.
+    #[error("cannot listen on {address}, port {port}: {source}")]
+    Bind {
+        /// The address.
+        address: IpAddr,
+        /// The port.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// The server's thread or runtime could not be made.
+    #[error("cannot start the HTTP server's thread: {0}")]
+    Thread(#[source] io::Error),
+}

@@ -1,0 +1,37 @@
+//! Prometheus reporter: serves what flowmeter measures in the
+//! [text exposition format](https://prometheus.io/docs/instrumenting/exposition_formats/) 0.0.4.
+//!
+//! ```
+//! use flowmeter_core::{Registry, ReporterOptions};
+//! use flowmeter_http::Ports;
+//! use flowmeter_prometheus::{PrometheusOptions, PrometheusReporter};
+//!
+//! let registry = Registry::new();
+//! let options = PrometheusOptions::default().with_ports(Ports::any());
+//! let reporter = Box::new(PrometheusReporter::new(options));
+//! let handle = registry.add_reporter("prometheus", reporter, ReporterOptions::default())?;
+//! println!("scrape {}", handle.endpoint().unwrap_or_default());
+//! # Ok::<(), flowmeter_core::Error>(())
+//! ```
+//!
+//! # Names
+//!
+//! Metrics follow Prometheus' conventions: snake case, base units, the unit and `_total` as suffixes. `numRecordsIn` of
+//! an operator becomes `taskmanager_job_task_operator_num_records_in_total`, and a counter `busyTime` in nanoseconds
+//! becomes `..._busy_time_seconds_total`, converted exactly. Variables become labels, in snake case as well.
+//!
+//! # The end of a group
+//!
+//! When a group closes, its final values stay until they were sent in a complete answer and a minute has passed, so
+//! that several scrapers see them. `/metrics?peek` shows the same text and does not count as a scrape.
+
+#![forbid(unsafe_code)]
+
+mod escape;
+mod naming;
+mod number;
+mod reporter;
+mod text;
+
+pub use reporter::{PrometheusOptions, PrometheusReporter};
+pub use text::{CONTENT_TYPE, TextEncoder};

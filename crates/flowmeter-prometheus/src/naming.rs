@@ -1,0 +1,226 @@
+//! Names as Prometheus users expect them.
+//!
+//! Sources: [naming practices](https://prometheus.io/docs/practices/naming/), and for units the table of the
+//! [OpenTelemetry compatibility document](https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/).
+
+use flowmeter_core::{Family, MetricKind, Unit};
+
+/// A unit with its suffix, and by which power of ten values are divided to be in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BaseUnit {
+    suffix: &'static str,
+    pub(crate) decimals: u32,
+}
+
+/// The base unit of a unit; nothing for counts of things.
+pub(crate) fn base_unit(unit: &Unit) -> Option<BaseUnit> {
+    let (suffix, decimals) = match unit.as_str() {
+        "s" => ("seconds", 0),
+        "ms" => ("seconds", 3),
+        "us" => ("seconds", 6),
+        "ns" => ("seconds", 9),
+        "By" => ("bytes", 0),
+        "1" => ("ratio", 0),
+        "%" => ("percent", 0),
+        "Cel" => ("celsius", 0),
+        "Hz" => ("hertz", 0),
+        _ => return None,
+    };
+    Some(BaseUnit { suffix, decimals })
+}
+
+/// Writes the name of a family: logical scope, name, unit, and `_total` for a counter.
+pub(crate) fn write_metric_name(family: &Family, out: &mut Vec<u8>) {
+    let mut name = String::new();
+    for part in family.logical_scope().split('.').chain([family.name()]) {
+        push_snake_case(part, &mut name);
+    }
+    make_identifier(&mut name, "metric");
+    let ratio_of_sum = family.kind() != MetricKind::Gauge && family.unit() == &Unit::RATIO;
+    if let Some(unit) = base_unit(family.unit()).filter(|_| !ratio_of_sum) {
+        push_suffix(unit.suffix, &mut name);
+    } else if !family.unit().is_annotation() && !ratio_of_sum {
+        let mut suffix = String::new();
+        push_snake_case(&family.unit().as_str().replace('/', "_per_"), &mut suffix);
+        push_suffix(&suffix, &mut name);
+    }
+    if family.kind() == MetricKind::Counter {
+        push_suffix("total", &mut name);
+    }
+    out.extend_from_slice(name.as_bytes());
+}
+
+/// Adds a suffix, unless the name ends in it already.
+fn push_suffix(suffix: &str, name: &mut String) {
+    let stem = name.strip_suffix(suffix);
+    if !suffix.is_empty() && !stem.is_some_and(|stem| stem.is_empty() || stem.ends_with('_')) {
+        name.push('_');
+        name.push_str(suffix);
+    }
+}
+
+/// The label of a variable, which none of `taken` has: two variables may differ only in what labels cannot show.
+pub(crate) fn label_name(key: &str, taken: &[String]) -> String {
+    let mut label = String::new();
+    push_snake_case(key, &mut label);
+    make_identifier(&mut label, "label");
+    // Histogram buckets and summary quantiles have labels of their own.
+    let is_taken = |label: &String| taken.contains(label) || label == "le" || label == "quantile";
+    if !is_taken(&label) {
+        return label;
+    }
+    let numbered = (2_usize..).map(|number| format!("{label}_{number}"));
+    numbered.into_iter().find(|label| !is_taken(label)).unwrap_or(label)
+}
+
+/// Makes a word in snake case one that Prometheus takes: not empty, and not beginning with a digit.
+fn make_identifier(word: &mut String, fallback: &str) {
+    if word.is_empty() {
+        word.push_str(fallback);
+    } else if word.starts_with(|first: char| first.is_ascii_digit()) {
+        word.insert(0, '_');
+    }
+}
+
+/// Appends a word in snake case, after an underscore if something is there. What is not a letter, a digit or an
+/// underscore in ASCII becomes an underscore; underscores in a row become one, and none are left at the ends.
+fn push_snake_case(word: &str, out: &mut String) {
+    let start = out.len();
+    let mut characters = word.chars().peekable();
+    // What the character before was: a word goes on after a lower-case letter or digit, and after an upper-case one
+    // unless that begins the next word, as the S in `HTTPServer`.
+    let (mut after_lower, mut after_upper) = (false, false);
+    while let Some(character) = characters.next() {
+        let begins_word = character.is_ascii_uppercase()
+            && (after_lower || (after_upper && characters.peek().is_some_and(char::is_ascii_lowercase)));
+        if begins_word || !character.is_ascii_alphanumeric() {
+            push_separator(start, out);
+        }
+        if character.is_ascii_alphanumeric() {
+            if out.len() == start {
+                push_separator(0, out);
+            }
+            out.push(character.to_ascii_lowercase());
+        }
+        after_lower = character.is_ascii_lowercase() || character.is_ascii_digit();
+        after_upper = character.is_ascii_uppercase();
+    }
+    while out.len() > start && out.ends_with('_') {
+        out.pop();
+    }
+}
+
+/// Appends an underscore, unless the text from `start` on is empty or ends in one.
+fn push_separator(start: usize, out: &mut String) {
+    if out.len() > start && !out.ends_with('_') {
+        out.push('_');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flowmeter_core::{
+        Counter, FamilyView, Gauge, Metric, MetricHandle, Registry, Report, ReportError, Reporter,
+        ReporterOptions,
+    };
+    use proptest::prelude::*;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    fn snake_case(word: &str) -> String {
+        let mut out = String::new();
+        push_snake_case(word, &mut out);
+        out
+    }
+
+    #[test]
+    fn words_are_separated() {
+        for (word, expected) in [
+            ("numRecordsIn", "num_records_in"),
+            ("currentInput1Watermark", "current_input1_watermark"),
+            ("HTTPServerErrors", "http_server_errors"),
+            ("Status", "status"),
+            ("JVM", "jvm"),
+            ("already_snake", "already_snake"),
+            ("odd name:with.dots-and/slash", "odd_name_with_dots_and_slash"),
+            ("__x__", "x"),
+            ("é", ""),
+            ("naïve", "na_ve"),
+        ] {
+            assert_eq!(snake_case(word), expected, "{word}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn labels_are_valid_and_distinct(keys in prop::collection::vec("\\PC{0,8}", 0..20)) {
+            let mut labels = Vec::new();
+            for key in &keys {
+                labels.push(label_name(key, &labels));
+            }
+            for (i, label) in labels.iter().enumerate() {
+                let mut bytes = label.bytes();
+                let first = bytes.next().unwrap();
+                prop_assert!(first == b'_' || first.is_ascii_lowercase());
+                prop_assert!(bytes.all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit()));
+                prop_assert!(!label.starts_with("__"), "reserved by Prometheus");
+                prop_assert!(!labels[..i].contains(label));
+            }
+        }
+    }
+
+    /// The name of a metric in a scope, through a report, since families come from nowhere else.
+    fn metric_name<H: MetricHandle>(scope: &str, metric: Metric) -> String {
+        struct Names(mpsc::Sender<String>);
+        impl Reporter for Names {
+            fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+                let name = |family: FamilyView<'_>| {
+                    let mut name = Vec::new();
+                    write_metric_name(family.family(), &mut name);
+                    self.0.send(String::from_utf8(name).unwrap())
+                };
+                Ok(report.families().try_for_each(name)?)
+            }
+        }
+        let (sender, names) = mpsc::channel();
+        let registry = Registry::new();
+        let options = ReporterOptions::default();
+        let handle = registry.add_reporter("names", Box::new(Names(sender)), options).unwrap();
+        let group = scope.split('.').fold(None, |group: Option<flowmeter_core::MetricGroup>, name| {
+            Some(group.map_or_else(|| registry.add_group(name), |group| group.add_group(name)))
+        });
+        let _handle = group.unwrap().try_register::<H>(metric).unwrap();
+        handle.report_now(Duration::from_secs(20)).unwrap();
+        names.recv().unwrap()
+    }
+
+    #[test]
+    fn metric_names_follow_the_conventions() {
+        for (expected, name) in [
+            (
+                "job_task_num_records_in_total",
+                metric_name::<Counter>("job.task", Metric::new("numRecordsIn").with_unit(Unit::RECORDS)),
+            ),
+            (
+                "g_busy_time_seconds_total",
+                metric_name::<Counter>("g", Metric::new("busyTime").with_unit(Unit::NANOSECONDS)),
+            ),
+            ("g_bytes_total", metric_name::<Counter>("g", Metric::new("bytesTotal").with_unit(Unit::NONE))),
+            (
+                "g_state_size_bytes",
+                metric_name::<Gauge<u64>>("g", Metric::new("stateSize").with_unit(Unit::BYTES)),
+            ),
+            ("g_size_bytes", metric_name::<Gauge<u64>>("g", Metric::new("sizeBytes").with_unit(Unit::BYTES))),
+            ("g_load_ratio", metric_name::<Gauge<f64>>("g", Metric::new("load").with_unit(Unit::RATIO))),
+            (
+                "g_speed_m_per_s",
+                metric_name::<Gauge<f64>>("g", Metric::new("speed").with_unit(Unit::new("m/s"))),
+            ),
+            ("_1st_2nd_total", metric_name::<Counter>("1st", Metric::new("2nd"))),
+            ("metric_total", metric_name::<Counter>("é", Metric::new("é"))),
+        ] {
+            assert_eq!(name, expected);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Numbers as Prometheus reads them.
+
+use flowmeter_core::Number;
+
+/// Writes a number, divided by a power of ten. Integers are converted exactly, digit by digit.
+#[inline]
+pub(crate) fn write_number(number: Number, decimals: u32, out: &mut Vec<u8>) {
+    match number {
+        Number::U64(number) if decimals == 0 => write_u64(number, out),
+        Number::U64(number) => write_decimal(number, decimals, out),
+        Number::I64(number) => {
+            if number < 0 {
+                out.push(b'-');
+            }
+            write_decimal(number.unsigned_abs(), decimals, out);
+        }
+        Number::F64(number) if decimals == 0 => write_f64(number, out),
+        Number::F64(number) => write_f64(number / 10_f64.powi(decimals.cast_signed()), out),
+    }
+}
+
+#[inline]
+pub(crate) fn write_u64(number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+pub(crate) fn write_f64(number: f64, out: &mut Vec<u8>) {
+    if number.is_nan() {
+        out.extend_from_slice(b"NaN");
+    } else if number.is_infinite() {
+        out.extend_from_slice(if number > 0.0 { b"+Inf" } else { b"-Inf" });
+    } else {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
+    }
+}
+
+fn write_decimal(number: u64, decimals: u32, out: &mut Vec<u8>) {
+    let unit = 10_u64.pow(decimals);
+    write_u64(number / unit, out);
+    let mut fraction = number % unit;
+    if fraction == 0 {
+        return;
+    }
+    out.push(b'.');
+    let mut place = unit / 10;
+    while fraction > 0 {
+        out.push(b'0' + (fraction / place) as u8);
+        fraction %= place;
+        place /= 10;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn written(number: Number, decimals: u32) -> String {
+        let mut out = Vec::new();
+        write_number(number, decimals, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn values_are_spelled_as_prometheus_wants_them() {
+        for (number, decimals, expected) in [
+            (Number::U64(0), 9, "0"),
+            (Number::U64(1_500_000_000), 9, "1.5"),
+            (Number::U64(1), 9, "0.000000001"),
+            (Number::U64(u64::MAX), 9, "18446744073.709551615"),
+            (Number::U64(u64::MAX), 0, "18446744073709551615"),
+            (Number::I64(i64::MIN), 3, "-9223372036854775.808"),
+            (Number::I64(-7), 0, "-7"),
+            (Number::F64(0.0), 0, "0.0"),
+            (Number::F64(-0.0), 0, "-0.0"),
+            (Number::F64(1e300), 0, "1e+300"),
+            (Number::F64(f64::NAN), 0, "NaN"),
+            (Number::F64(f64::INFINITY), 3, "+Inf"),
+            (Number::F64(f64::NEG_INFINITY), 0, "-Inf"),
+            (Number::F64(250.0), 3, "0.25"),
+        ] {
+            assert_eq!(written(number, decimals), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn integers_are_divided_exactly(number: u64, decimals in 0_u32..=9) {
+            let text = written(Number::U64(number), decimals);
+            let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+            let digits = format!("{whole}{fraction:0<width$}", width = decimals as usize);
+            prop_assert_eq!(digits.parse::<u64>().unwrap(), number);
+            prop_assert!(!fraction.ends_with('0'));
+        }
+
+        #[test]
+        fn floats_read_back_as_they_were(bits: u64) {
+            let number = f64::from_bits(bits);
+            let read: f64 = written(Number::F64(number), 0).parse().unwrap();
+            prop_assert!(read.to_bits() == number.to_bits() || (read.is_nan() && number.is_nan()));
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The reporter: a scrape endpoint.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use flowmeter_core::{Family, GroupView, Naming, Report, ReportError, ReportMode, Reporter, ReporterContext};
+use flowmeter_http::{Ports, Request, Responder, Response, Server, ServerOptions};
+
+use crate::text::{CONTENT_TYPE, TextEncoder};
+
+/// Where Flink's own reporter listens, so that existing scrape configurations go on working.
+const DEFAULT_PORT: u16 = 9249;
+/// Bodies are handed to the network in pieces of about this size.
+const CHUNK: usize = 64 * 1024;
+
+/// How a [`PrometheusReporter`] serves.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct PrometheusOptions {
+    /// Address, ports and limits: 127.0.0.1:9249 unless changed.
+    pub server: ServerOptions,
+}
+
+impl Default for PrometheusOptions {
+    fn default() -> Self {
+        Self { server: ServerOptions::default().with_ports(Ports::one(DEFAULT_PORT)) }
+    }
+}
+
+impl PrometheusOptions {
+    /// Sets the port, or the range of ports of which the first free one is taken.
+    #[must_use]
+    pub fn with_ports(mut self, ports: Ports) -> Self {
+        self.server = self.server.with_ports(ports);
+        self
+    }
+
+    /// Sets the address to listen on. Anything but loopback lets other hosts in.
+    #[must_use]
+    pub fn with_address(mut self, address: IpAddr) -> Self {
+        self.server = self.server.with_address(address);
+        self
+    }
+}
+
+/// Serves `/metrics` to Prometheus.
+///
+/// A request wakes the reporter's thread, which writes one text for all requests that wait by then; the server's
+/// thread only sends it.
+pub struct PrometheusReporter {
+    options: PrometheusOptions,
+    waiting: Waiting,
+    context: Option<ReporterContext>,
+    server: Option<Server>,
+}
+
+/// The requests that wait for a text.
+#[derive(Clone, Default)]
+struct Waiting(Arc<Mutex<Vec<Scrape>>>);
+
+struct Scrape {
+    responder: Responder,
+    /// Whether it only wants to look, and closed groups stay for others.
+    peek: bool,
+}
+
+impl PrometheusReporter {
+    /// A reporter that will listen when it is added to a registry.
+    #[must_use]
+    pub fn new(options: PrometheusOptions) -> Self {
+        Self { options, waiting: Waiting::default(), context: None, server: None }
+    }
+}
+
+impl Waiting {
+    fn push(&self, scrape: Scrape) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(scrape);
+    }
+
+    fn take(&self) -> Vec<Scrape> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Reporter for PrometheusReporter {
+    fn mode(&self) -> ReportMode {
+        ReportMode::Pull
+    }
+
+    fn naming(&self) -> Naming {
+        Naming::Labeled
+    }
+
+    fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
+        let (waiting, asking) = (self.waiting.clone(), context.clone());
+        let handler = move |request: Request, responder: Responder| match request.path() {
+            "/metrics" => {
+                waiting.push(Scrape { responder, peek: request.query("peek").is_some() });
+                asking.request_report();
+            }
+            "/" => responder.send(Response::text("flowmeter: the metrics are at /metrics\n")),
+            _ => responder.send(Response::not_found()),
+        };
+        self.server = Some(Server::start(context.name(), &self.options.server, handler)?);
+        self.context = Some(context.clone());
+        Ok(())
+    }
+
+    fn endpoint(&self) -> Option<String> {
+        self.server.as_ref().map(|server| format!("http://{}/metrics", server.address()))
+    }
+
+    fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {
+        TextEncoder.prepare_group(group, out);
+    }
+
+    fn prepare_family(&self, family: &Family, out: &mut Vec<u8>) {
+        TextEncoder.prepare_family(family, out);
+    }
+
+    fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+        // If writing panics, these are dropped, which answers 503.
+        let scrapes = self.waiting.take();
+        let Some(context) = self.context.as_ref().filter(|_| !scrapes.is_empty()) else { return Ok(()) };
+        let mut chunks: Vec<Bytes> = Vec::new();
+        let mut text = Vec::with_capacity(CHUNK + CHUNK / 8);
+        TextEncoder.encode(report, &mut text, CHUNK, |text| {
+            let capacity = text.capacity();
+            chunks.push(std::mem::replace(text, Vec::with_capacity(capacity)).into());
+        });
+        chunks.push(text.into());
+        for scrape in scrapes {
+            let mut response = Response::chunks(CONTENT_TYPE, chunks.clone());
+            if !scrape.peek {
+                let (context, number) = (context.clone(), report.number());
+                response = response.on_sent(move || context.delivered(number));
+            }
+            scrape.responder.send(response);
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        self.server = None;
+    }
+}
+
+impl fmt::Debug for PrometheusReporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrometheusReporter").field("endpoint", &self.endpoint()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,181 @@
+//! The text exposition format 0.0.4.
+
+use std::convert::Infallible;
+
+use flowmeter_core::{
+    Family, FamilyView, GroupView, HistogramSnapshot, MetricKind, Report, Unit, Value, ValueType,
+};
+
+use crate::escape::{write_help, write_label_value};
+use crate::naming::{base_unit, label_name, write_metric_name};
+use crate::number::{write_f64, write_number, write_u64};
+
+/// The content type of the format.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Writes reports in the text format.
+///
+/// It is the part of the reporter that has no network: what it prepares and encodes can go anywhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TextEncoder;
+
+impl TextEncoder {
+    /// Writes the labels of a group, as they stand between the name and the value of each of its series:
+    /// `{host="h",tm_id="tm-1"} `.
+    pub fn prepare_group(self, group: &GroupView<'_>, out: &mut Vec<u8>) {
+        let mut taken: Vec<String> = Vec::with_capacity(12);
+        for (key, value) in group.variables() {
+            let label = label_name(key, &taken);
+            out.push(if taken.is_empty() { b'{' } else { b',' });
+            out.extend_from_slice(label.as_bytes());
+            out.extend_from_slice(b"=\"");
+            write_label_value(value, out);
+            out.push(b'"');
+            taken.push(label);
+        }
+        out.extend_from_slice(if taken.is_empty() { b" " } else { b"} " });
+    }
+
+    /// Writes the name of a family.
+    pub fn prepare_family(self, family: &Family, out: &mut Vec<u8>) {
+        write_metric_name(family, out);
+    }
+
+    /// Appends a report to `out`, which `full` may empty whenever it has grown by `chunk` bytes or a little more.
+    pub fn encode(
+        self,
+        report: &Report<'_>,
+        out: &mut Vec<u8>,
+        chunk: usize,
+        mut full: impl FnMut(&mut Vec<u8>),
+    ) {
+        for family in report.families() {
+            write_header(&family, out);
+            encode_family(&family, out, chunk, &mut full);
+        }
+    }
+}
+
+fn write_header(family: &FamilyView<'_>, out: &mut Vec<u8>) {
+    let described = family.family();
+    out.extend_from_slice(b"# HELP ");
+    out.extend_from_slice(family.prepared());
+    out.push(b' ');
+    if described.description().is_empty() {
+        // Linters ask for a help text; where the metric has none, say where it comes from.
+        write_help(described.name(), out);
+        out.extend_from_slice(b" (scope: ");
+        write_help(described.logical_scope(), out);
+        out.push(b')');
+    } else {
+        write_help(described.description(), out);
+    }
+    out.extend_from_slice(b"\n# TYPE ");
+    out.extend_from_slice(family.prepared());
+    out.extend_from_slice(match described.kind() {
+        MetricKind::Counter => b" counter\n",
+        MetricKind::Histogram => b" histogram\n",
+        _ => b" gauge\n",
+    });
+}
+
+fn encode_family(
+    family: &FamilyView<'_>,
+    out: &mut Vec<u8>,
+    chunk: usize,
+    full: &mut impl FnMut(&mut Vec<u8>),
+) {
+    let name = family.prepared();
+    let decimals = base_unit(family.family().unit()).map_or(0, |unit| unit.decimals);
+    let edges = match family.family().kind() {
+        MetricKind::Histogram => Edges::of(family.family()),
+        _ => Edges::default(),
+    };
+    let result: Result<(), Infallible> = family.for_each(|series| {
+        let labels = series.prepared();
+        out.reserve(name.len() + labels.len() + 32);
+        match series.value() {
+            Value::Number(number) => {
+                out.extend_from_slice(name);
+                out.extend_from_slice(labels);
+                write_number(number, decimals, out);
+                out.push(b'\n');
+            }
+            Value::Bool(value) => {
+                out.extend_from_slice(name);
+                out.extend_from_slice(labels);
+                out.extend_from_slice(if value { b"1\n" } else { b"0\n" });
+            }
+            Value::Histogram(snapshot) => write_histogram(name, labels, snapshot, decimals, &edges, out),
+            _ => {}
+        }
+        if out.len() >= chunk {
+            full(out);
+        }
+        Ok(())
+    });
+    let Ok(()) = result;
+}
+
+/// The edges of classic buckets: powers of four, which are true edges of the exponential buckets, so that the counts
+/// are exact. The same for all series of a family at all times, since a bucket that appears later has no past.
+#[derive(Default)]
+struct Edges(Vec<(i32, Vec<u8>)>);
+
+impl Edges {
+    fn of(family: &Family) -> Self {
+        // In nanoseconds from a microsecond to twenty minutes; other integers from 1 to a billion; floats, which in
+        // most cases are seconds, from a microsecond to twenty minutes again.
+        let first = match (family.unit(), family.value_type()) {
+            (unit, ValueType::U64) if *unit == Unit::NANOSECONDS => 10,
+            (_, ValueType::U64) => 0,
+            _ => -20,
+        };
+        let decimals = base_unit(family.unit()).map_or(0, |unit| unit.decimals);
+        let edge = |exponent: i32| {
+            let mut edge = Vec::new();
+            write_f64(2_f64.powi(exponent) / 10_f64.powi(decimals.cast_signed()), &mut edge);
+            (exponent, edge)
+        };
+        Self((0..16).map(|i| edge(first + 2 * i)).collect())
+    }
+}
+
+fn write_histogram(
+    name: &[u8],
+    labels: &[u8],
+    snapshot: &HistogramSnapshot,
+    decimals: u32,
+    edges: &Edges,
+    out: &mut Vec<u8>,
+) {
+    let mut bucket = |edge: &[u8], count: u64| {
+        out.extend_from_slice(name);
+        out.extend_from_slice(b"_bucket");
+        match labels.strip_suffix(b"} ") {
+            Some(labels) => {
+                out.extend_from_slice(labels);
+                out.extend_from_slice(b",le=\"");
+            }
+            None => out.extend_from_slice(b"{le=\""),
+        }
+        out.extend_from_slice(edge);
+        out.extend_from_slice(b"\"} ");
+        write_u64(count, out);
+        out.push(b'\n');
+    };
+    for (exponent, edge) in &edges.0 {
+        bucket(edge, snapshot.count_up_to_power_of_two(*exponent));
+    }
+    bucket(b"+Inf", snapshot.count());
+    out.extend_from_slice(name);
+    out.extend_from_slice(b"_sum");
+    out.extend_from_slice(labels);
+    write_number(snapshot.sum(), decimals, out);
+    out.push(b'\n');
+    out.extend_from_slice(name);
+    out.extend_from_slice(b"_count");
+    out.extend_from_slice(labels);
+    write_u64(snapshot.count(), out);
+    out.push(b'\n');
+}
