@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::cell::Words;
 use crate::family::{FamilySet, Place};
-use crate::histogram::{DEFAULT_SCALE, HistogramCells};
+use crate::histogram::HistogramCells;
 use crate::node::Node;
 use crate::set::Storage;
 use crate::shards::Shards;
@@ -36,9 +36,7 @@ pub(crate) enum Object {
 impl Object {
     fn new(storage: Storage, kind: MetricKind, value_type: ValueType) -> Self {
         match (kind, storage) {
-            (MetricKind::Histogram, _) => {
-                Self::Histogram(Arc::new(HistogramCells::new(value_type, DEFAULT_SCALE)))
-            }
+            (MetricKind::Histogram, _) => Self::Histogram(Arc::new(HistogramCells::new(value_type))),
             (_, Storage::Sampled) => Self::Sample(Arc::default()),
             (MetricKind::Gauge, _) => Self::Value(Arc::default()),
             _ => Self::Sum(Arc::new(Shards::new())),
@@ -93,6 +91,11 @@ impl Block {
 
     pub(crate) fn words(&self) -> &Words {
         &self.words
+    }
+
+    /// The words, when nobody else has the block any more.
+    pub(crate) fn into_words(self) -> Words {
+        self.words
     }
 
     pub(crate) fn object(&self, index: usize) -> Option<&Object> {

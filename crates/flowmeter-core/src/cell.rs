@@ -44,6 +44,17 @@ impl Words {
         }
     }
 
+    /// These words for another block, all zero again, if they are as many lines as it takes.
+    pub(crate) fn cleared(mut self, count: usize) -> Option<Self> {
+        match &mut self {
+            Self::Lines(lines) if lines.len() == count.div_ceil(PER_LINE) => {
+                lines.iter_mut().flat_map(|line| &mut line.0).for_each(|word| *word.get_mut() = 0);
+                Some(self)
+            }
+            _ => None,
+        }
+    }
+
     #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<&AtomicU64> {
         match self {

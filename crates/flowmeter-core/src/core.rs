@@ -7,12 +7,16 @@ use hashbrown::DefaultHashBuilder;
 
 use crate::Clock;
 use crate::block::Block;
+use crate::cell::Words;
 use crate::sampler::Sampler;
 use crate::scope::{Scope, ScopeKind};
 use crate::statistics::Counts;
 
 /// How many blocks may wait for a reporter before those of closed groups are dropped unread.
-const INBOX_LIMIT: usize = 65_536;
+pub(crate) const INBOX_LIMIT: usize = 65_536;
+
+/// How many blocks may wait to be freed by registering threads before two are freed at a time.
+const GRAVES_KEPT: usize = 4_096;
 
 /// The part of a registry that groups and reporters hold. It does not hold them, so it goes with the last of them.
 pub(crate) struct Core {
@@ -153,12 +157,20 @@ impl Core {
         }
     }
 
-    /// Frees a few blocks that reporters let go: more than one for each that is registered, so they cannot pile up.
-    pub(crate) fn bury(&self) {
-        let Ok(mut graves) = self.graves.try_lock() else { return };
-        let buried = [graves.pop(), graves.pop()];
+    /// Frees a block that reporters let go and gives its words back, if they are as many as wanted.
+    ///
+    /// Lines are aligned, which allocators are slow to serve; a registration would wait for that more than for
+    /// anything else. So one is freed for each that is registered, and two while many are left: they come in lots, one
+    /// after each report, and are to last until the next.
+    pub(crate) fn bury(&self, wanted: usize) -> Option<Words> {
+        let mut graves = self.graves.try_lock().ok()?;
+        let buried = [graves.pop(), if graves.len() > GRAVES_KEPT { graves.pop() } else { None }];
         drop(graves);
-        drop(buried);
+        let mut words = None;
+        for block in buried.into_iter().flatten().filter_map(Arc::into_inner) {
+            words = words.or_else(|| block.into_words().cleared(wanted));
+        }
+        words
     }
 
     /// Frees all blocks that reporters let go.

@@ -32,15 +32,8 @@ impl<'a> GroupView<'a> {
     /// The variables of the group and of those above it, outermost first. A key that a group sets again keeps its
     /// place and takes the inner value.
     pub fn variables(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        let mut variables: Vec<(&str, &str)> = Vec::with_capacity(12);
-        for node in self.path() {
-            for (key, value) in node.own().iter() {
-                match variables.iter_mut().find(|(known, _)| *known == key) {
-                    Some((_, outer)) => *outer = value,
-                    None => variables.push((key, value)),
-                }
-            }
-        }
+        let mut variables = Vec::with_capacity(12);
+        collect_variables(self.node, &mut variables);
         variables.into_iter()
     }
 
@@ -91,6 +84,18 @@ impl<'a> GroupView<'a> {
         }
         path.reverse();
         path
+    }
+}
+
+fn collect_variables<'a>(node: &'a Node, variables: &mut Vec<(&'a str, &'a str)>) {
+    if let Some(parent) = node.parent() {
+        collect_variables(parent, variables);
+    }
+    for (key, value) in node.own().iter() {
+        match variables.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, outer)) => *outer = value,
+            None => variables.push((key, value)),
+        }
     }
 }
 

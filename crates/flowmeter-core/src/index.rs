@@ -20,6 +20,9 @@ use crate::family::{Family, FamilySet, Place};
 use crate::node::Node;
 use crate::reporter::{Naming, ReportMode, ReportNumber, Reporter, ReporterOptions};
 
+/// The capacity that lists of what comes and goes keep when they are empty.
+const SPARE: usize = 1_024;
+
 pub(crate) struct Index {
     core: Arc<Core>,
     /// The reporter's name, for log lines.
@@ -42,6 +45,8 @@ pub(crate) struct Index {
     clashing: HashSet<u64>,
     /// Blocks that left the index.
     let_go: Vec<Arc<Block>>,
+    /// Where the reporter writes what it prepares.
+    scratch: Vec<u8>,
     /// The core's count of closings up to which `closed` is complete.
     closings: u64,
 }
@@ -124,6 +129,7 @@ impl Index {
             waiting: Vec::new(),
             clashing: HashSet::new(),
             let_go: Vec::new(),
+            scratch: Vec::new(),
             closings: 0,
         }
     }
@@ -167,9 +173,9 @@ impl Index {
             self.insert_entry(Entry { block, prepared });
             return;
         }
-        let mut prepared = Vec::new();
         let group = GroupView::new(block.node());
-        if guarded(|| reporter.prepare_group(&group, &mut prepared)).is_none() {
+        self.scratch.clear();
+        if guarded(|| reporter.prepare_group(&group, &mut self.scratch)).is_none() {
             warn!(
                 reporter = &*self.name,
                 group = group.identifier(),
@@ -179,7 +185,7 @@ impl Index {
             self.let_go.push(block);
             return;
         }
-        let prepared = Arc::from(prepared);
+        let prepared = Arc::from(&*self.scratch);
         self.admit_group(Waiting { block, prepared });
     }
 
@@ -407,6 +413,9 @@ impl Index {
             self.forget_empty_sets();
         }
         self.core.leave_to_registrars(&mut self.let_go);
+        // What a burst of closings took is given back when it is over.
+        self.closed.shrink_to((2 * self.closed.len()).max(SPARE));
+        self.let_go.shrink_to(SPARE);
     }
 
     fn take_out_leaving(&mut self) {

@@ -1,6 +1,7 @@
 //! The tree of groups.
 
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::{HashMap, HashTable};
@@ -19,6 +20,7 @@ use crate::{Error, GroupView};
 const MAX_DEPTH: usize = 64;
 /// How many blocks are looked through for a family before there is an index of them.
 const SEARCHABLE: usize = 32;
+const NO_SLOT: u32 = u32::MAX;
 
 /// A metric group. What never changes is in the open; children and blocks are behind a lock that is held for a few
 /// instructions, and under which nothing else is locked but the desk.
@@ -28,18 +30,29 @@ pub(crate) struct Node {
     scope: Arc<Scope>,
     kind: ScopeKind,
     depth: u8,
-    /// A small number of its own among the groups that exist, so that a reporter can index by it.
-    slot: u32,
-    /// Of what makes it the same group when it is asked for again; for its place in the parent's table.
-    hash: u64,
+    /// A small number of its own among the groups that have metrics, so that a reporter can index by it. Set with the
+    /// first metric; [`NO_SLOT`] before.
+    slot: AtomicU32,
+    /// Where the parent has it.
+    place: ChildPlace,
     own: Variables,
     lifecycle: Lifecycle,
     inner: Mutex<Inner>,
 }
 
+/// Where a parent keeps a child.
+enum ChildPlace {
+    /// A system group: its position, which only changes under the parent's lock. Tasks come and go at a rate at which a
+    /// table would have to be cleaned up over and over.
+    Position(AtomicUsize),
+    /// A user group, found by what makes it the same group when it is asked for again.
+    Hash(u64),
+}
+
 #[derive(Default)]
 struct Inner {
-    children: Option<Box<HashTable<Arc<Node>>>>,
+    /// Nothing for most groups, which are leaves.
+    children: Option<Box<Children>>,
     blocks: Blocks,
     /// The union of the blocks' masks: a set that shares no bit with it shares no family with any of them.
     mask: u64,
@@ -47,6 +60,37 @@ struct Inner {
     by_family: Option<Box<HashMap<u64, u32>>>,
     /// The line from which the next metric that is registered alone takes its word, and the words taken.
     line: Option<(Arc<SharedLine>, u32)>,
+}
+
+#[derive(Default)]
+struct Children {
+    system: Vec<Arc<Node>>,
+    user: HashTable<Arc<Node>>,
+}
+
+impl Children {
+    fn iter(&self) -> impl Iterator<Item = &Arc<Node>> {
+        self.system.iter().chain(&self.user)
+    }
+
+    /// Takes a child out, if it is still there.
+    fn unlink(&mut self, child: &Arc<Node>) -> Option<Arc<Node>> {
+        match &child.place {
+            ChildPlace::Position(position) => {
+                let position = position.load(Relaxed);
+                self.system.get(position).filter(|known| Arc::ptr_eq(known, child))?;
+                let unlinked = self.system.swap_remove(position);
+                if let Some(moved) = self.system.get(position) {
+                    moved.set_position(position);
+                }
+                Some(unlinked)
+            }
+            ChildPlace::Hash(hash) => {
+                let entry = self.user.find_entry(*hash, |known| Arc::ptr_eq(known, child)).ok()?;
+                Some(entry.remove().0)
+            }
+        }
+    }
 }
 
 /// The blocks of a group; most have one.
@@ -87,8 +131,8 @@ impl Node {
             scope: Arc::clone(core.scope(ScopeKind::Root)),
             kind: ScopeKind::Root,
             depth: 0,
-            slot: core.take_slot(),
-            hash: 0,
+            slot: AtomicU32::new(NO_SLOT),
+            place: ChildPlace::Hash(0),
             own: Variables::default(),
             lifecycle: Lifecycle::open(),
             inner: Mutex::default(),
@@ -98,13 +142,19 @@ impl Node {
     /// A system group. Each is a group of its own: two of one identity clash in the reporters, which say so. Below a
     /// closed group it is closed from the start, since owners are made by calls that cannot fail.
     pub(crate) fn system_child(self: &Arc<Self>, kind: ScopeKind, variables: &[(Key, &str)]) -> Arc<Self> {
-        let slot = self.core.take_slot();
-        let hash = self.core.hasher.hash_one(slot);
-        let own = Variables::system(variables);
-        let child = self.new_child(Arc::clone(self.core.scope(kind)), kind, slot, hash, own);
-        if let Err(error) = self.adopt(Arc::clone(&child), |_| false) {
-            self.core.counts.refused(&error);
-            child.lifecycle.close(self.core.clock.monotonic());
+        let scope = Arc::clone(self.core.scope(kind));
+        let position = AtomicUsize::new(0);
+        let child = self.new_child(scope, kind, ChildPlace::Position(position), Variables::system(variables));
+        match self.lock_open() {
+            Ok(mut inner) => {
+                let children = inner.children.get_or_insert_default();
+                child.set_position(children.system.len());
+                children.system.push(Arc::clone(&child));
+            }
+            Err(error) => {
+                self.core.counts.refused(&error);
+                child.lifecycle.close(self.core.clock.monotonic());
+            }
         }
         child
     }
@@ -133,21 +183,28 @@ impl Node {
             return Err(Error::TooDeep { group: self.identifier(), depth: MAX_DEPTH });
         }
         let hash = self.core.hasher.hash_one(own);
-        let same = |child: &Arc<Self>| child.own == *own && child.kind == self.kind;
-        if let Some(known) = self.lock().children.as_ref().and_then(|table| table.find(hash, same)) {
-            return Ok(Arc::clone(known));
+        let same = |child: &Arc<Self>| child.own == *own;
+        let known = |children: &Children| children.user.find(hash, same).cloned();
+        if let Some(known) = self.lock().children.as_deref().and_then(known) {
+            return Ok(known);
         }
-        let scope = self.scope.child(scope);
-        let child = self.new_child(scope, self.kind, self.core.take_slot(), hash, own.clone());
-        self.adopt(child, same)
+        let child = self.new_child(self.scope.child(scope), self.kind, ChildPlace::Hash(hash), own.clone());
+        let mut inner = self.lock_open()?;
+        let children = inner.children.get_or_insert_default();
+        if let Some(known) = known(children) {
+            // Another thread was faster. The lock goes before the child, which nobody needs.
+            drop(inner);
+            return Ok(known);
+        }
+        children.user.insert_unique(hash, Arc::clone(&child), |child| child.hash());
+        Ok(child)
     }
 
     fn new_child(
         self: &Arc<Self>,
         scope: Arc<Scope>,
         kind: ScopeKind,
-        slot: u32,
-        hash: u64,
+        place: ChildPlace,
         own: Variables,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -156,36 +213,37 @@ impl Node {
             scope,
             kind,
             depth: self.depth + 1,
-            slot,
-            hash,
+            slot: AtomicU32::new(NO_SLOT),
+            place,
             own,
             lifecycle: Lifecycle::open(),
             inner: Mutex::default(),
         })
     }
 
-    /// Puts a new child into the table, unless the same one came in meanwhile.
-    fn adopt(&self, child: Arc<Self>, same: impl FnMut(&Arc<Self>) -> bool) -> Result<Arc<Self>, Error> {
-        let mut inner = self.lock_open()?;
-        let table = inner.children.get_or_insert_default();
-        if let Some(known) = table.find(child.hash, same) {
-            let known = Arc::clone(known);
-            drop(inner);
-            return Ok(known);
+    fn set_position(&self, new: usize) {
+        if let ChildPlace::Position(position) = &self.place {
+            position.store(new, Relaxed);
         }
-        table.insert_unique(child.hash, Arc::clone(&child), |child| child.hash);
-        Ok(child)
+    }
+
+    fn hash(&self) -> u64 {
+        match &self.place {
+            ChildPlace::Position(_) => 0,
+            ChildPlace::Hash(hash) => *hash,
+        }
     }
 
     /// Registers the series of a set.
     pub(crate) fn register(self: &Arc<Self>, set: Arc<FamilySet>) -> Result<Arc<Block>, Error> {
+        let reused = self.core.bury(set.words);
         let inner = self.lock_open()?;
         if let Some((_, member)) = inner.holder_of_any(&set) {
             let metric = member.family.name().to_owned();
             drop(inner);
             return Err(Error::DuplicateMetric { metric, group: self.identifier() });
         }
-        Ok(self.insert(inner, set))
+        Ok(self.insert(inner, set, reused))
     }
 
     /// Registers the only series of a set, or finds it if it is there and both sides share it. The returned block has
@@ -208,9 +266,20 @@ impl Node {
         self.register(set).map(|block| (block, place))
     }
 
-    fn insert(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>, set: Arc<FamilySet>) -> Arc<Block> {
-        let words =
-            if set.words == 1 && set.members.len() == 1 { inner.take_word() } else { Words::new(set.words) };
+    fn insert(
+        self: &Arc<Self>,
+        mut inner: MutexGuard<'_, Inner>,
+        set: Arc<FamilySet>,
+        reused: Option<Words>,
+    ) -> Arc<Block> {
+        let words = if set.words == 1 && set.members.len() == 1 {
+            inner.take_word()
+        } else {
+            reused.unwrap_or_else(|| Words::new(set.words))
+        };
+        if self.slot.load(Relaxed) == NO_SLOT {
+            self.slot.store(self.core.take_slot(), Relaxed);
+        }
         inner.mask |= set.mask;
         let block = Block::attached(set, self, words);
         inner.push(Arc::clone(&block));
@@ -219,29 +288,23 @@ impl Node {
         let discarded = self.core.publish(&block);
         drop(inner);
         drop(discarded);
-        self.core.bury();
         block
     }
 
     /// Closes this group and all below it, once.
     pub(crate) fn close(self: &Arc<Self>) {
-        if let Some(parent) = &self.parent {
-            let mut inner = parent.lock();
-            if let Some(table) = inner.children.as_mut()
-                && let Ok(entry) = table.find_entry(self.hash, |child| Arc::ptr_eq(child, self))
-            {
-                let unlinked = entry.remove().0;
-                drop(inner);
-                drop(unlinked);
-            }
-        }
+        let unlinked = self.parent.as_ref().and_then(|parent| parent.lock().children.as_mut()?.unlink(self));
+        drop(unlinked);
         let now = self.core.clock.monotonic();
         let mut open = vec![Arc::clone(self)];
         while let Some(node) = open.pop() {
             let mut inner = node.lock();
             node.lifecycle.close(now);
             let inner = std::mem::take(&mut *inner);
-            open.extend(inner.children.into_iter().flat_map(|table| *table));
+            if let Some(children) = inner.children {
+                open.extend(children.system);
+                open.extend(children.user);
+            }
         }
         self.core.group_closed();
     }
@@ -254,7 +317,7 @@ impl Node {
             let inner = node.lock();
             let numbered = inner.blocks.as_slice().iter().filter(|block| block.sequence() <= sequence);
             blocks.extend(numbered.cloned());
-            open.extend(inner.children.iter().flat_map(|table| table.iter().cloned()));
+            open.extend(inner.children.iter().flat_map(|children| children.iter()).cloned());
         }
         blocks.sort_unstable_by_key(|block| block.sequence());
         blocks
@@ -277,7 +340,7 @@ impl Node {
     }
 
     pub(crate) fn slot(&self) -> usize {
-        self.slot as usize
+        self.slot.load(Relaxed) as usize
     }
 
     pub(crate) fn own(&self) -> &Variables {
@@ -349,6 +412,9 @@ impl Inner {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        self.core.return_slot(self.slot);
+        let slot = *self.slot.get_mut();
+        if slot != NO_SLOT {
+            self.core.return_slot(slot);
+        }
     }
 }

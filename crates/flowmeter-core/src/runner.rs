@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use crate::block::Block;
-use crate::core::Core;
+use crate::core::{Core, INBOX_LIMIT};
 use crate::index::Index;
 use crate::reporter::{ReportMode, ReportNumber, Reporter, ReporterOptions};
 use crate::{Clock, Error, Report};
@@ -201,6 +201,8 @@ pub(crate) struct Runner {
     reporter: Box<dyn Reporter>,
     index: Index,
     number: ReportNumber,
+    /// What came through the inbox.
+    collected: Vec<Arc<Block>>,
     /// The number of registrations at the last look: memory to free is left to registering threads while there are any.
     registrations: u64,
 }
@@ -216,7 +218,8 @@ impl Runner {
         let index = Index::new(core, &control.name, reporter.naming());
         let (core, mode) = (Arc::clone(core), reporter.mode());
         let number = ReportNumber::default();
-        Self { core, id, control, options, mode, reporter, index, number, registrations: 0 }
+        let collected = Vec::new();
+        Self { core, id, control, options, mode, reporter, index, number, collected, registrations: 0 }
     }
 
     /// Runs until the reporter is stopped. `present` are the blocks that will not come through the inbox.
@@ -309,9 +312,10 @@ impl Runner {
     }
 
     fn collect(&mut self) {
-        let mut blocks = Vec::new();
-        self.core.collect_inbox(self.id, &mut blocks);
-        self.index.admit_all(blocks, &*self.reporter);
+        // Two vectors take turns, so that registering threads need not grow one after each report.
+        self.core.collect_inbox(self.id, &mut self.collected);
+        self.index.admit_all(self.collected.drain(..), &*self.reporter);
+        self.collected.shrink_to(INBOX_LIMIT);
         self.index.note_closed();
     }
 

@@ -3,6 +3,8 @@
 //! Sources: [naming practices](https://prometheus.io/docs/practices/naming/), and for units the table of the
 //! [OpenTelemetry compatibility document](https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/).
 
+use std::borrow::Cow;
+
 use flowmeter_core::{Family, MetricKind, Unit};
 
 /// A unit with its suffix, and by which power of ten values are divided to be in it.
@@ -60,17 +62,29 @@ fn push_suffix(suffix: &str, name: &mut String) {
 }
 
 /// The label of a variable, which none of `taken` has: two variables may differ only in what labels cannot show.
-pub(crate) fn label_name(key: &str, taken: &[String]) -> String {
+pub(crate) fn label_name<'a>(key: &'a str, taken: &[Cow<'_, str>]) -> Cow<'a, str> {
+    // Histogram buckets and summary quantiles have labels of their own.
+    let is_taken =
+        |label: &str| taken.iter().any(|taken| taken == label) || label == "le" || label == "quantile";
+    if is_label(key) && !is_taken(key) {
+        return Cow::Borrowed(key);
+    }
     let mut label = String::new();
     push_snake_case(key, &mut label);
     make_identifier(&mut label, "label");
-    // Histogram buckets and summary quantiles have labels of their own.
-    let is_taken = |label: &String| taken.contains(label) || label == "le" || label == "quantile";
-    if !is_taken(&label) {
-        return label;
+    if is_taken(&label) {
+        let numbered = (2_usize..).map(|number| format!("{label}_{number}"));
+        label = numbered.into_iter().find(|label| !is_taken(label)).unwrap_or_default();
     }
-    let numbered = (2_usize..).map(|number| format!("{label}_{number}"));
-    numbered.into_iter().find(|label| !is_taken(label)).unwrap_or(label)
+    Cow::Owned(label)
+}
+
+/// Whether a key is a label as it is: most are.
+fn is_label(key: &str) -> bool {
+    key.starts_with(|first: char| first.is_ascii_lowercase())
+        && key.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        && !key.contains("__")
+        && !key.ends_with('_')
 }
 
 /// Makes a word in snake case one that Prometheus takes: not empty, and not beginning with a digit.
@@ -166,6 +180,8 @@ mod tests {
                 prop_assert!(bytes.all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit()));
                 prop_assert!(!label.starts_with("__"), "reserved by Prometheus");
                 prop_assert!(!labels[..i].contains(label));
+                let again = label_name(label, &[]);
+                prop_assert!(is_label(label) == matches!(again, Cow::Borrowed(_)));
             }
         }
     }

@@ -23,7 +23,7 @@ impl TextEncoder {
     /// Writes the labels of a group, as they stand between the name and the value of each of its series:
     /// `{host="h",tm_id="tm-1"} `.
     pub fn prepare_group(self, group: &GroupView<'_>, out: &mut Vec<u8>) {
-        let mut taken: Vec<String> = Vec::with_capacity(12);
+        let mut taken = Vec::with_capacity(12);
         for (key, value) in group.variables() {
             let label = label_name(key, &taken);
             out.push(if taken.is_empty() { b'{' } else { b',' });

@@ -1,73 +1,87 @@
 //! The memory of one histogram: written by one thread, read by any.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use super::exponential::{MAX_SCALE, PER_OCTAVE, locate_f64, locate_u64, octave_f64};
+use super::exponential::{
+    FINEST_SCALE, PER_OCTAVE, SLICES_PER_OCTAVE, locate_u64, octave_f64, slice_f64, within_octave_f64,
+};
 use super::snapshot::{BucketRange, HistogramSnapshot};
 use crate::{Number, ValueType};
 
-/// Octaves that a histogram resolves at its scale: a range of 1 to 18 quintillion.
+/// Octaves that a histogram resolves finely: a range of 1 to 18 quintillion.
 const WINDOW: usize = 64;
-const CHUNK: usize = 32;
-type Chunk = [AtomicU64; CHUNK];
+type Octave = [AtomicU64; PER_OCTAVE];
 
 /// Buckets, sum, least and greatest value of one series.
 ///
-/// Buckets come in chunks that are allocated when a value first falls into them. Count is the buckets' sum, so it
-/// can never disagree with them; a reader that meets a recording half done misses at most that one value in one of
-/// count, sum, least and greatest.
+/// Buckets are kept at the finest scale, from which readers take a coarser one, and come an octave at a time when a
+/// value first falls into it. Count is the buckets' sum, so it can never disagree with them; a reader that meets a
+/// recording half done misses at most that one value in one of count, sum, least and greatest.
 pub struct HistogramCells {
     value_type: ValueType,
-    scale: u8,
     zero: AtomicU64,
     /// Not-a-number and infinities, which have no bucket.
     unrecorded: AtomicU64,
-    /// An integer, or the bits of a float, by `value_type`; so are the next two.
-    sum: AtomicU64,
+    /// Integers, or the bits of floats, by `value_type`; so are the next two. There are several sums, of which a value's bucket
+    /// selects one: with one, each recording would have to wait for the addition before it.
+    sums: [AtomicU64; SUMS],
     min: AtomicU64,
     max: AtomicU64,
     positive: Range,
     negative: OnceLock<Box<Range>>,
 }
 
+const SUMS: usize = 4;
+
 /// The buckets of one sign.
 struct Range {
-    /// The octave at which the window begins; [`UNPLACED`] until a first value shows where values lie.
-    first_octave: AtomicI32,
-    chunks: Box<[OnceLock<Box<Chunk>>]>,
+    /// Where the window begins, as the number of a slice of a float, see [`slice_f64`]; [`UNPLACED`] until a first value
+    /// shows where values lie.
+    first_slice: AtomicU32,
+    window: Box<[OnceLock<Box<Octave>>; WINDOW]>,
     /// What falls outside of the window, by octave. Readers of a histogram that has such values get one bucket an
     /// octave: exact still, and bounded, where a window over all octaves would cost half a megabyte.
     far: OnceLock<Box<[AtomicU64]>>,
 }
 
-const UNPLACED: i32 = i32::MIN;
+/// Further above all slices than the window is wide.
+const UNPLACED: u32 = 1 << 24;
 /// The octave of the least subnormal number, and how many octaves a float can have from there.
 const FAR_FIRST: i32 = -1075;
 const FAR_COUNT: usize = 1075 + 1024;
+/// The slice of the octave of 1, which is where integers begin.
+const SLICE_OF_ONE: u32 = slice_of_octave(-1);
+
+/// The first slice of an octave.
+const fn slice_of_octave(octave: i32) -> u32 {
+    (octave + 1023).cast_unsigned() * SLICES_PER_OCTAVE
+}
 
 #[inline(always)]
 fn add(cell: &AtomicU64, n: u64) {
     cell.store(cell.load(Relaxed).wrapping_add(n), Relaxed);
 }
 
+#[inline(always)]
+fn add_f64(cell: &AtomicU64, n: f64) {
+    cell.store((f64::from_bits(cell.load(Relaxed)) + n).to_bits(), Relaxed);
+}
+
 impl HistogramCells {
-    pub(crate) fn new(value_type: ValueType, scale: u8) -> Self {
-        let (min, max, first_octave) = match value_type {
+    pub(crate) fn new(value_type: ValueType) -> Self {
+        let (min, max, first_slice) = match value_type {
             ValueType::F64 => (f64::INFINITY.to_bits(), f64::NEG_INFINITY.to_bits(), UNPLACED),
-            // Integers begin with 1, whose octave is -1.
-            _ => (u64::MAX, 0, -1),
+            _ => (u64::MAX, 0, SLICE_OF_ONE),
         };
-        let scale = scale.min(MAX_SCALE);
         Self {
             value_type,
-            scale,
             zero: AtomicU64::new(0),
             unrecorded: AtomicU64::new(0),
-            sum: AtomicU64::new(0),
+            sums: [const { AtomicU64::new(0) }; SUMS],
             min: AtomicU64::new(min),
             max: AtomicU64::new(max),
-            positive: Range::new(scale, first_octave),
+            positive: Range::new(first_slice),
             negative: OnceLock::new(),
         }
     }
@@ -79,8 +93,8 @@ impl HistogramCells {
             add(&self.zero, 1);
         } else {
             let (octave, bucket) = locate_u64(value);
-            self.positive.add(self.scale, octave, bucket);
-            add(&self.sum, value);
+            self.positive.add((octave + 1) as usize, bucket);
+            add(&self.sums[bucket % SUMS], value);
         }
         if value < self.min.load(Relaxed) {
             self.min.store(value, Relaxed);
@@ -93,13 +107,16 @@ impl HistogramCells {
     /// Records a number. For the only writer.
     #[inline]
     pub(crate) fn record_f64(&self, value: f64) {
-        if value > f64::MIN_POSITIVE && value < f64::INFINITY {
-            let (octave, bucket) = locate_f64(value);
-            self.positive.add(self.scale, octave, bucket);
+        let first_slice = self.positive.first_slice.load(Relaxed);
+        // What is negative, zero, infinite or not a number wraps far out of any window.
+        let offset = slice_f64(value).wrapping_sub(first_slice) as usize;
+        if offset < WINDOW * SLICES_PER_OCTAVE as usize {
+            let bucket = within_octave_f64(value);
+            self.positive.add(offset / SLICES_PER_OCTAVE as usize, bucket);
+            add_f64(&self.sums[bucket % SUMS], value);
         } else if !self.record_unusual(value) {
             return;
         }
-        self.sum.store((f64::from_bits(self.sum.load(Relaxed)) + value).to_bits(), Relaxed);
         if value < f64::from_bits(self.min.load(Relaxed)) {
             self.min.store(value.to_bits(), Relaxed);
         }
@@ -108,96 +125,98 @@ impl HistogramCells {
         }
     }
 
-    /// Zero, negative, subnormal, not finite. Returns whether the value has a bucket.
+    /// Zero, negative, not finite, out of the window, or the first. Returns whether the value has a bucket.
     #[cold]
     fn record_unusual(&self, value: f64) -> bool {
         if !value.is_finite() {
             add(&self.unrecorded, 1);
             return false;
         }
-        if value == 0.0 {
+        if value > 0.0 {
+            self.positive.add_anywhere(value);
+        } else if value < 0.0 {
+            self.negative.get_or_init(|| Box::new(Range::new(UNPLACED))).add_anywhere(-value);
+        } else {
             add(&self.zero, 1);
-            return true;
         }
-        let range = if value > 0.0 {
-            &self.positive
-        } else {
-            self.negative.get_or_init(|| Box::new(Range::new(self.scale, UNPLACED)))
-        };
-        let size = value.abs();
-        if size > f64::MIN_POSITIVE {
-            let (octave, bucket) = locate_f64(size);
-            range.add(self.scale, octave, bucket);
-        } else {
-            range.add_far(octave_f64(size));
-        }
+        add_f64(&self.sums[0], value);
         true
     }
 
     /// Copies what was recorded so far into `snapshot`, whose memory is reused.
     pub(crate) fn read_into(&self, snapshot: &mut HistogramSnapshot) {
-        // At one bucket an octave if anything lies outside of a window: all buckets of a histogram share a scale.
-        let far = |range: &Range| range.far.get().is_some();
-        let scale = if far(&self.positive) || self.negative.get().is_some_and(|range| far(range)) {
-            0
-        } else {
-            self.scale
-        };
-        self.positive.read_into(self.scale, scale, &mut snapshot.positive);
+        // One bucket an octave if anything lies outside of a window: all buckets of a histogram share a scale.
+        let has_far = |range: &Range| range.far.get().is_some();
+        let far = has_far(&self.positive) || self.negative.get().is_some_and(|range| has_far(range));
+        let scale = if far { 0 } else { FINEST_SCALE };
+        self.positive.read_into(scale, &mut snapshot.positive);
         match self.negative.get() {
-            Some(negative) => negative.read_into(self.scale, scale, &mut snapshot.negative),
+            Some(negative) => negative.read_into(scale, &mut snapshot.negative),
             None => snapshot.negative.clear(),
         }
-        snapshot.scale = i32::from(scale);
+        snapshot.scale = scale.cast_signed();
         snapshot.zero_count = self.zero.load(Relaxed);
         snapshot.unrecorded = self.unrecorded.load(Relaxed);
         snapshot.count = snapshot.zero_count + snapshot.positive.count() + snapshot.negative.count();
-        let number = |word: &AtomicU64| match self.value_type {
-            ValueType::F64 => Number::F64(f64::from_bits(word.load(Relaxed))),
-            _ => Number::U64(word.load(Relaxed)),
+        let word = |cell: &AtomicU64| cell.load(Relaxed);
+        snapshot.sum = match self.value_type {
+            ValueType::F64 => Number::F64(self.sums.iter().map(|sum| f64::from_bits(word(sum))).sum()),
+            _ => Number::U64(self.sums.iter().map(word).fold(0, u64::wrapping_add)),
         };
-        snapshot.sum = number(&self.sum);
+        let number = |cell: &AtomicU64| match self.value_type {
+            ValueType::F64 => Number::F64(f64::from_bits(word(cell))),
+            _ => Number::U64(word(cell)),
+        };
         snapshot.extremes = (snapshot.count > 0).then(|| (number(&self.min), number(&self.max)));
     }
 }
 
 impl Range {
-    fn new(scale: u8, first_octave: i32) -> Self {
-        let buckets = WINDOW << scale;
+    fn new(first_slice: u32) -> Self {
         Self {
-            first_octave: AtomicI32::new(first_octave),
-            chunks: (0..buckets.div_ceil(CHUNK)).map(|_| OnceLock::new()).collect(),
+            first_slice: AtomicU32::new(first_slice),
+            window: Box::new([const { OnceLock::new() }; WINDOW]),
             far: OnceLock::new(),
         }
     }
 
-    /// Counts a value, given its octave and its bucket within it at [`MAX_SCALE`].
+    fn first_octave(&self) -> i32 {
+        (self.first_slice.load(Relaxed) / SLICES_PER_OCTAVE).cast_signed() - 1023
+    }
+
+    /// Counts a value in an octave of the window; only integers above 2^63 are behind it.
     #[inline(always)]
-    fn add(&self, scale: u8, octave: i32, bucket: usize) {
-        // Unplaced is far below every octave, so it takes the same branch as what is out of the window.
-        let offset = octave.wrapping_sub(self.first_octave.load(Relaxed)).cast_unsigned() as usize;
-        if offset < WINDOW {
-            let index = (offset * PER_OCTAVE + bucket) >> (MAX_SCALE - scale);
-            if let Some(chunk) = self.chunks.get(index / CHUNK).and_then(OnceLock::get) {
-                return add(&chunk[index % CHUNK], 1);
-            }
+    fn add(&self, offset: usize, bucket: usize) {
+        match self.window.get(offset).and_then(OnceLock::get) {
+            Some(octave) => add(&octave[bucket % PER_OCTAVE], 1),
+            None => self.add_slowly(offset, bucket),
         }
-        self.add_slowly(scale, octave, bucket);
     }
 
     #[cold]
-    fn add_slowly(&self, scale: u8, octave: i32, bucket: usize) {
-        if self.first_octave.load(Relaxed) == UNPLACED {
-            // The first value in the middle. The chunk made below publishes it to readers.
-            self.first_octave.store(octave - WINDOW as i32 / 2, Relaxed);
+    fn add_slowly(&self, offset: usize, bucket: usize) {
+        match self.window.get(offset) {
+            Some(octave) => {
+                let octave = octave.get_or_init(|| Box::new([const { AtomicU64::new(0) }; PER_OCTAVE]));
+                add(&octave[bucket], 1);
+            }
+            None => self.add_far(self.first_octave() + offset as i32),
         }
-        let offset = octave.wrapping_sub(self.first_octave.load(Relaxed)).cast_unsigned() as usize;
-        if offset >= WINDOW {
-            return self.add_far(octave);
+    }
+
+    /// Counts a positive finite number wherever it belongs.
+    fn add_anywhere(&self, value: f64) {
+        let octave = octave_f64(value);
+        if self.first_slice.load(Relaxed) == UNPLACED {
+            // The first value in the middle. The octaves of subnormal numbers and of infinity have no place in a window.
+            // The octave made below publishes it to readers.
+            let first = (octave - WINDOW as i32 / 2).clamp(-1022, 1022 - WINDOW as i32);
+            self.first_slice.store(slice_of_octave(first), Relaxed);
         }
-        let index = (offset * PER_OCTAVE + bucket) >> (MAX_SCALE - scale);
-        let chunk = self.chunks[index / CHUNK].get_or_init(|| Box::new([const { AtomicU64::new(0) }; CHUNK]));
-        add(&chunk[index % CHUNK], 1);
+        match usize::try_from(octave - self.first_octave()) {
+            Ok(offset) if offset < WINDOW => self.add(offset, within_octave_f64(value)),
+            _ => self.add_far(octave),
+        }
     }
 
     #[cold]
@@ -206,22 +225,22 @@ impl Range {
         add(&far[(octave - FAR_FIRST) as usize], 1);
     }
 
-    /// The buckets at scale `target`, which is `scale` or 0.
-    fn read_into(&self, scale: u8, target: u8, range: &mut BucketRange) {
+    /// The buckets at a scale of at most [`FINEST_SCALE`]; those far out only at scale 0.
+    fn read_into(&self, scale: u32, range: &mut BucketRange) {
         range.clear();
-        for (chunk, position) in self.chunks.iter().zip((0..).step_by(CHUNK)) {
-            let Some(chunk) = chunk.get() else { continue };
-            // Placed before the chunk was made, so it is in sight now that the chunk is.
-            let first_octave = self.first_octave.load(Relaxed);
-            for (cell, position) in chunk.iter().zip(position..) {
+        for (octave, offset) in self.window.iter().zip(0..) {
+            let Some(buckets) = octave.get() else { continue };
+            // Placed before the octave was made, so it is in sight now that the octave is.
+            let first = (self.first_octave() + offset) << scale;
+            for (cell, bucket) in buckets.iter().zip(0..) {
                 let count = cell.load(Relaxed);
                 if count > 0 {
-                    range.add((first_octave << target) + (position >> (scale - target)), count);
+                    range.add(first + (bucket >> (FINEST_SCALE - scale)), count);
                 }
             }
         }
         // Values that went there after the scale was chosen wait for the next reader.
-        if let Some(far) = self.far.get().filter(|_| target == 0) {
+        if let Some(far) = self.far.get().filter(|_| scale == 0) {
             let mut apart = BucketRange::default();
             for (cell, octave) in far.iter().zip(FAR_FIRST..) {
                 let count = cell.load(Relaxed);

@@ -8,10 +8,12 @@
 //! the powers of two are irrational; the table holds them rounded down to 64 bits, which is exact for every `u64`
 //! and for every `f64`.
 
-/// The finest scale that is stored: 2^5 buckets an octave, each 2.2 % wide.
-pub(crate) const MAX_SCALE: u8 = 5;
-/// Buckets of an octave at [`MAX_SCALE`].
-pub(crate) const PER_OCTAVE: usize = 1 << MAX_SCALE;
+/// The finest scale: 2^5 buckets an octave, each 2.2 % wide.
+pub(super) const FINEST_SCALE: u32 = 5;
+/// Buckets of an octave at [`FINEST_SCALE`].
+pub(super) const PER_OCTAVE: usize = 1 << FINEST_SCALE;
+/// Slices of an octave.
+pub(super) const SLICES_PER_OCTAVE: u32 = 64;
 
 /// `floor(2^63 * 2^(j / 32))`: the bucket bounds of an octave, as mantissas with the leading bit at the top.
 const BOUNDS: [u64; PER_OCTAVE] = [
@@ -49,8 +51,13 @@ const BOUNDS: [u64; PER_OCTAVE] = [
     0xFA83_B2DB_722A_033A,
 ];
 
-/// For each of the 64 slices: the bucket that its lower end is in, and one less than the bound above that bucket.
-static SLICES: [(u8, u64); 64] = {
+/// For each slice: the bucket that its lower end is in, and one less than the bound above that bucket.
+static SLICES: [(u8, u64); 64] = slices(0);
+/// The same for floats, whose mantissas have no leading bit here and 12 zeros at the end.
+static SLICES_F64: [(u8, u64); 64] = slices(1);
+
+/// The table, with bounds without so many of their leading bits.
+const fn slices(drop: u32) -> [(u8, u64); 64] {
     let mut slices = [(0, 0); 64];
     let mut slice = 0;
     while slice < 64 {
@@ -59,46 +66,49 @@ static SLICES: [(u8, u64); 64] = {
         while bucket + 1 < PER_OCTAVE && BOUNDS[bucket + 1] <= lower_end {
             bucket += 1;
         }
-        let above = if bucket + 1 < PER_OCTAVE { BOUNDS[bucket + 1] - 1 } else { u64::MAX };
+        let above = if bucket + 1 < PER_OCTAVE { (BOUNDS[bucket + 1] - 1) << drop } else { u64::MAX };
+        // Where the mantissa ends in zeros, "just below the value" ends in ones.
+        let above = if drop > 0 { above.saturating_sub(0xFFF) } else { above };
         slices[slice] = (bucket as u8, above);
         slice += 1;
     }
     slices
-};
-
-/// The bucket within its octave, at [`MAX_SCALE`], of the value just above `below`.
-///
-/// `below` is one less than the value's mantissa, shifted so that its own leading bit is at the top. Taking one off
-/// is what makes bounds belong to the bucket below them: a power of two becomes the end of the octave before.
-#[inline(always)]
-fn within_octave(below: u64) -> usize {
-    let (bucket, above) = SLICES[(below >> 57 & 63) as usize];
-    usize::from(bucket) + usize::from(below > above)
 }
 
 /// Octave and bucket within it of a positive integer. The octave of 1 is -1: it is the upper end of (1/2, 1].
+///
+/// One less than the integer is looked up. That is what makes bounds belong to the bucket below them: a power of two
+/// becomes the end of the octave before.
 #[inline(always)]
-pub(crate) fn locate_u64(value: u64) -> (i32, usize) {
+pub(super) fn locate_u64(value: u64) -> (i32, usize) {
     if value <= 1 {
         return (-1, PER_OCTAVE - 1);
     }
     let zeros = (value - 1).leading_zeros();
     // A power of two shifts out of the word and wraps to all ones: the end of its octave.
     let below = (value << zeros).wrapping_sub(1);
-    (63 - zeros.cast_signed(), within_octave(below))
+    let (bucket, above) = SLICES[(below >> 57 & 63) as usize];
+    (63 - zeros.cast_signed(), usize::from(bucket) + usize::from(below > above))
 }
 
-/// Octave and bucket within it of a positive, finite, normal number greater than the least normal one.
+/// The slice of a number among all slices of all floats: 64 for each octave, beginning with those of the subnormal ones,
+/// which it does not tell apart. Positive numbers that are finite and normal have slices of their own octaves;
+/// all others are out of their range.
 #[inline(always)]
-pub(crate) fn locate_f64(value: f64) -> (i32, usize) {
-    let before = value.to_bits() - 1;
-    let octave = (before >> 52).cast_signed() as i32 - 1023;
-    // The ones fill what lies between this number and the next: "just below the value".
-    (octave, within_octave(1 << 63 | before << 11 | 0x7FF))
+pub(super) fn slice_f64(value: f64) -> u32 {
+    (value.to_bits().wrapping_sub(1) >> 46) as u32
+}
+
+/// The bucket within its octave of a positive, finite and normal number.
+#[inline(always)]
+pub(super) fn within_octave_f64(value: f64) -> usize {
+    let before = value.to_bits().wrapping_sub(1);
+    let (bucket, above) = SLICES_F64[(before >> 46 & 63) as usize];
+    usize::from(bucket) + usize::from(before << 12 > above)
 }
 
 /// The octave of any positive finite number, subnormal ones too.
-pub(crate) fn octave_f64(value: f64) -> i32 {
+pub(super) fn octave_f64(value: f64) -> i32 {
     let before = value.to_bits() - 1;
     match before >> 52 {
         0 if before == 0 => -1075,
@@ -187,6 +197,37 @@ mod tests {
         assert_eq!(locate_u64(3), (1, 18));
         assert_eq!(locate_u64(1 << 63), (62, 31));
         assert_eq!(locate_u64(u64::MAX), (63, 31));
+    }
+
+    fn locate_f64(value: f64) -> (i32, usize) {
+        let octave = (slice_f64(value) / SLICES_PER_OCTAVE).cast_signed() - 1023;
+        assert_eq!(octave, octave_f64(value));
+        (octave, within_octave_f64(value))
+    }
+
+    #[test]
+    fn floats_at_bounds_and_beside_them_are_in_their_buckets() {
+        for (j, bound) in BOUNDS.iter().enumerate() {
+            // The float at the bound, rounded down, and the next: only the second exceeds an irrational bound.
+            let at = f64::from_bits(1023 << 52 | bound << 1 >> 12);
+            let next = f64::from_bits(at.to_bits() + 1);
+            let expected = if j == 0 { [(-1, 31), (0, 0)] } else { [(0, j - 1), (0, j)] };
+            assert_eq!([locate_f64(at), locate_f64(next)], expected, "bound {j}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_octave_is_out_of_the_range_of_slices() {
+        let last = slice_f64(f64::MAX);
+        assert_eq!(last, 2047 * 64 - 1);
+        for value in [0.0, -0.0, -1.0, f64::NAN, -f64::NAN, f64::NEG_INFINITY] {
+            assert!(slice_f64(value) > last, "{value}");
+        }
+        assert_eq!(
+            slice_f64(f64::INFINITY),
+            last,
+            "the one exception, for which windows leave that octave out"
+        );
     }
 
     proptest! {

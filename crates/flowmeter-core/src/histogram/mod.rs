@@ -16,9 +16,6 @@ use crate::block::{Keep, Object};
 use crate::set::{Attach, MetricHandle, Slot, Storage};
 use crate::{MetricKind, Unit, ValueType};
 
-/// The scale of a histogram that asks for no other: 16 buckets between two powers of two, each 4.4 % wide.
-pub(crate) const DEFAULT_SCALE: u8 = 4;
-
 /// A distribution that one thread records.
 ///
 /// `V` is what it records: `u64`, `f64`, or [`Duration`], which is kept as nanoseconds. The handle can move to another

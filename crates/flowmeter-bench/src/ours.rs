@@ -1,0 +1,189 @@
+//! flowmeter, set up as its users do.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flowmeter_core::{
+    Counter, Descriptor, Family, GroupView, Metric, MetricSet, Naming, OperatorGroup, Registry, Report,
+    ReportError, Reporter, ReporterHandle, ReporterOptions, SetCells, TaskGroup, TaskInfo, TaskManagerGroup,
+    TaskManagerJobGroup,
+};
+use flowmeter_prometheus::TextEncoder;
+
+use crate::data::{FAMILIES, LabelSet};
+use crate::harness::thread_cpu;
+
+/// Long enough for any report here.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Twenty counters that are registered together.
+#[derive(Debug)]
+pub struct OperatorMetrics(pub [Counter; FAMILIES]);
+
+impl MetricSet for OperatorMetrics {
+    const DESCRIPTORS: &'static [Descriptor] = &[
+        counter("numRecordsIn"),
+        counter("numRecordsOut"),
+        counter("numBytesIn"),
+        counter("numBytesOut"),
+        counter("numBuffersIn"),
+        counter("numBuffersOut"),
+        counter("numActivations"),
+        counter("numLateRecordsDropped"),
+        counter("numRecordsInErrors"),
+        counter("numRecordsOutErrors"),
+        counter("numSplitsProcessed"),
+        counter("numTimersFired"),
+        counter("numStateReads"),
+        counter("numStateWrites"),
+        counter("numCacheHits"),
+        counter("numCacheMisses"),
+        counter("numWindowsOpened"),
+        counter("numWindowsClosed"),
+        counter("numRetries"),
+        counter("numCheckpoints"),
+    ];
+
+    fn from_cells(cells: &mut SetCells) -> Self {
+        Self(std::array::from_fn(|_| cells.take()))
+    }
+}
+
+const fn counter(name: &'static str) -> Descriptor {
+    Descriptor::of::<Counter>(Metric::new(name))
+}
+
+/// The Prometheus text reporter without a network: what it writes goes into one buffer, or nowhere.
+#[derive(Clone, Debug)]
+pub struct TextReporter(Arc<Output>);
+
+#[derive(Debug)]
+struct Output {
+    text: Mutex<Vec<u8>>,
+    /// Whether the text is written at all.
+    write: bool,
+    /// The size after which the buffer is emptied, as if it had been sent.
+    chunk: usize,
+    nanoseconds: AtomicU64,
+}
+
+impl TextReporter {
+    /// Writes the whole text into one buffer.
+    #[must_use]
+    pub fn whole() -> Self {
+        Self::new(true, usize::MAX)
+    }
+
+    /// Writes the text in chunks, each into the same buffer.
+    #[must_use]
+    pub fn chunked(chunk: usize) -> Self {
+        Self::new(true, chunk)
+    }
+
+    /// Prepares names and labels, but writes nothing.
+    #[must_use]
+    pub fn mute() -> Self {
+        Self::new(false, usize::MAX)
+    }
+
+    fn new(write: bool, chunk: usize) -> Self {
+        let (text, nanoseconds) = (Mutex::default(), AtomicU64::new(0));
+        Self(Arc::new(Output { text, write, chunk, nanoseconds }))
+    }
+
+    /// CPU time that the last report took, in nanoseconds.
+    #[must_use]
+    pub fn last_report(&self) -> f64 {
+        self.0.nanoseconds.load(Ordering::Relaxed) as f64
+    }
+
+    /// The text of the last report; its last chunk, where there are several.
+    #[must_use]
+    pub fn text(&self) -> Vec<u8> {
+        self.0.text.lock().expect("no report panicked").clone()
+    }
+}
+
+impl Reporter for TextReporter {
+    fn naming(&self) -> Naming {
+        Naming::Labeled
+    }
+
+    fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {
+        TextEncoder.prepare_group(group, out);
+    }
+
+    fn prepare_family(&self, family: &Family, out: &mut Vec<u8>) {
+        TextEncoder.prepare_family(family, out);
+    }
+
+    fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+        if self.0.write {
+            let mut text = self.0.text.lock().map_err(|error| error.to_string())?;
+            let start = thread_cpu();
+            text.clear();
+            TextEncoder.encode(report, &mut text, self.0.chunk, Vec::clear);
+            self.0.nanoseconds.store((thread_cpu() - start) as u64, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// A registry with a reporter that reports when it is told, and the jobs that label sets belong to.
+pub struct Ours {
+    jobs: Vec<(String, TaskManagerJobGroup)>,
+    _task_manager: TaskManagerGroup,
+    /// The reporter.
+    pub reporter: ReporterHandle,
+    /// The registry.
+    pub registry: Registry,
+}
+
+/// One subtask of an operator with its metrics.
+pub struct Subtask {
+    /// The metrics.
+    pub metrics: OperatorMetrics,
+    _operator: OperatorGroup,
+    _task: TaskGroup,
+}
+
+impl Ours {
+    /// Makes groups for the jobs of some label sets.
+    #[must_use]
+    pub fn new(reporter: &TextReporter, sets: &[LabelSet]) -> Self {
+        let registry = Registry::new();
+        let options = ReporterOptions::default().with_interval(PATIENCE);
+        let reporter = registry
+            .add_reporter("text", Box::new(reporter.clone()), options)
+            .expect("nothing can fail to start");
+        let task_manager = registry.task_manager(&sets[0][0], &sets[0][1]);
+        let mut jobs: Vec<(String, TaskManagerJobGroup)> = Vec::new();
+        for set in sets {
+            if jobs.last().is_none_or(|(id, _)| *id != set[2]) {
+                jobs.push((set[2].clone(), task_manager.job(&set[2], "")));
+            }
+        }
+        Self { jobs, _task_manager: task_manager, reporter, registry }
+    }
+
+    /// Registers one label set: a group for the task, one for the operator, and twenty counters there.
+    #[must_use]
+    pub fn register(&self, set: &LabelSet, subtask_index: usize) -> Subtask {
+        let (_, job) = self.jobs.iter().find(|(id, _)| *id == set[2]).expect("made for these label sets");
+        let task = job.task(TaskInfo { name: &set[3], subtask_index, ..TaskInfo::default() });
+        let operator = task.operator("", &set[4]);
+        Subtask { metrics: OperatorMetrics::register(&operator), _operator: operator, _task: task }
+    }
+
+    /// Registers all label sets.
+    #[must_use]
+    pub fn register_all(&self, sets: &[LabelSet]) -> Vec<Subtask> {
+        sets.iter().map(|set| self.register(set, set[5].parse().unwrap_or(0))).collect()
+    }
+
+    /// Has the reporter report.
+    pub fn report(&self) {
+        self.reporter.report_now(PATIENCE).expect("the reporter cannot fail");
+    }
+}

@@ -1,0 +1,63 @@
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use hdrhistogram::Histogram as HdrHistogram;
+
+use super::Effort;
+use crate::data::{LATENCIES, label_sets, latencies};
+use crate::for_each_peer;
+use crate::harness::{Better, Row, Side, Turns, each};
+use crate::ours::{Ours, TextReporter};
+use crate::peers::Peer;
+
+const CALLS: u64 = 1 << 20;
+
+/// One thread records latencies, as floats. The limit is an array of counts indexed by the top bits of the float, and a
+/// sum: what any histogram must do, without exact exponential edges, least and greatest value, or growth.
+pub(super) fn single_writer(effort: Effort) -> Row {
+    let mut row = Row::new("histogram/single-writer", "ns", Better::Smaller);
+    let sets = label_sets(1);
+    let values = latencies();
+    let value = |i: u64| values[i as usize & (LATENCIES - 1)];
+    let ours = Ours::new(&TextReporter::whole(), &sets);
+    let histogram = ours.registry.add_group("bench").histogram::<f64>("latency");
+    ours.report();
+    let counts: Vec<AtomicU64> = (0..1 << 17).map(|_| AtomicU64::new(0)).collect();
+    let sum = Box::new(AtomicU64::new(0));
+    let mut hdr = HdrHistogram::<u64>::new_with_bounds(1, 10_000_000, 2).expect("the bounds are in order");
+
+    let mut turns = Turns::default();
+    turns.add(Side::Ours, || {
+        let histogram = black_box(&histogram);
+        each(CALLS, |i| histogram.record(value(i)))
+    });
+    turns.add(Side::Limit, || {
+        let (counts, sum) = (black_box(&counts[..]), black_box(&*sum));
+        each(CALLS, |i| {
+            let value = value(i);
+            let count = &counts[(value.to_bits() >> 47) as usize];
+            count.store(count.load(Relaxed) + 1, Relaxed);
+            sum.store((f64::from_bits(sum.load(Relaxed)) + value).to_bits(), Relaxed);
+        })
+    });
+    turns.add(Side::Peer("hdrhistogram (no readers)"), || {
+        each(CALLS, |i| {
+            let _ = black_box(&mut hdr).record(value(i) as u64);
+        })
+    });
+    for_each_peer!(add_histogram(&mut turns, &values));
+    turns.run(&mut row, effort.rounds);
+    row
+}
+
+fn add_histogram<'a, P: Peer + 'static>(turns: &mut Turns<'a>, values: &'a [f64; LATENCIES]) {
+    let peer = P::new(1);
+    let histogram = peer.histogram();
+    turns.add(Side::Peer(P::NAME), move || {
+        let histogram = black_box(&histogram);
+        let result = each(CALLS / 8, |i| P::record(histogram, values[i as usize & (LATENCIES - 1)]));
+        // What the peer put off is part of its price elsewhere; here it only must not pile up.
+        peer.scrape(&mut Vec::new());
+        result
+    });
+}
