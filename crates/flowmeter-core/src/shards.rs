@@ -1,7 +1,9 @@
 //! Words that several threads add to: one padded cell for each of a few threads.
 
-use std::sync::OnceLock;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::available_parallelism;
 
 /// One thread's share. 128 bytes, because the adjacent-line prefetcher of current x86-64 cores makes pairs of
@@ -44,18 +46,37 @@ fn shard_count() -> usize {
     })
 }
 
-/// A small number for the calling thread, handed out in the order in which threads first ask.
+/// A small number that no other living thread has, as long as there are few: those of ended threads are handed out
+/// again, the smallest first.
 #[inline]
 fn thread_index() -> usize {
+    struct Index(usize);
+
+    impl Drop for Index {
+        fn drop(&mut self) {
+            FREE.lock().unwrap_or_else(PoisonError::into_inner).push(Reverse(self.0));
+        }
+    }
+
+    static FREE: Mutex<BinaryHeap<Reverse<usize>>> = Mutex::new(BinaryHeap::new());
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local!(static INDEX: usize = NEXT.fetch_add(1, Relaxed));
+    thread_local!(static INDEX: Index = {
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Index(free.map_or_else(|| NEXT.fetch_add(1, Relaxed), |Reverse(index)| index))
+    });
     // A destructor of another thread-local may record after this one is gone: any shard will do then.
-    INDEX.try_with(|index| *index).unwrap_or(0)
+    INDEX.try_with(|index| index.0).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threads_that_end_leave_their_numbers_to_others() {
+        let most = (0..1_000).map(|_| std::thread::spawn(thread_index).join().unwrap()).max().unwrap();
+        assert!(most < 500, "{most}");
+    }
 
     #[test]
     fn no_addition_is_lost_and_signed_sums_wrap() {
