@@ -1,0 +1,194 @@
+//! What a scraper gets.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use flowmeter_core::{Clock, Metric, Registry, ReporterHandle, ReporterOptions, TaskInfo, Unit};
+use flowmeter_http::Ports;
+use flowmeter_prometheus::{PrometheusOptions, PrometheusReporter};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn with_reporter(registry: &Registry) -> ReporterHandle {
+    let options = PrometheusOptions::default().with_ports(Ports::any());
+    let reporter = Box::new(PrometheusReporter::new(options));
+    registry.add_reporter("prometheus", reporter, ReporterOptions::default()).unwrap()
+}
+
+/// Head and body of an answer.
+fn get(handle: &ReporterHandle, path: &str) -> (String, String) {
+    let endpoint = handle.endpoint().unwrap();
+    let address = endpoint.strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), body.to_owned())
+}
+
+fn scrape(handle: &ReporterHandle) -> String {
+    get(handle, "/metrics").1
+}
+
+#[test]
+fn every_kind_of_metric_is_written_as_the_golden_file_has_it() {
+    let registry = Registry::new();
+    let handle = with_reporter(&registry);
+    let task_manager = registry.task_manager("host-1", "tm \"1\" \\ \n end");
+    let job = task_manager.job("a3f0", "wordcount");
+    let task = job.task(TaskInfo { id: "2", name: "count", subtask_index: 1, ..TaskInfo::default() });
+    let operator = task.operator("2.1", "count");
+
+    let records = Metric::new("numRecordsIn")
+        .with_unit(Unit::RECORDS)
+        .with_description("Records received.\nAll \\ of them.");
+    let counter = operator.counter(records);
+    counter.inc_by(u64::MAX);
+    let busy =
+        task.counter(Metric::new("busyTime").with_unit(Unit::NANOSECONDS).with_description("Time at work."));
+    busy.inc_by(1_234_567_890);
+    let queue = task.up_down_counter("queueLength");
+    queue.add(-3);
+    let gauges = task_manager.add_group_kv("userKey", "x").add_group("Status.CPU");
+    gauges.gauge::<f64>(Metric::new("load").with_unit(Unit::RATIO)).set(0.25);
+    gauges.gauge::<f64>("nan").set(f64::NAN);
+    gauges.gauge::<f64>("infinite").set(f64::NEG_INFINITY);
+    gauges.gauge::<i64>(Metric::new("lag").with_unit(Unit::MILLISECONDS)).set(-1_500);
+    gauges.gauge::<bool>("healthy").set(true);
+    gauges.gauge_callback("computed", || 7_u64);
+    let sizes = operator.histogram::<u64>(Metric::new("batchSize").with_unit(Unit::RECORDS));
+    [0, 1, 2, 3, 4, 5, 1_000_000].into_iter().for_each(|size| sizes.record(size));
+    let latency = operator.histogram::<Duration>("latency");
+    [5, 50, 500].into_iter().for_each(|micros| latency.record(Duration::from_micros(micros)));
+    let no_labels = registry.add_group("apart").counter("n");
+    no_labels.inc();
+
+    let (head, body) = get(&handle, "/metrics");
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+    assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/every_kind.txt");
+    if std::env::var_os("FLOWMETER_WRITE_GOLDEN").is_some() {
+        std::fs::write(golden, &body).unwrap();
+    }
+    let expected = std::fs::read_to_string(golden).unwrap();
+    assert!(body == expected, "differs from {golden}; FLOWMETER_WRITE_GOLDEN=1 rewrites it:\n{body}");
+}
+
+#[test]
+fn the_same_program_has_the_same_text() {
+    let text = || {
+        let registry = Registry::new();
+        let handle = with_reporter(&registry);
+        let group = registry.add_group("g");
+        let counters: Vec<_> = (0..2_000)
+            .map(|i| group.add_group_kv("i", &(i % 100).to_string()).counter(format!("metric{}", i / 100)))
+            .collect();
+        let text = scrape(&handle);
+        drop(counters);
+        text
+    };
+    assert_eq!(text(), text());
+}
+
+#[test]
+fn a_large_text_arrives_whole() {
+    let registry = Registry::new();
+    let handle = with_reporter(&registry);
+    let group = registry.add_group("g");
+    let counters: Vec<_> =
+        (0..20_000).map(|i| group.add_group_kv("i", &format!("{i:050}")).counter("n")).collect();
+    counters.iter().zip(0..).for_each(|(counter, i)| counter.inc_by(i));
+    let text = scrape(&handle);
+    let sum: u64 = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(sum, (0..20_000).sum());
+}
+
+#[test]
+fn other_paths_have_other_answers() {
+    let registry = Registry::new();
+    let handle = with_reporter(&registry);
+    assert!(get(&handle, "/").1.contains("/metrics"));
+    assert!(get(&handle, "/other").0.starts_with("HTTP/1.1 404"));
+    assert_eq!(scrape(&handle), "", "nothing is registered");
+}
+
+/// Moves only when told.
+struct Standing(AtomicBool);
+
+impl Clock for Standing {
+    fn monotonic(&self) -> Duration {
+        if self.0.load(Ordering::Relaxed) { Duration::from_secs(61) } else { Duration::ZERO }
+    }
+
+    fn unix(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[test]
+fn final_values_stay_until_they_were_scraped_and_peeking_is_no_scrape() {
+    let clock = std::sync::Arc::new(Standing(AtomicBool::new(false)));
+    let registry = Registry::with_clock(clock.clone());
+    let handle = with_reporter(&registry);
+    let group = registry.add_group("g");
+    let counter = group.counter("n");
+    counter.inc_by(7);
+    drop(counter);
+    group.close();
+    let has_final_value = |text: String| text.contains("g_n_total 7\n");
+    assert!(has_final_value(get(&handle, "/metrics?peek").1));
+    assert!(has_final_value(get(&handle, "/metrics?peek").1));
+    assert!(handle.wait_delivered(Duration::ZERO).is_err(), "a peek delivers nothing");
+    assert!(has_final_value(scrape(&handle)));
+    handle.wait_delivered(PATIENCE).unwrap();
+    assert!(has_final_value(scrape(&handle)), "for a second scraper");
+    clock.0.store(true, Ordering::Relaxed);
+    // The scrape that finds the time over still has it; the next does not.
+    scrape(&handle);
+    assert_eq!(scrape(&handle), "");
+}
+
+#[test]
+fn many_scrapers_at_once_are_all_served() {
+    let registry = Registry::new();
+    let handle = with_reporter(&registry);
+    let group = registry.add_group("g");
+    let counters: Vec<_> = (0..1_000).map(|i| group.add_group_kv("i", &i.to_string()).counter("n")).collect();
+    thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    assert_eq!(scrape(&handle).lines().count(), 1_000 + 2);
+                }
+            });
+        }
+    });
+    drop(counters);
+}
+
+#[test]
+fn a_taken_port_is_a_clear_error() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let options = PrometheusOptions::default().with_ports(Ports::one(port));
+    let reporter = Box::new(PrometheusReporter::new(options));
+    let error = Registry::new().add_reporter("prom", reporter, ReporterOptions::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "reporter `prom` cannot start: every port of `{port}` on 127.0.0.1 is taken: \
+             set `port` to a free port or a wider range"
+        )
+    );
+}

@@ -1,0 +1,129 @@
+//! Instruments [timely dataflow](https://docs.rs/timely): every operator of every dataflow becomes metric groups of
+//! flowmeter, without a change to the job.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use flowmeter_core::Registry;
+//! use flowmeter_timely::TimelyInstrumentation;
+//! use timely::dataflow::operators::{ToStream, Inspect};
+//!
+//! let registry = Registry::new();
+//! let task_manager = Arc::new(registry.task_manager("host-1", "tm-1"));
+//! let instrumentation = TimelyInstrumentation::new(task_manager, "a3f0");
+//!
+//! timely::execute_directly(move |worker| {
+//!     instrumentation.install(worker).expect("a fresh worker");
+//!     worker.dataflow_named::<u64, _, _>("example", |scope| {
+//!         (0..10).to_stream(scope).container::<Vec<_>>().inspect(|_| ());
+//!     });
+//! });
+//! ```
+//!
+//! # What becomes what
+//!
+//! | in timely | in flowmeter |
+//! |---|---|
+//! | a process | a TaskManager; its group is the caller's |
+//! | a dataflow | a job: `job_name` is the dataflow's name, `job_id` the caller's |
+//! | an operator or region at the top of a dataflow | a task: `task_id` is its address, such as `0.3` |
+//! | an operator that is not a region | an operator: `operator_id` is its address, such as `0.3.1` |
+//! | the index of a worker | `subtask_index` |
+//!
+//! All workers that build the same dataflows give the same addresses, so a task has one id in all processes.
+//!
+//! # What is measured
+//!
+//! [`TaskIoMetrics`](flowmeter_stream::TaskIoMetrics) and
+//! [`OperatorIoMetrics`](flowmeter_stream::OperatorIoMetrics), from timely's own log events, on the worker's thread,
+//! with plain additions:
+//!
+//! * Records and buffers (timely's containers) are exact. What a port emits is counted once, however many consumers it
+//!   has; a port without any emits nothing that timely tells of.
+//! * An operator's busy time is what it had of the thread, less what operators inside it had. A task's is all of it. It
+//!   is known when the activation ends.
+//! * A task's idle time is the rest of the time since it began. While a worker is parked it stands still, and catches up
+//!   when the worker wakes: park with a limit, as in `worker.step_or_park(Some(Duration::from_millis(100)))`.
+//!
+//! A worker that is driven by `worker.step()` alone never parks and so burns a core; that is not flowmeter's doing.
+
+#![forbid(unsafe_code)]
+
+mod aggregator;
+
+use std::fmt;
+use std::sync::Arc;
+
+use aggregator::Aggregator;
+use flowmeter_core::TaskManagerGroup;
+use timely::logging::TimelyEventBuilder;
+use timely::worker::Worker;
+
+/// The name under which timely looks for the logger of its own events.
+const TIMELY_LOG: &str = "timely";
+
+/// Instruments the workers of a process. Cheap to clone, and made to be captured by the closure that workers run.
+#[derive(Clone)]
+pub struct TimelyInstrumentation {
+    task_manager: Arc<TaskManagerGroup>,
+    job_id: Arc<str>,
+}
+
+impl TimelyInstrumentation {
+    /// Will put jobs into this TaskManager's group, under this id.
+    #[must_use]
+    pub fn new(task_manager: Arc<TaskManagerGroup>, job_id: impl Into<Arc<str>>) -> Self {
+        Self { task_manager, job_id: job_id.into() }
+    }
+
+    /// Instruments all dataflows that this worker builds from now on.
+    ///
+    /// The groups of a dataflow close with its operators, the rest when the worker is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the worker has no log, or something else already receives timely's events.
+    pub fn install(&self, worker: &Worker) -> Result<(), Error> {
+        let mut aggregator =
+            Aggregator::new(Arc::clone(&self.task_manager), Arc::clone(&self.job_id), worker.index());
+        let mut register = worker.log_register().ok_or(Error::NoLog)?;
+        if register.get::<TimelyEventBuilder>(TIMELY_LOG).is_some() {
+            return Err(Error::AlreadyLogged);
+        }
+        register.insert::<TimelyEventBuilder, _>(TIMELY_LOG, move |time, events| match events {
+            Some(events) => {
+                for (time, event) in events.iter() {
+                    aggregator.event(*time, event);
+                }
+                // An emptied buffer goes back to the log, which then need not allocate one.
+                events.clear();
+            }
+            None => aggregator.flush(*time),
+        });
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TimelyInstrumentation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TimelyInstrumentation")
+            .field("task_manager", &self.task_manager)
+            .field("job_id", &self.job_id)
+            .finish()
+    }
+}
+
+/// Why a worker could not be instrumented.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The worker was made without a start time, so timely logs nothing.
+    #[error(
+        "the worker has no log: make it with `Worker::new(.., Some(Instant::now()))`, as `timely::execute` does"
+    )]
+    NoLog,
+
+    /// Timely has one receiver of its events.
+    #[error("the worker's `timely` log has a receiver already: install the instrumentation first, and once")]
+    AlreadyLogged,
+}

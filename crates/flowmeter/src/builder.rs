@@ -1,0 +1,94 @@
+//! From a choice of reporters to a running system.
+
+use std::fmt;
+use std::ops::Deref;
+
+use crate::{Error, Registry, Reporter, ReporterHandle, ReporterOptions};
+
+/// A registry with running reporters.
+///
+/// It gives what a [`Registry`] gives. Dropping it, or calling [`shutdown`](Registry::shutdown), has every reporter
+/// report one last time.
+#[derive(Debug)]
+pub struct Flowmeter {
+    registry: Registry,
+    reporters: Vec<ReporterHandle>,
+}
+
+impl Flowmeter {
+    /// Begins a choice of reporters.
+    pub fn builder() -> FlowmeterBuilder {
+        FlowmeterBuilder::default()
+    }
+
+    /// The reporters that were started with it, in the order in which they were added.
+    #[must_use]
+    pub fn reporters(&self) -> &[ReporterHandle] {
+        &self.reporters
+    }
+
+    /// The reporter of this name.
+    #[must_use]
+    pub fn reporter(&self, name: &str) -> Option<&ReporterHandle> {
+        self.reporters.iter().find(|reporter| reporter.name() == name)
+    }
+}
+
+impl Deref for Flowmeter {
+    type Target = Registry;
+
+    fn deref(&self) -> &Registry {
+        &self.registry
+    }
+}
+
+/// A choice of reporters.
+#[derive(Default)]
+#[must_use = "nothing runs until it is started"]
+pub struct FlowmeterBuilder {
+    reporters: Vec<(String, Box<dyn Reporter>, ReporterOptions)>,
+}
+
+impl FlowmeterBuilder {
+    /// Adds a reporter of any crate.
+    pub fn reporter(
+        mut self,
+        name: impl Into<String>,
+        reporter: Box<dyn Reporter>,
+        options: ReporterOptions,
+    ) -> Self {
+        self.reporters.push((name.into(), reporter, options));
+        self
+    }
+
+    /// Adds a Prometheus reporter.
+    #[cfg(feature = "prometheus")]
+    pub fn prometheus(
+        self,
+        name: impl Into<String>,
+        options: flowmeter_prometheus::PrometheusOptions,
+    ) -> Self {
+        let reporter = Box::new(flowmeter_prometheus::PrometheusReporter::new(options));
+        self.reporter(name, reporter, ReporterOptions::default())
+    }
+
+    /// Starts all reporters.
+    ///
+    /// # Errors
+    ///
+    /// When two reporters have one name, or one cannot start; those that started are stopped again.
+    pub fn start(self) -> Result<Flowmeter, Error> {
+        let registry = Registry::new();
+        let mut reporters = Vec::with_capacity(self.reporters.len());
+        for (name, reporter, options) in self.reporters {
+            reporters.push(registry.add_reporter(&name, reporter, options)?);
+        }
+        Ok(Flowmeter { registry, reporters })
+    }
+}
+
+impl fmt::Debug for FlowmeterBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.reporters.iter().map(|(name, ..)| name)).finish()
+    }
+}

@@ -1,0 +1,55 @@
+//! Metrics for stream processors: the groups, scopes and reporters that Apache Flink's users know, at the price of a
+//! plain add on the hot path.
+//!
+//! ```
+//! # #[cfg(all(feature = "prometheus", feature = "stream"))] {
+//! use flowmeter::prometheus::{Ports, PrometheusOptions};
+//! use flowmeter::stream::OperatorIoMetrics;
+//! use flowmeter::{Flowmeter, MetricSet, TaskInfo};
+//!
+//! let options = PrometheusOptions::default().with_ports(Ports::range(9249, 9349));
+//! let flowmeter = Flowmeter::builder().prometheus("prometheus", options).start()?;
+//!
+//! let task_manager = flowmeter.task_manager("host-1", "tm-1");
+//! let job = task_manager.job("a3f0", "wordcount");
+//! let task = job.task(TaskInfo { name: "tokenize -> count", subtask_index: 0, ..TaskInfo::default() });
+//! let operator = task.operator("2.1", "count");
+//!
+//! let io = OperatorIoMetrics::register(&operator);
+//! let late = operator.add_group("windows").counter("lateRecords");
+//! io.num_records_in.inc();
+//! late.inc_by(3);
+//! # }
+//! # Ok::<(), flowmeter::Error>(())
+//! ```
+//!
+//! This crate is [`flowmeter_core`], whose items are all here, and what its features add:
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `prometheus` | the Prometheus reporter, in the module `prometheus` |
+//! | `stream` | the standard metric sets of tasks and operators, in the module `stream` |
+//! | `full` | all of these |
+//!
+//! Without any it has no async runtime and few dependencies; reporters of other crates work with it all the same, through
+//! [`FlowmeterBuilder::reporter`].
+
+#![forbid(unsafe_code)]
+
+mod builder;
+
+pub use builder::{Flowmeter, FlowmeterBuilder};
+#[doc(no_inline)]
+pub use flowmeter_core::*;
+
+/// The Prometheus reporter.
+#[cfg(feature = "prometheus")]
+pub mod prometheus {
+    pub use flowmeter_http::{Ports, ServerOptions};
+    #[doc(inline)]
+    pub use flowmeter_prometheus::*;
+}
+
+#[cfg(feature = "stream")]
+#[doc(inline)]
+pub use flowmeter_stream as stream;

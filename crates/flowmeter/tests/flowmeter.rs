@@ -1,0 +1,40 @@
+//! The facade with the Prometheus reporter.
+
+#![cfg(all(feature = "prometheus", feature = "stream"))]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::time::Duration;
+
+use flowmeter::prometheus::{Ports, PrometheusOptions};
+use flowmeter::stream::OperatorIoMetrics;
+use flowmeter::{Error, Flowmeter, MetricSet, TaskInfo};
+
+fn any_port() -> PrometheusOptions {
+    PrometheusOptions::default().with_ports(Ports::any())
+}
+
+#[test]
+fn several_reporters_run_side_by_side() {
+    let flowmeter =
+        Flowmeter::builder().prometheus("a", any_port()).prometheus("b", any_port()).start().unwrap();
+    let endpoints: Vec<_> =
+        flowmeter.reporters().iter().map(|reporter| reporter.endpoint().unwrap()).collect();
+    assert_eq!(endpoints.len(), 2);
+    assert_ne!(endpoints[0], endpoints[1]);
+    assert_eq!(flowmeter.reporter("b").unwrap().endpoint(), Some(endpoints[1]));
+    assert!(flowmeter.reporter("c").is_none());
+
+    let task_manager = flowmeter.task_manager("h", "tm");
+    let job = task_manager.job("j", "job");
+    let task = job.task(TaskInfo::default());
+    let operator = task.operator("o", "op");
+    OperatorIoMetrics::register(&operator).num_records_in.inc();
+    let outcomes = flowmeter.shutdown(Duration::from_secs(20));
+    assert!(outcomes.len() == 2 && outcomes.iter().all(|(_, outcome)| outcome.is_ok()));
+}
+
+#[test]
+fn a_reporter_that_cannot_start_stops_the_start() {
+    let twice = Flowmeter::builder().prometheus("a", any_port()).prometheus("a", any_port()).start();
+    assert!(matches!(twice, Err(Error::DuplicateReporter { name }) if name == "a"));
+}
