@@ -1,0 +1,96 @@
+//! A paced source that waits when the job falls behind.
+//!
+//! Timely's channels have no bound, so without the wait a fast source would fill the memory. This is the job's own back
+//! pressure: the source goes on only while what it produced some time ago has left the job.
+
+use std::time::Instant;
+
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::operators::generic::source;
+use timely::dataflow::{ProbeHandle, Scope, StreamVec};
+
+use super::truth::Tally;
+use super::{JobControl, JobSpec};
+
+use std::time::Duration;
+
+/// The most records that a source produces before others get the thread.
+const BURST: usize = 4096;
+/// How many steps of time may be under way.
+const WINDOW: u64 = 4;
+
+/// What a source produces next.
+pub(super) enum Produced {
+    /// Records of this time, which never goes back.
+    At(u64),
+    /// Nothing any more.
+    End,
+}
+
+/// Makes the records: fills the buffer with at most so many records, all of one time.
+pub(super) trait Produce<D> {
+    fn produce(&mut self, most: usize, records: &mut Vec<D>) -> Produced;
+
+    /// How far time goes on in one step.
+    fn step(&self) -> u64;
+}
+
+/// Adds a source operator to a dataflow.
+pub(super) fn paced<'scope, D: Clone + 'static>(
+    scope: Scope<'scope, u64>,
+    name: &str,
+    spec: &JobSpec,
+    control: &JobControl,
+    tally: Tally,
+    probe: &ProbeHandle<u64>,
+    mut producer: impl Produce<D> + 'static,
+) -> StreamVec<'scope, u64, D> {
+    let (rate, duration, control, probe) = (spec.rate, spec.duration, control.clone(), probe.clone());
+    source::<_, CapacityContainerBuilder<Vec<D>>, _, _>(scope, name, move |capability, info| {
+        let activator = scope.activator_for(info.address);
+        let mut capability = Some(capability);
+        let (mut began, mut produced, mut records) = (None, 0_u64, Vec::new());
+        move |output| {
+            let Some(held) = &mut capability else { return };
+            let elapsed = began.get_or_insert_with(Instant::now).elapsed();
+            if control.is_stopped() || duration.is_some_and(|duration| elapsed >= duration) {
+                capability = None;
+                return;
+            }
+            let lag = WINDOW * producer.step();
+            if held.time().checked_sub(lag).is_some_and(|time| probe.less_than(&time)) {
+                activator.activate_after(Duration::from_micros(200));
+                return;
+            }
+            let mut due = BURST;
+            if rate > 0 {
+                let by_now = (elapsed.as_nanos() * u128::from(rate) / 1_000_000_000) as u64;
+                due = due.min(by_now.saturating_sub(produced) as usize);
+                if due == 0 {
+                    activator.activate_after(Duration::from_millis(1));
+                    return;
+                }
+            }
+            let before = produced;
+            while due > 0 {
+                match producer.produce(due, &mut records) {
+                    Produced::At(time) => {
+                        held.downgrade(&time);
+                        due -= records.len().min(due);
+                        produced += records.len() as u64;
+                        tally.gave(records.len());
+                        output.session(&*held).give_iterator(records.drain(..));
+                    }
+                    Produced::End => {
+                        capability = None;
+                        break;
+                    }
+                }
+            }
+            control.produced(produced - before);
+            if capability.is_some() {
+                activator.activate();
+            }
+        }
+    })
+}

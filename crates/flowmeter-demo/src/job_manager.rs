@@ -1,0 +1,283 @@
+//! The JobManager: starts TaskManagers, hands out the job, watches, and compares what it reads with what was counted.
+
+mod console;
+mod fleet;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use flowmeter::prometheus::{Ports, PrometheusOptions};
+use flowmeter::{Flowmeter, JobManagerGroup, Metric, SharedGauge};
+
+use crate::arguments::{Arguments, Instrument, Job};
+use crate::control::{Setup, ToTaskManager};
+use crate::exposition;
+use crate::job::{JobKind, JobSpec, Records, text};
+use crate::summary::Summary;
+use console::Console;
+use fleet::{Event, Fleet};
+
+/// The name of the reporter.
+const PROMETHEUS: &str = "prometheus";
+/// How long an endpoint may take to answer.
+const SCRAPE_PATIENCE: Duration = Duration::from_secs(30);
+/// The most bytes of an answer.
+const SCRAPE_LIMIT: u64 = 256 << 20;
+
+/// Runs a job to its end.
+///
+/// # Errors
+///
+/// What kept it from that, or the counts that differ, in one line. No TaskManager is left behind.
+pub fn run(arguments: &Arguments) -> Result<(), String> {
+    let mut console = Console::new(arguments.json);
+    let job = job_spec(arguments)?;
+    if let Some(path) = &arguments.output {
+        check_output(path)?;
+    }
+    let interrupted = watch_interrupts()?;
+
+    let measured = arguments.instrument == Instrument::On;
+    let reporting = if measured { Some(Reporting::start(arguments)?) } else { None };
+    let job_id = random_id();
+    let task_managers = usize::from(arguments.task_managers);
+    let reads_stdin = matches!(job.kind, JobKind::WordCount { splits: None });
+    let mut fleet = Fleet::start(task_managers, reads_stdin, interrupted)?;
+
+    let endpoint = reporting.as_ref().and_then(Reporting::endpoint);
+    console.started("jobmanager", "jm", std::process::id(), endpoint.as_deref());
+    let setup =
+        Setup { job, job_id: job_id.clone(), ports: reporting.as_ref().map(|reporting| reporting.remaining) };
+    let name = setup.job.kind.name();
+    let endpoints = fleet.set_up(&setup, |index, pid, endpoint| {
+        console.started("taskmanager", &crate::task_manager::id(index), pid, endpoint);
+        if let Some(reporting) = &reporting {
+            reporting.task_managers.set(index as u64 + 1);
+        }
+    })?;
+    console.table();
+
+    let running = reporting.as_ref().map(|reporting| reporting.job_begins(&job_id, name, task_managers));
+    let began = Instant::now();
+    fleet.begin()?;
+    let (truth, output) = watch(&mut fleet, &mut console)?;
+    let seconds = began.elapsed().as_secs_f64();
+    drop(running);
+
+    if let Some(path) = &arguments.output {
+        write_output(path, output)?;
+    }
+    let reported = if measured { Some(scrape(&endpoints)?) } else { None };
+    let summary = Summary { truth, reported, seconds };
+    console.summary(&summary);
+    linger(arguments.linger, &mut fleet, reporting.as_ref(), &mut console)?;
+    match summary.differences().first() {
+        None => Ok(()),
+        Some(difference) => Err(difference.clone()),
+    }
+}
+
+/// The JobManager's own metrics.
+struct Reporting {
+    /// Ports that TaskManagers may use.
+    remaining: (u16, u16),
+    task_managers: SharedGauge<u64>,
+    slots: SharedGauge<u64>,
+    available: SharedGauge<u64>,
+    running_jobs: SharedGauge<u64>,
+    job_manager: JobManagerGroup,
+    flowmeter: Flowmeter,
+}
+
+impl Reporting {
+    fn start(arguments: &Arguments) -> Result<Self, String> {
+        let options = PrometheusOptions::default().with_ports(arguments.ports);
+        let flowmeter = Flowmeter::builder().prometheus(PROMETHEUS, options).start();
+        let flowmeter = flowmeter.map_err(|error| format!("{error} (--ports)"))?;
+        let endpoint = flowmeter.reporter(PROMETHEUS).and_then(|reporter| reporter.endpoint());
+        let taken = endpoint.and_then(port_of).unwrap_or(0);
+        // Any free port goes on being any free port; a range goes on behind the port that was taken.
+        let last = *arguments.ports.iter().end();
+        let remaining =
+            if arguments.ports == Ports::any() { (0, 0) } else { (taken.saturating_add(1), last) };
+        if remaining.0 > remaining.1 {
+            return Err(format!(
+                "port {taken} is the last of --ports {}: TaskManagers need ports of their own, give a wider range",
+                arguments.ports
+            ));
+        }
+        let job_manager = flowmeter.job_manager("localhost");
+        let gauge = |name: &'static str, description: &'static str| {
+            job_manager.shared_gauge(Metric::new(name).with_description(description))
+        };
+        Ok(Self {
+            remaining,
+            task_managers: gauge("numRegisteredTaskManagers", "TaskManagers that are registered."),
+            slots: gauge("taskSlotsTotal", "Task slots of all registered TaskManagers."),
+            available: gauge("taskSlotsAvailable", "Task slots that no job has."),
+            running_jobs: gauge("numRunningJobs", "Jobs that run."),
+            job_manager,
+            flowmeter,
+        })
+    }
+
+    fn endpoint(&self) -> Option<String> {
+        self.flowmeter.reporter(PROMETHEUS)?.endpoint().map(ToOwned::to_owned)
+    }
+
+    /// Notes that the job runs, until the returned value is dropped.
+    fn job_begins(&self, id: &str, name: &str, slots: usize) -> RunningJob<'_> {
+        self.slots.set(slots as u64);
+        self.available.set(0);
+        self.running_jobs.set(1);
+        RunningJob { reporting: self, slots, _group: self.job_manager.job(id, name) }
+    }
+}
+
+struct RunningJob<'a> {
+    reporting: &'a Reporting,
+    slots: usize,
+    _group: flowmeter::JobManagerJobGroup,
+}
+
+impl Drop for RunningJob<'_> {
+    fn drop(&mut self) {
+        self.reporting.available.set(self.slots as u64);
+        self.reporting.running_jobs.set(0);
+    }
+}
+
+fn port_of(endpoint: &str) -> Option<u16> {
+    endpoint.strip_suffix("/metrics")?.rsplit(':').next()?.parse().ok()
+}
+
+fn job_spec(arguments: &Arguments) -> Result<JobSpec, String> {
+    let kind = match (arguments.job, &arguments.input) {
+        (Job::Wordcount, Some(input)) if input != Path::new("-") => {
+            JobKind::WordCount { splits: Some(text::splits(input)?) }
+        }
+        (Job::Wordcount, _) => JobKind::WordCount { splits: None },
+        (Job::Nexmark, _) => JobKind::Nexmark { events: arguments.events },
+    };
+    Ok(JobSpec {
+        kind,
+        rate: arguments.rate(),
+        duration: arguments.duration(),
+        keep_output: arguments.output.is_some(),
+    })
+}
+
+/// Counts interrupts: the first ends the sources, the second everything.
+fn watch_interrupts() -> Result<Arc<AtomicBool>, String> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // In this order: the first signal finds the flag down and only raises it. TaskManagers go down with this process.
+        let exit = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted));
+        let raise = signal_hook::flag::register(signal, Arc::clone(&interrupted));
+        exit.and(raise).map_err(|error| format!("cannot watch for signals: {error}"))?;
+    }
+    Ok(interrupted)
+}
+
+/// Watches until all TaskManagers have finished.
+fn watch(fleet: &mut Fleet, console: &mut Console) -> Result<(crate::job::Truth, Vec<String>), String> {
+    let (mut truth, mut output) = (crate::job::Truth::default(), Vec::new());
+    let mut produced = vec![0; fleet.len()];
+    let mut stopping = false;
+    while fleet.unfinished() > 0 {
+        match fleet.next(Duration::from_millis(100))? {
+            Event::Progress(index, source_records) => {
+                produced[index] = source_records;
+                console.progress(produced.iter().sum());
+            }
+            Event::Output(mut lines) => output.append(&mut lines),
+            Event::Finished(counts) => truth.add(&counts),
+            Event::Interrupted if !stopping => {
+                stopping = true;
+                console.note(
+                    "stopping: what the sources have produced is worked on; Ctrl-C again to end at once",
+                );
+                fleet.tell_all(&ToTaskManager::Stop)?;
+            }
+            Event::Interrupted | Event::Nothing => {}
+        }
+    }
+    console.end_progress();
+    Ok((truth, output))
+}
+
+/// Reads the counts of all operators from the TaskManagers' endpoints. It only peeks, so that closed groups stay for the
+/// scrapers that the endpoints are for.
+fn scrape(endpoints: &[Option<String>]) -> Result<BTreeMap<String, Records>, String> {
+    let config = ureq::Agent::config_builder().timeout_global(Some(SCRAPE_PATIENCE)).build();
+    let agent = ureq::Agent::new_with_config(config);
+    let mut operators = BTreeMap::new();
+    for endpoint in endpoints.iter().flatten() {
+        let failed = |error: ureq::Error| format!("cannot read {endpoint}: {error}");
+        let mut response = agent.get(format!("{endpoint}?peek")).call().map_err(failed)?;
+        let text = response.body_mut().with_config().limit(SCRAPE_LIMIT).read_to_string().map_err(failed)?;
+        let samples = exposition::parse(&text).map_err(|error| format!("{endpoint}: {error}"))?;
+        exposition::add_operator_records(&samples, &mut operators)?;
+    }
+    Ok(operators)
+}
+
+/// Keeps all endpoints up until somebody has scraped the final values, or the time is over.
+fn linger(
+    time: Duration,
+    fleet: &mut Fleet,
+    reporting: Option<&Reporting>,
+    console: &mut Console,
+) -> Result<(), String> {
+    let Some(reporter) = reporting.and_then(|reporting| reporting.flowmeter.reporter(PROMETHEUS)) else {
+        fleet.tell_all(&ToTaskManager::Linger(Duration::ZERO))?;
+        return fleet.wait_ended(Duration::ZERO);
+    };
+    if !time.is_zero() {
+        console.note(&format!(
+            "endpoints stay up until their final values were scraped, for {} at most; Ctrl-C to end",
+            humantime::format_duration(time)
+        ));
+    }
+    fleet.tell_all(&ToTaskManager::Linger(time))?;
+    let began = Instant::now();
+    fleet.wait_ended(time)?;
+    // The JobManager's own endpoint has groups that closed, too.
+    while !fleet.is_interrupted() && began.elapsed() < time {
+        if reporter.wait_delivered(Duration::from_millis(50)).is_ok() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Finds out before the job whether its result can be written after it.
+fn check_output(path: &Path) -> Result<(), String> {
+    let opened = fs::OpenOptions::new().create(true).append(true).open(path);
+    opened.map(drop).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+fn write_output(path: &Path, mut lines: Vec<String>) -> Result<(), String> {
+    lines.sort_unstable();
+    let write = || -> io::Result<()> {
+        let mut file = io::BufWriter::new(fs::File::create(path)?);
+        for line in &lines {
+            writeln!(file, "{line}")?;
+        }
+        file.flush()
+    };
+    write().map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+/// 128 bits in hexadecimal digits, different for each run.
+fn random_id() -> String {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    let part = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", part(), part())
+}

@@ -1,0 +1,162 @@
+//! What a run came to: the job's own counts beside what the endpoints served.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::job::{Records, Truth};
+
+/// The counts of both sides.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// What the job counted itself.
+    pub truth: Truth,
+    /// What the endpoints served, by operator; nothing if the job was not measured.
+    pub reported: Option<BTreeMap<String, Records>>,
+    /// How long the job ran, in seconds.
+    pub seconds: f64,
+}
+
+impl Summary {
+    /// Each count in which the two differ, in one line.
+    #[must_use]
+    pub fn differences(&self) -> Vec<String> {
+        let Some(reported) = &self.reported else { return Vec::new() };
+        let mut differences = Vec::new();
+        let mut compare = |name: &str, metric: &str, truth: Option<u64>, reported: Option<u64>| {
+            if truth != reported {
+                let show = |count: Option<u64>| count.map_or("nothing".to_owned(), |count| count.to_string());
+                let (truth, reported) = (show(truth), show(reported));
+                differences.push(format!(
+                    "{metric} of {name}: the job counted {truth}, its endpoints served {reported}"
+                ));
+            }
+        };
+        for name in self.names() {
+            let (truth, reported) = (self.truth.operators.get(name), reported.get(name));
+            let both = |field: fn(&Records) -> u64| (truth.map(field), reported.map(field));
+            let (true_in, reported_in) = both(|records| records.num_records_in);
+            let (true_out, reported_out) = both(|records| records.num_records_out);
+            compare(name, "numRecordsIn", true_in, reported_in);
+            compare(name, "numRecordsOut", true_out, reported_out);
+        }
+        differences
+    }
+
+    /// The operators of both sides, sorted.
+    fn names(&self) -> Vec<&str> {
+        let reported = self.reported.iter().flat_map(BTreeMap::keys);
+        let mut names: Vec<&str> = self.truth.operators.keys().chain(reported).map(String::as_str).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// As an event.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "event": "summary",
+            "truth": self.truth,
+            "reported": self.reported.as_ref().map(|operators| json!({ "operators": operators })),
+            "equal": self.reported.is_some().then(|| self.differences().is_empty()),
+            "seconds": self.seconds,
+        })
+    }
+
+    /// As a table.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = format!(
+            "{:<22}{:>15}{:>15}{:>15}{:>15}\n",
+            "operator", "records in", "as reported", "records out", "as reported"
+        );
+        for name in self.names() {
+            let truth = self.truth.operators.get(name);
+            let reported = self.reported.as_ref().and_then(|reported| reported.get(name));
+            let show = |records: Option<&Records>, field: fn(&Records) -> u64| {
+                records.map_or("-".to_owned(), |records| field(records).to_string())
+            };
+            let _ = writeln!(
+                text,
+                "{name:<22}{:>15}{:>15}{:>15}{:>15}",
+                show(truth, |records| records.num_records_in),
+                show(reported, |records| records.num_records_in),
+                show(truth, |records| records.num_records_out),
+                show(reported, |records| records.num_records_out),
+            );
+        }
+        for (name, total) in &self.truth.totals {
+            let _ = writeln!(text, "{:<22}{total:>15}", name.replace('_', " "));
+        }
+        let _ = match (&self.reported, self.differences().len()) {
+            (None, _) => writeln!(text, "not measured; {:.1} s", self.seconds),
+            (Some(_), 0) => {
+                writeln!(
+                    text,
+                    "what the endpoints reported equals the job's own counts; {:.1} s",
+                    self.seconds
+                )
+            }
+            (Some(_), differences) => writeln!(text, "{differences} counts differ; {:.1} s", self.seconds),
+        };
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(reported: &[(&str, u64, u64)]) -> Summary {
+        let records = |(name, num_records_in, num_records_out): &(&str, u64, u64)| {
+            let records = Records { num_records_in: *num_records_in, num_records_out: *num_records_out };
+            ((*name).to_owned(), records)
+        };
+        let truth = Truth {
+            operators: [("Count", 5, 2), ("Sink", 2, 0)].iter().map(records).collect(),
+            totals: [("words".to_owned(), 5)].into(),
+        };
+        Summary { truth, reported: Some(reported.iter().map(records).collect()), seconds: 1.0 }
+    }
+
+    #[test]
+    fn equal_counts_have_no_differences() {
+        let summary = summary(&[("Count", 5, 2), ("Sink", 2, 0)]);
+        assert!(summary.differences().is_empty());
+        let expected = json!({
+            "event": "summary",
+            "truth": {
+                "operators": {
+                    "Count": { "numRecordsIn": 5, "numRecordsOut": 2 },
+                    "Sink": { "numRecordsIn": 2, "numRecordsOut": 0 },
+                },
+                "words": 5,
+            },
+            "reported": {
+                "operators": {
+                    "Count": { "numRecordsIn": 5, "numRecordsOut": 2 },
+                    "Sink": { "numRecordsIn": 2, "numRecordsOut": 0 },
+                },
+            },
+            "equal": true,
+            "seconds": 1.0,
+        });
+        assert_eq!(summary.to_json(), expected);
+    }
+
+    #[test]
+    fn a_count_that_differs_or_is_missing_on_either_side_is_named() {
+        assert_eq!(
+            summary(&[("Count", 5, 3), ("Other", 0, 0)]).differences(),
+            [
+                "numRecordsOut of Count: the job counted 2, its endpoints served 3",
+                "numRecordsIn of Other: the job counted nothing, its endpoints served 0",
+                "numRecordsOut of Other: the job counted nothing, its endpoints served 0",
+                "numRecordsIn of Sink: the job counted 2, its endpoints served nothing",
+                "numRecordsOut of Sink: the job counted 0, its endpoints served nothing",
+            ]
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! A TaskManager: a process that runs one worker of a job.
+
+use std::env;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use flowmeter::Flowmeter;
+use flowmeter::prometheus::{Ports, PrometheusOptions};
+use flowmeter_timely::TimelyInstrumentation;
+use timely::communication::Hooks;
+use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
+use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
+
+use crate::arguments::Join;
+use crate::control::{FromTaskManager, Receiver, Sender, Setup, TOKEN_VARIABLE, ToTaskManager, ends};
+use crate::job::{JobControl, JobSpec, WorkerResult, run_worker};
+use crate::mesh;
+
+/// The name of the reporter.
+const PROMETHEUS: &str = "prometheus";
+/// How often the JobManager hears how far the sources are.
+const PROGRESS_STEP: Duration = Duration::from_millis(250);
+/// Lines of output in one message.
+const OUTPUT_LINES: usize = 10_000;
+/// How long to wait before a lost peer is reported: the JobManager should first see which TaskManager is gone.
+const PEER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The id of a TaskManager.
+#[must_use]
+pub fn id(index: usize) -> String {
+    format!("tm-{index}")
+}
+
+/// Joins a JobManager, runs the job, and ends when it is told to.
+///
+/// # Errors
+///
+/// What kept it from that, in one line. The JobManager has been told.
+pub fn run(join: Join) -> Result<(), String> {
+    // Ctrl-C goes to all processes of a terminal. The JobManager decides what to do about it.
+    let ignored = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGINT, ignored).map_err(|error| error.to_string())?;
+
+    let stream = TcpStream::connect(join.job_manager);
+    let stream = stream.map_err(|error| format!("cannot reach the JobManager: {error}"))?;
+    let (sender, receiver) = ends(stream).map_err(|error| format!("cannot reach the JobManager: {error}"))?;
+    report_panics(&sender);
+    serve(join.index, &sender, receiver).inspect_err(|message| {
+        let _ = sender.send(&FromTaskManager::Failed { message: message.clone() });
+    })
+}
+
+/// What comes up while the job runs.
+enum Order {
+    Linger(Duration),
+}
+
+fn serve(
+    index: usize,
+    sender: &Sender<FromTaskManager>,
+    mut receiver: Receiver<ToTaskManager>,
+) -> Result<(), String> {
+    let gone = |error: io::Error| format!("lost the JobManager: {error}");
+    let token = env::var(TOKEN_VARIABLE).unwrap_or_default();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+    let mesh = listener.local_addr().map_err(|error| error.to_string())?;
+    sender.send(&FromTaskManager::Hello { index, token: token.clone(), mesh }).map_err(gone)?;
+
+    let Some(ToTaskManager::Setup(setup)) = receiver.receive().map_err(gone)? else {
+        return Err("the JobManager did not say what to do".to_owned());
+    };
+    let flowmeter = start_reporters(&setup)?;
+    let endpoint = flowmeter.as_ref().and_then(|flowmeter| flowmeter.reporter(PROMETHEUS)?.endpoint());
+    sender.send(&FromTaskManager::Started { endpoint: endpoint.map(ToOwned::to_owned) }).map_err(gone)?;
+
+    let Some(ToTaskManager::Mesh(addresses)) = receiver.receive().map_err(gone)? else {
+        return Err("the JobManager did not say where the others are".to_owned());
+    };
+    let streams = mesh::connect(&listener, &addresses, index, &token)
+        .map_err(|error| format!("cannot connect to the other TaskManagers: {error}"))?;
+
+    let control = JobControl::default();
+    let orders = follow(receiver, control.clone());
+    tell_progress(sender.clone(), control.clone());
+    let instrumentation = flowmeter.as_ref().map(|flowmeter| {
+        let task_manager = Arc::new(flowmeter.task_manager("localhost", &id(index)));
+        TimelyInstrumentation::new(task_manager, &*setup.job_id)
+    });
+    let result = work(setup.job, streams, index, instrumentation, &control)?;
+
+    for lines in result.output.chunks(OUTPUT_LINES) {
+        sender.send(&FromTaskManager::Output(lines.to_vec())).map_err(gone)?;
+    }
+    sender.send(&FromTaskManager::Finished { truth: result.truth }).map_err(gone)?;
+    if let Ok(Order::Linger(linger)) = orders.recv()
+        && let Some(reporter) = flowmeter.as_ref().and_then(|flowmeter| flowmeter.reporter(PROMETHEUS))
+    {
+        // Whether somebody came by or not: it is over.
+        let _ = reporter.wait_delivered(linger);
+    }
+    Ok(())
+}
+
+fn start_reporters(setup: &Setup) -> Result<Option<Flowmeter>, String> {
+    let Some((first, last)) = setup.ports else { return Ok(None) };
+    let options = PrometheusOptions::default().with_ports(Ports::range(first, last));
+    let flowmeter = Flowmeter::builder().prometheus(PROMETHEUS, options).start();
+    flowmeter.map(Some).map_err(|error| error.to_string())
+}
+
+/// Follows the JobManager's orders, and goes down with it.
+fn follow(mut receiver: Receiver<ToTaskManager>, control: JobControl) -> mpsc::Receiver<Order> {
+    let (orders, followed) = mpsc::channel();
+    thread::spawn(move || {
+        loop {
+            match receiver.receive() {
+                Ok(Some(ToTaskManager::Stop)) => control.stop(),
+                Ok(Some(ToTaskManager::Linger(linger))) => drop(orders.send(Order::Linger(linger))),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => process::exit(1),
+            }
+        }
+    });
+    followed
+}
+
+fn tell_progress(sender: Sender<FromTaskManager>, control: JobControl) {
+    thread::spawn(move || {
+        loop {
+            let source_records = control.source_records();
+            if sender.send(&FromTaskManager::Progress { source_records }).is_err() {
+                return;
+            }
+            thread::sleep(PROGRESS_STEP);
+        }
+    });
+}
+
+/// Runs the worker of this process.
+fn work(
+    job: JobSpec,
+    streams: Vec<Option<TcpStream>>,
+    index: usize,
+    instrumentation: Option<TimelyInstrumentation>,
+    control: &JobControl,
+) -> Result<WorkerResult, String> {
+    let hooks = Hooks::default();
+    let processes = ProcessBuilder::new_typed_vector(1, hooks.refill.clone(), hooks.spill.clone());
+    let (builders, threads) = initialize_networking_from_sockets(processes, streams, index, 1, hooks)
+        .map_err(|error| format!("cannot connect to the other TaskManagers: {error}"))?;
+    let builders = builders.into_iter().map(AllocatorBuilder::Tcp).collect();
+    let worker_control = control.clone();
+    let guards = timely::execute::execute_from(
+        builders,
+        Box::new(threads),
+        timely::WorkerConfig::default(),
+        move |worker| {
+            if let Some(instrumentation) = &instrumentation {
+                instrumentation.install(worker).map_err(|error| error.to_string())?;
+            }
+            Ok(run_worker(worker, &job, &worker_control))
+        },
+    )?;
+    let result = guards.join().into_iter().next().ok_or("timely started no worker")??;
+    match control.failure() {
+        Some(message) => Err(message),
+        None => result,
+    }
+}
+
+/// A panic in any thread ends the process, and the JobManager hears why.
+fn report_panics(sender: &Sender<FromTaskManager>) {
+    let sender = sender.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text =
+            text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        let message = if text.starts_with("timely communication error") || text.ends_with("thread panic") {
+            // Another TaskManager is gone, and the JobManager is about to find out.
+            thread::sleep(PEER_PATIENCE);
+            "lost the connection to another TaskManager".to_owned()
+        } else {
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            format!("panicked at {place}: {}", text.lines().next().unwrap_or_default())
+        };
+        let _ = sender.send(&FromTaskManager::Failed { message });
+        process::exit(1);
+    }));
+}
