@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::job::{Records, Truth};
 
@@ -55,14 +55,14 @@ impl Summary {
 
     /// As an event.
     #[must_use]
-    pub fn to_json(&self) -> Value {
-        json!({
-            "event": "summary",
-            "truth": self.truth,
-            "reported": self.reported.as_ref().map(|operators| json!({ "operators": operators })),
-            "equal": self.reported.is_some().then(|| self.differences().is_empty()),
-            "seconds": self.seconds,
-        })
+    pub fn event(&self) -> impl Serialize + '_ {
+        SummaryEvent {
+            event: "summary",
+            truth: &self.truth,
+            reported: self.reported.as_ref().map(|operators| Reported { operators }),
+            equal: self.reported.as_ref().map(|_| self.differences().is_empty()),
+            seconds: self.seconds,
+        }
     }
 
     /// As a table.
@@ -105,9 +105,24 @@ impl Summary {
     }
 }
 
+#[derive(Serialize)]
+struct SummaryEvent<'a> {
+    event: &'static str,
+    truth: &'a Truth,
+    reported: Option<Reported<'a>>,
+    equal: Option<bool>,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Reported<'a> {
+    operators: &'a BTreeMap<String, Records>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn summary(reported: &[(&str, u64, u64)]) -> Summary {
         let records = |(name, num_records_in, num_records_out): &(&str, u64, u64)| {
@@ -143,7 +158,7 @@ mod tests {
             "equal": true,
             "seconds": 1.0,
         });
-        assert_eq!(summary.to_json(), expected);
+        assert_eq!(serde_json::to_value(summary.event()).unwrap(), expected);
     }
 
     #[test]

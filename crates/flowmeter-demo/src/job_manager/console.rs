@@ -1,9 +1,10 @@
 //! What people, or programs, see of a run.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::summary::Summary;
 
@@ -21,10 +22,8 @@ impl Console {
 
     pub(super) fn started(&mut self, role: &str, id: &str, pid: u32, endpoint: Option<&str>) {
         if self.json {
-            let endpoints = endpoint.map_or_else(|| json!({}), |endpoint| json!({ "prometheus": endpoint }));
-            let event =
-                json!({ "event": "started", "role": role, "id": id, "pid": pid, "endpoints": endpoints });
-            print(&event.to_string());
+            let endpoints = endpoint.map(|endpoint| ("prometheus", endpoint)).into_iter().collect();
+            print_json(&Started { event: "started", role, id, pid, endpoints });
         } else {
             let endpoint = endpoint.unwrap_or("-").to_owned();
             self.started.push([role.to_owned(), id.to_owned(), pid.to_string(), endpoint]);
@@ -69,9 +68,29 @@ impl Console {
     }
 
     pub(super) fn summary(&self, summary: &Summary) {
-        let text =
-            if self.json { Value::to_string(&summary.to_json()) } else { format!("\n{}", summary.to_text()) };
-        print(text.trim_end());
+        if self.json {
+            print_json(&summary.event());
+        } else {
+            print(&format!("\n{}", summary.to_text().trim_end()));
+        }
+    }
+}
+
+/// A process that has started, as an event.
+#[derive(Serialize)]
+struct Started<'a> {
+    event: &'static str,
+    role: &'a str,
+    id: &'a str,
+    pid: u32,
+    /// By reporter.
+    endpoints: BTreeMap<&'static str, &'a str>,
+}
+
+fn print_json(event: &impl Serialize) {
+    // An event has no map with keys that are not text, and nothing else can fail.
+    if let Ok(line) = serde_json::to_string(event) {
+        print(&line);
     }
 }
 
