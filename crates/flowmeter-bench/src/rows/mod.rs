@@ -5,6 +5,7 @@ mod histogram;
 mod interference;
 mod registry;
 mod scrape;
+mod timely;
 
 use crate::harness::Row;
 
@@ -29,4 +30,6 @@ pub const ROWS: &[(&str, Measure)] = &[
     ("registry/heap-per-series", registry::heap_per_series),
     ("scrape/text-100k", scrape::text),
     ("interference/register", interference::register),
+    ("timely/nexmark", timely::nexmark),
+    ("timely/wordcount", timely::wordcount),
 ];
