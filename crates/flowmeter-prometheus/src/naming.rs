@@ -34,10 +34,14 @@ pub(crate) fn base_unit(unit: &Unit) -> Option<BaseUnit> {
 /// Writes the name of a family: logical scope, name, unit, and `_total` for a counter.
 pub(crate) fn write_metric_name(family: &Family, out: &mut Vec<u8>) {
     let mut name = String::new();
-    for part in family.logical_scope().split('.').chain([family.name()]) {
+    for part in family.logical_scope().split('.') {
         push_snake_case(part, &mut name);
     }
+    let scope = name.len();
+    push_snake_case(family.name(), &mut name);
+    let own_length = (name.len() - scope).saturating_sub(usize::from(scope > 0));
     make_identifier(&mut name, "metric");
+    let own = name.len().saturating_sub(own_length);
     let ratio_of_sum = family.kind() != MetricKind::Gauge && family.unit() == &Unit::RATIO;
     if let Some(unit) = base_unit(family.unit()).filter(|_| !ratio_of_sum) {
         push_suffix(unit.suffix, &mut name);
@@ -48,8 +52,26 @@ pub(crate) fn write_metric_name(family: &Family, out: &mut Vec<u8>) {
     }
     if family.kind() == MetricKind::Counter {
         push_suffix("total", &mut name);
+    } else {
+        avoid_reserved_suffix(own, &mut name);
     }
     out.extend_from_slice(name.as_bytes());
+}
+
+/// Keeps a name from ending as samples of counters and histograms do: a reader would take it for one, `promtool check
+/// metrics` refuses it, and a gauge `lag_count` beside a histogram `lag` would be one series twice. A name that begins
+/// at `own` in all that is written keeps its words, so that nothing new clashes.
+fn avoid_reserved_suffix(own: usize, name: &mut String) {
+    if let Some(stem) = name[own..].strip_suffix("_total") {
+        let stem = stem.len();
+        name.truncate(own + stem);
+        name.insert_str(own, "total_");
+    } else if ["total", "count", "sum", "bucket"]
+        .iter()
+        .any(|word| name.strip_suffix(word).is_some_and(|stem| stem.ends_with('_')))
+    {
+        name.push_str("_value");
+    }
 }
 
 /// Adds a suffix, unless the name ends in it already.
@@ -135,7 +157,7 @@ fn push_separator(start: usize, out: &mut String) {
 mod tests {
     use super::*;
     use flowmeter_core::{
-        Counter, FamilyView, Gauge, Metric, MetricHandle, Registry, Report, ReportError, Reporter,
+        Counter, FamilyView, Gauge, Histogram, Metric, MetricHandle, Registry, Report, ReportError, Reporter,
         ReporterOptions,
     };
     use proptest::prelude::*;
@@ -233,6 +255,17 @@ mod tests {
                 "g_speed_m_per_s",
                 metric_name::<Gauge<f64>>("g", Metric::new("speed").with_unit(Unit::new("m/s"))),
             ),
+            ("g_total_task_slots", metric_name::<Gauge<u64>>("g", Metric::new("taskSlotsTotal"))),
+            (
+                "g_heap_total_bytes",
+                metric_name::<Gauge<u64>>("g", Metric::new("heapTotal").with_unit(Unit::BYTES)),
+            ),
+            ("g_threads_count_value", metric_name::<Gauge<u64>>("g", Metric::new("threads.count"))),
+            ("g_total_value", metric_name::<Gauge<u64>>("g", Metric::new("total"))),
+            ("g_discount", metric_name::<Gauge<u64>>("g", Metric::new("discount"))),
+            ("_1st_total_2nd", metric_name::<Gauge<u64>>("1st", Metric::new("2ndTotal"))),
+            ("_total_2nd", metric_name::<Gauge<u64>>("é", Metric::new("2ndTotal"))),
+            ("g_lag_sum_value", metric_name::<Histogram<u64>>("g", Metric::new("lagSum"))),
             ("_1st_2nd_total", metric_name::<Counter>("1st", Metric::new("2nd"))),
             ("metric_total", metric_name::<Counter>("é", Metric::new("é"))),
         ] {
