@@ -1,0 +1,97 @@
+//! A run of the demo.
+
+use std::env;
+use std::io::{BufRead, BufReader, Lines, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// The demo, running, with its events.
+pub struct Demo {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    /// Where its processes serve Prometheus.
+    pub endpoints: Vec<String>,
+}
+
+impl Demo {
+    /// Starts a job on two TaskManagers and waits until all endpoints are up.
+    ///
+    /// # Panics
+    ///
+    /// When the demo cannot be built or does not start.
+    #[must_use]
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(binary())
+            .args(["--json", "--ports", "0"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the demo was just built");
+        let stdout = child.stdout.take().expect("it is piped");
+        let mut demo = Self { child, lines: BufReader::new(stdout).lines(), endpoints: Vec::new() };
+        for _ in 0..3 {
+            let event = demo.event();
+            let endpoint = event["endpoints"]["prometheus"].as_str().expect("it is measured");
+            demo.endpoints.push(endpoint.to_owned());
+        }
+        demo
+    }
+
+    fn event(&mut self) -> Value {
+        match self.lines.next() {
+            Some(Ok(line)) => serde_json::from_str(&line).expect("events are JSON"),
+            _ => {
+                let mut said = String::new();
+                let _ = self.child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said));
+                panic!("the demo ended early: {said}");
+            }
+        }
+    }
+
+    /// Waits for the job's end and gives the summary.
+    ///
+    /// # Panics
+    ///
+    /// When the demo ends without one.
+    pub fn summary(&mut self) -> Value {
+        let summary = self.event();
+        assert_eq!(summary["event"], "summary");
+        summary
+    }
+
+    /// Waits for the demo's end.
+    ///
+    /// # Panics
+    ///
+    /// When the system cannot say how it ended.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("it was not waited for before")
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The demo's program, built with the profile that the tests have.
+fn binary() -> &'static PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet", "--package", "flowmeter-demo"]);
+        let status = build.status().expect("cargo runs these tests");
+        assert!(status.success(), "the demo does not build");
+        // Tests are in `target/debug/deps`.
+        let test = env::current_exe().expect("a test is a program");
+        let profile = test.ancestors().nth(2).expect("it is in a folder of the target folder");
+        profile.join("flowmeter-demo")
+    })
+}

@@ -1,0 +1,36 @@
+//! Real servers and real jobs for the end-to-end tests.
+//!
+//! `cargo xtask test` installs the servers and says where they are. Where one is missing, a test skips itself, out
+//! loud; where the environment asks for all of them, as in CI, that is a failure.
+
+#![forbid(unsafe_code)]
+
+mod backends;
+mod demo;
+mod prometheus;
+
+pub use backends::{Folder, program};
+pub use demo::Demo;
+pub use prometheus::{Prometheus, check_metrics};
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Long enough for whatever a test waits for.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Tries until something is there.
+///
+/// # Panics
+///
+/// When it does not come within [`PATIENCE`].
+pub fn wait_for<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = attempt() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what} did not come within {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,58 @@
+//! All that must hold before a change lands.
+
+use anyhow::Result;
+
+use crate::shell::{Program, cargo, program, step, target};
+use crate::test::{self, Missing};
+
+/// The version of cargo-deny that the checks are written for.
+const DENY: &str = "0.20.2";
+
+pub(crate) fn run() -> Result<()> {
+    step("format", || cargo(["fmt", "--all", "--check"]).run())?;
+    step("lints", lints)?;
+    step("documentation", documentation)?;
+    step("licences, bans and sources", deny)?;
+    test::run(Missing::Fail)?;
+    step("demo", || {
+        // The first of the README's two commands, cut short.
+        cargo(["demo", "--events", "1000000", "--linger", "0s"]).run()
+    })?;
+    step("benchmarks run", || {
+        let build = cargo(["build", "--quiet", "--release", "--package", "flowmeter-bench"]);
+        build.run().and_then(|()| {
+            let bench = program(target().join("release/flowmeter-bench"));
+            bench.args(["--rounds", "1", "--series", "2000", "--json"]).run()
+        })
+    })
+}
+
+fn lints() -> Result<()> {
+    let clippy = |arguments: &[&str]| cargo(["clippy"]).args(arguments).args(["--", "-D", "warnings"]).run();
+    clippy(&["--workspace", "--all-targets", "--all-features"])?;
+    // The facade stands on its own with each of its features, and with none.
+    clippy(&["--package", "flowmeter"])?;
+    clippy(&["--package", "flowmeter", "--features", "prometheus"])?;
+    clippy(&["--package", "flowmeter", "--features", "stream"])
+}
+
+fn documentation() -> Result<()> {
+    cargo(["doc", "--workspace", "--all-features", "--no-deps", "--document-private-items"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .run()
+}
+
+fn deny() -> Result<()> {
+    let tools = target().join("tools");
+    let deny = || -> Program {
+        let path = tools.join("bin/cargo-deny");
+        if path.is_file() { program(path) } else { program("cargo-deny") }
+    };
+    if !deny().args(["--version"]).succeeds() {
+        // Without optimization, because building it takes longer than running it.
+        let install = cargo(["install", "--quiet", "--locked", "--debug", "--no-default-features", "--root"]);
+        install.args([&tools]).args([format!("cargo-deny@{DENY}")]).run()?;
+    }
+    // Advisories would need a database from the network.
+    deny().args(["--all-features", "check", "licenses", "bans", "sources"]).run()
+}

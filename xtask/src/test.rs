@@ -1,0 +1,59 @@
+//! All tests.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::backends;
+use crate::shell::{cargo, say, step, target};
+
+/// What a server that is missing means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// Its tests are skipped, out loud.
+    Skip,
+    /// A failure.
+    Fail,
+}
+
+pub(crate) fn run(missing: Missing) -> Result<()> {
+    let servers = match (step("servers of the end-to-end tests", backends::install), missing) {
+        (Ok(folder), _) => Some(folder),
+        (Err(error), Missing::Fail) => return Err(error),
+        (Err(error), Missing::Skip) => {
+            say(&format!("end-to-end tests that need a server will be skipped: {error:#}"));
+            None
+        }
+    };
+    step("tests", || tests(servers, missing))?;
+    step("models of concurrency", models)
+}
+
+fn tests(servers: Option<PathBuf>, missing: Missing) -> Result<()> {
+    let skipped = target().join("skipped-tests");
+    let _ = fs::remove_file(&skipped);
+    let mut test =
+        cargo(["test", "--workspace", "--all-features", "--no-fail-fast"]).env("FLOWMETER_SKIPPED", &skipped);
+    if let Some(servers) = servers {
+        test = test.env("FLOWMETER_BACKENDS", servers);
+    }
+    if missing == Missing::Fail {
+        test = test.env("FLOWMETER_REQUIRE_BACKENDS", "1");
+    }
+    let result = test.run();
+    let skipped = fs::read_to_string(&skipped).unwrap_or_default();
+    for line in skipped.lines() {
+        say(&format!("skipped: {line}"));
+    }
+    say(&format!("end-to-end tests skipped: {}", skipped.lines().count()));
+    result
+}
+
+/// Loom runs every interleaving of the models of what is lock-free. Its own target folder, because it replaces atomics.
+fn models() -> Result<()> {
+    cargo(["test", "--quiet", "--package", "flowmeter-core", "--lib", "--release", "models"])
+        .env("RUSTFLAGS", "--cfg loom")
+        .env("CARGO_TARGET_DIR", target().join("loom"))
+        .run()
+}
