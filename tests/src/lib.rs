@@ -5,6 +5,16 @@
 
 #![forbid(unsafe_code)]
 
+/// The examples in README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
+/// The examples in CONTRIBUTING work.
+#[cfg(doctest)]
+#[doc = include_str!("../../CONTRIBUTING.md")]
+pub struct Contributing;
+
 mod backends;
 mod demo;
 mod prometheus;
