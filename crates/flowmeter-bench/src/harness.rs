@@ -175,7 +175,8 @@ impl<'a> Turns<'a> {
         for round in 0..=rounds {
             for (side, measure) in &mut self.0 {
                 let result = measure();
-                if round > 0 {
+                // Not a number: another program had the cores.
+                if round > 0 && !result.is_nan() {
                     row.add(side.clone(), result);
                 }
             }

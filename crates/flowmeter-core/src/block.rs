@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::cell::Words;
 use crate::family::{FamilySet, Place};
-use crate::histogram::HistogramCells;
+use crate::histogram::{HistogramCells, SharedHistogramCells};
 use crate::node::Node;
 use crate::set::Storage;
 use crate::shards::Shards;
-use crate::{MetricKind, ValueType};
+use crate::{Family, HistogramSnapshot, MetricKind};
 
 /// The cells of one registration, of a set or of a single metric.
 ///
@@ -31,16 +31,41 @@ pub(crate) enum Object {
     Value(Arc<AtomicU64>),
     Sample(Arc<Sample>),
     Histogram(Arc<HistogramCells>),
+    SharedHistogram(Arc<SharedHistogramCells>),
 }
 
 impl Object {
-    fn new(storage: Storage, kind: MetricKind, value_type: ValueType) -> Self {
-        match (kind, storage) {
-            (MetricKind::Histogram, _) => Self::Histogram(Arc::new(HistogramCells::new(value_type))),
+    fn new(storage: Storage, family: &Family) -> Self {
+        let (value_type, options) = (family.value_type(), family.histogram());
+        match (family.kind(), storage) {
+            (MetricKind::Histogram, Storage::Shared) => {
+                Self::SharedHistogram(Arc::new(SharedHistogramCells::new(value_type, options)))
+            }
+            (MetricKind::Histogram, _) => Self::Histogram(Arc::new(HistogramCells::new(value_type, options))),
             (_, Storage::Sampled) => Self::Sample(Arc::default()),
             (MetricKind::Gauge, _) => Self::Value(Arc::default()),
             _ => Self::Sum(Arc::new(Shards::new())),
         }
+    }
+
+    /// The value as bits, if it is no histogram and has one.
+    pub(crate) fn read(&self) -> Option<u64> {
+        match self {
+            Self::Sum(shards) => Some(shards.sum()),
+            Self::Value(word) => Some(word.load(Ordering::Relaxed)),
+            Self::Sample(sample) => sample.get(),
+            Self::Histogram(_) | Self::SharedHistogram(_) => None,
+        }
+    }
+
+    /// Copies a histogram into `snapshot`. Returns whether it is one.
+    pub(crate) fn read_histogram(&self, snapshot: &mut HistogramSnapshot) -> bool {
+        match self {
+            Self::Histogram(cells) => cells.read_into(snapshot),
+            Self::SharedHistogram(cells) => cells.read_into(snapshot),
+            _ => return false,
+        }
+        true
     }
 }
 
@@ -82,9 +107,7 @@ impl Block {
     fn new(set: Arc<FamilySet>, node: &Arc<Node>, words: Words, attached: bool) -> Self {
         let objects = (set.objects > 0).then(|| {
             let members = set.members.iter().filter(|member| matches!(member.place, Place::Object(_)));
-            members
-                .map(|member| Object::new(member.storage, member.family.kind(), member.family.value_type()))
-                .collect()
+            members.map(|member| Object::new(member.storage, &member.family)).collect()
         });
         Self { words, objects, set, node: Arc::clone(node), attached, sequence: AtomicU64::new(0) }
     }

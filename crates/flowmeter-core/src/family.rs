@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::set::{Descriptor, Storage};
-use crate::{Metric, MetricKind, Unit, ValueType};
+use crate::{HistogramOptions, Metric, MetricKind, Unit, ValueType};
 
 /// All series of one metric: one logical scope, one name, one kind, one unit, one description.
 ///
-/// The first registration's description stays; another kind, value type or unit under the same name is another
+/// The first registration's description and histogram options stay; another kind, value type or unit under the same name is another
 /// family, which reporters treat as a clash when it renders to the same name.
 #[derive(Debug)]
 pub struct Family {
@@ -57,6 +57,12 @@ impl Family {
     #[must_use]
     pub fn description(&self) -> &str {
         self.metric.description()
+    }
+
+    /// What the buckets of a histogram are.
+    #[must_use]
+    pub fn histogram(&self) -> HistogramOptions {
+        self.metric.histogram()
     }
 
     /// What the values mean.

@@ -9,8 +9,8 @@ use crate::histogram::HistogramValue;
 use crate::node::Node;
 use crate::set::{Descriptor, MetricHandle, SetCells, Slot};
 use crate::{
-    Counter, Error, Gauge, GroupView, Histogram, Metric, SharedCounter, SharedGauge, SharedUpDownCounter,
-    UpDownCounter,
+    Counter, Error, Gauge, GroupView, Histogram, Metric, SharedCounter, SharedGauge, SharedHistogram,
+    SharedUpDownCounter, UpDownCounter,
 };
 
 /// A node of the group tree: a place with variables, at which metrics and further groups are registered.
@@ -66,6 +66,11 @@ impl MetricGroup {
 
     /// A histogram for one writer.
     pub fn histogram<V: HistogramValue>(&self, metric: impl Into<Metric>) -> Histogram<V> {
+        self.handle(metric)
+    }
+
+    /// A histogram for any number of writers; the same one each time it is asked for.
+    pub fn shared_histogram<V: HistogramValue>(&self, metric: impl Into<Metric>) -> SharedHistogram<V> {
         self.handle(metric)
     }
 

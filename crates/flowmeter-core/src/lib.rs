@@ -62,7 +62,10 @@ pub use family::Family;
 pub use gauge::{Gauge, GaugeValue, SharedGauge};
 pub use group::MetricGroup;
 pub use group_view::GroupView;
-pub use histogram::{BucketRange, Histogram, HistogramSnapshot, HistogramValue};
+pub use histogram::{
+    BucketRange, ClassicBuckets, Histogram, HistogramOptions, HistogramSnapshot, HistogramValue,
+    SharedHistogram,
+};
 pub use metric::{Metric, MetricKind, ValueType};
 pub use owners::{
     JobManagerGroup, JobManagerJobGroup, JobManagerOperatorGroup, OperatorGroup, TaskGroup, TaskInfo,

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::Unit;
+use crate::{HistogramOptions, Unit};
 
-/// The name, unit and description of a metric.
+/// The name, unit and description of a metric, and for a histogram what its buckets are.
 ///
 /// A plain name converts into one, so `group.counter("lateRecords")` works; say more with the builder:
 ///
@@ -16,11 +16,12 @@ use crate::Unit;
 ///     .with_description("Records that arrived behind the watermark.");
 /// assert_eq!(LATE.name(), "lateRecords");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
     name: Cow<'static, str>,
     unit: Unit,
     description: Cow<'static, str>,
+    histogram: HistogramOptions,
 }
 
 impl Metric {
@@ -29,7 +30,11 @@ impl Metric {
     /// Names are in Flink's camel case by convention (`numRecordsIn`); each reporter turns them into its backend's.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name: Cow::Borrowed(name), unit: Unit::NONE, description: Cow::Borrowed("") }
+        Self::of(Cow::Borrowed(name))
+    }
+
+    const fn of(name: Cow<'static, str>) -> Self {
+        Self { name, unit: Unit::NONE, description: Cow::Borrowed(""), histogram: HistogramOptions::DEFAULT }
     }
 
     /// Sets the unit.
@@ -44,6 +49,13 @@ impl Metric {
     #[must_use]
     pub const fn with_description(mut self, description: &'static str) -> Self {
         std::mem::forget(std::mem::replace(&mut self.description, Cow::Borrowed(description)));
+        self
+    }
+
+    /// Sets what the buckets of a histogram are; other metrics have no use for it.
+    #[must_use]
+    pub const fn with_histogram(mut self, options: HistogramOptions) -> Self {
+        self.histogram = options;
         self
     }
 
@@ -69,6 +81,12 @@ impl Metric {
         &self.unit
     }
 
+    /// What its buckets are if it is a histogram.
+    #[must_use]
+    pub const fn histogram(&self) -> HistogramOptions {
+        self.histogram
+    }
+
     /// The description; empty when none was given.
     #[must_use]
     pub fn description(&self) -> &str {
@@ -84,7 +102,7 @@ impl From<&'static str> for Metric {
 
 impl From<String> for Metric {
     fn from(name: String) -> Self {
-        Self { name: Cow::Owned(name), unit: Unit::NONE, description: Cow::Borrowed("") }
+        Self::of(Cow::Owned(name))
     }
 }
 

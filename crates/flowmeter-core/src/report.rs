@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use crate::block::Object;
 use crate::family::Place;
 use crate::index::{Entry, FamilyEntry, Index};
 use crate::reporter::ReportNumber;
@@ -143,18 +142,18 @@ impl<'a> FamilyView<'a> {
                 Some(word) => word.load(Relaxed),
                 None => return Ok(()),
             },
-            Place::Object(object) => match entry.block.object(object) {
-                Some(Object::Histogram(cells)) => {
+            Place::Object(object) => {
+                let Some(object) = entry.block.object(object) else { return Ok(()) };
+                if family.kind() == MetricKind::Histogram {
                     let snapshot = &mut *self.report.snapshot.borrow_mut();
-                    cells.read_into(snapshot);
+                    object.read_histogram(snapshot);
                     return visit(&SeriesView { entry, value: Value::Histogram(snapshot) });
                 }
-                Some(object) => match read_object(object) {
+                match object.read() {
                     Some(bits) => bits,
                     None => return Ok(()),
-                },
-                None => return Ok(()),
-            },
+                }
+            }
         };
         visit(&SeriesView { entry, value: value_of(family.kind(), family.value_type(), bits) })
     }
@@ -163,16 +162,6 @@ impl<'a> FamilyView<'a> {
 impl std::fmt::Debug for FamilyView<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("FamilyView").field(self.family()).finish()
-    }
-}
-
-#[cold]
-fn read_object(object: &Object) -> Option<u64> {
-    match object {
-        Object::Sum(shards) => Some(shards.sum()),
-        Object::Value(word) => Some(word.load(Relaxed)),
-        Object::Sample(sample) => sample.get(),
-        Object::Histogram(_) => None,
     }
 }
 

@@ -38,7 +38,7 @@ impl Shards {
 }
 
 /// Twice the hardware threads, so that two of them seldom meet on one shard.
-fn shard_count() -> usize {
+pub(crate) fn shard_count() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();
     *COUNT.get_or_init(|| {
         let threads = available_parallelism().map_or(4, usize::from);
@@ -49,7 +49,7 @@ fn shard_count() -> usize {
 /// A small number that no other living thread has, as long as there are few: those of ended threads are handed out
 /// again, the smallest first.
 #[inline]
-fn thread_index() -> usize {
+pub(crate) fn thread_index() -> usize {
     struct Index(usize);
 
     impl Drop for Index {

@@ -117,13 +117,31 @@ fn encode_family(
     let Ok(()) = result;
 }
 
-/// The edges of classic buckets: powers of four, which are true edges of the exponential buckets, so that the counts
-/// are exact. The same for all series of a family at all times, since a bucket that appears later has no past.
+/// The edges of classic buckets, the same for all series of a family at all times, since a bucket that appears later
+/// has no past.
 #[derive(Default)]
-struct Edges(Vec<(i32, Vec<u8>)>);
+struct Edges {
+    /// Powers of two, which are true edges of the exponential buckets, so that the counts are exact. Empty where the
+    /// histogram has bounds of its own.
+    exponents: Vec<i32>,
+    labels: Vec<Vec<u8>>,
+}
 
 impl Edges {
     fn of(family: &Family) -> Self {
+        let decimals = base_unit(family.unit()).map_or(0, |unit| unit.decimals);
+        let label = |edge: f64| {
+            let mut label = Vec::new();
+            write_f64(edge / 10_f64.powi(decimals.cast_signed()), &mut label);
+            label
+        };
+        let bounds = family.histogram().bounds();
+        if !bounds.is_empty() {
+            return Self {
+                exponents: Vec::new(),
+                labels: bounds.iter().map(|bound| label(*bound)).collect(),
+            };
+        }
         // In nanoseconds from a microsecond to twenty minutes; other integers from 1 to a billion; floats, which in
         // most cases are seconds, from a microsecond to twenty minutes again.
         let first = match (family.unit(), family.value_type()) {
@@ -131,13 +149,23 @@ impl Edges {
             (_, ValueType::U64) => 0,
             _ => -20,
         };
-        let decimals = base_unit(family.unit()).map_or(0, |unit| unit.decimals);
-        let edge = |exponent: i32| {
-            let mut edge = Vec::new();
-            write_f64(2_f64.powi(exponent) / 10_f64.powi(decimals.cast_signed()), &mut edge);
-            (exponent, edge)
+        let exponents: Vec<i32> = (0..16).map(|i| first + 2 * i).collect();
+        let labels = exponents.iter().map(|exponent| label(2_f64.powi(*exponent))).collect();
+        Self { exponents, labels }
+    }
+
+    /// How many values are up to each edge, and how many there are.
+    fn counts<'a>(&'a self, snapshot: &'a HistogramSnapshot) -> (impl Iterator<Item = u64> + 'a, u64) {
+        let classic = snapshot.classic().map_or(&[][..], |classic| classic.counts());
+        let up_to = |sum: &mut u64, count: &u64| {
+            *sum += count;
+            Some(*sum)
         };
-        Self((0..16).map(|i| edge(first + 2 * i)).collect())
+        let exponents = self.exponents.iter();
+        let powers = exponents.map(|exponent| snapshot.count_up_to_power_of_two(*exponent));
+        // A recording that is half done may be in one kind of buckets and not yet in the other.
+        let total = if classic.is_empty() { snapshot.count() } else { classic.iter().sum() };
+        (powers.chain(classic.iter().scan(0, up_to).take(self.labels.len())), total)
     }
 }
 
@@ -164,10 +192,11 @@ fn write_histogram(
         write_u64(count, out);
         out.push(b'\n');
     };
-    for (exponent, edge) in &edges.0 {
-        bucket(edge, snapshot.count_up_to_power_of_two(*exponent));
+    let (counts, total) = edges.counts(snapshot);
+    for (edge, count) in edges.labels.iter().zip(counts) {
+        bucket(edge, count);
     }
-    bucket(b"+Inf", snapshot.count());
+    bucket(b"+Inf", total);
     out.extend_from_slice(name);
     out.extend_from_slice(b"_sum");
     out.extend_from_slice(labels);
@@ -176,6 +205,6 @@ fn write_histogram(
     out.extend_from_slice(name);
     out.extend_from_slice(b"_count");
     out.extend_from_slice(labels);
-    write_u64(snapshot.count(), out);
+    write_u64(total, out);
     out.push(b'\n');
 }

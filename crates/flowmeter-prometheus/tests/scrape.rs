@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use flowmeter_core::{Clock, Metric, Registry, ReporterHandle, ReporterOptions, TaskInfo, Unit};
+use flowmeter_core::{
+    Clock, HistogramOptions, Metric, Registry, ReporterHandle, ReporterOptions, TaskInfo, Unit,
+};
 use flowmeter_http::Ports;
 use flowmeter_prometheus::{PrometheusOptions, PrometheusReporter};
 
@@ -67,6 +69,9 @@ fn every_kind_of_metric_is_written_as_the_golden_file_has_it() {
     [0, 1, 2, 3, 4, 5, 1_000_000].into_iter().for_each(|size| sizes.record(size));
     let latency = operator.histogram::<Duration>("latency");
     [5, 50, 500].into_iter().for_each(|micros| latency.record(Duration::from_micros(micros)));
+    let bounds = HistogramOptions::DEFAULT.with_bounds(&[1e6, 5e6, 1e9]);
+    let wait = operator.shared_histogram::<Duration>(Metric::new("wait").with_histogram(bounds));
+    [1, 3, 5_000].into_iter().for_each(|millis| wait.record(Duration::from_millis(millis)));
     let no_labels = registry.add_group("apart").counter("n");
     no_labels.inc();
 

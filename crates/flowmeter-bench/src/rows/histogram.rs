@@ -1,12 +1,12 @@
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use hdrhistogram::Histogram as HdrHistogram;
 
 use super::Effort;
 use crate::data::{LATENCIES, label_sets, latencies};
 use crate::for_each_peer;
-use crate::harness::{Better, Row, Side, Turns, each};
+use crate::harness::{Better, Row, Side, Turns, each, each_of_two};
 use crate::ours::{Ours, TextReporter};
 use crate::peers::Peer;
 
@@ -57,6 +57,55 @@ fn add_histogram<'a, P: Peer + 'static>(turns: &mut Turns<'a>, values: &'a [f64;
         let histogram = black_box(&histogram);
         let result = each(CALLS / 8, |i| P::record(histogram, values[i as usize & (LATENCIES - 1)]));
         // What the peer put off is part of its price elsewhere; here it only must not pile up.
+        peer.scrape(&mut Vec::new());
+        result
+    });
+}
+
+/// Two threads record latencies in one series. The limit is an array and a sum for each thread, changed atomically.
+pub(super) fn shared_2_threads(effort: Effort) -> Row {
+    let mut row = Row::new("histogram/shared-2-threads", "ns", Better::Smaller);
+    let sets = label_sets(1);
+    let values = latencies();
+    let value = |i: u64| values[i as usize & (LATENCIES - 1)];
+    let ours = Ours::new(&TextReporter::whole(), &sets);
+    let shared = ours.registry.add_group("bench").shared_histogram::<f64>("latency");
+    ours.report();
+    let of_thread =
+        |_| ((0..1 << 17).map(|_| AtomicU64::new(0)).collect::<Vec<_>>(), Box::new(AtomicU64::new(0)));
+    let (cells, next) = ([0, 1].map(of_thread), AtomicUsize::new(0));
+
+    let mut turns = Turns::default();
+    turns.add(Side::Ours, || {
+        each_of_two(CALLS, || {
+            let histogram = shared.clone();
+            move |i| black_box(&histogram).record(value(i))
+        })
+    });
+    turns.add(Side::Limit, || {
+        each_of_two(CALLS, || {
+            let (counts, sum) = &cells[next.fetch_add(1, Relaxed) % 2];
+            move |i| {
+                let value = value(i);
+                counts[(value.to_bits() >> 47) as usize].fetch_add(1, Relaxed);
+                let add = |bits| Some((f64::from_bits(bits) + value).to_bits());
+                let _ = black_box(sum).fetch_update(Relaxed, Relaxed, add);
+            }
+        })
+    });
+    for_each_peer!(add_shared(&mut turns, &values));
+    turns.run(&mut row, effort.rounds);
+    row
+}
+
+fn add_shared<'a, P: Peer + 'static>(turns: &mut Turns<'a>, values: &'a [f64; LATENCIES]) {
+    let peer = P::new(1);
+    let histogram = peer.histogram();
+    turns.add(Side::Peer(P::NAME), move || {
+        let result = each_of_two(CALLS / 8, || {
+            let histogram = &histogram;
+            move |i| P::record(black_box(histogram), values[i as usize & (LATENCIES - 1)])
+        });
         peer.scrape(&mut Vec::new());
         result
     });

@@ -26,6 +26,7 @@ pub const ROWS: &[(&str, Measure)] = &[
     ("counter/single-writer", counter::single_writer),
     ("counter/shared-2-threads", counter::shared_2_threads),
     ("histogram/single-writer", histogram::single_writer),
+    ("histogram/shared-2-threads", histogram::shared_2_threads),
     ("registry/register", registry::register),
     ("registry/heap-per-series", registry::heap_per_series),
     ("scrape/text-100k", scrape::text),

@@ -1,4 +1,4 @@
-//! The memory of one histogram: written by one thread, read by any.
+//! The memory of one histogram: written by one thread or by several, read by any.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use super::exponential::{
     FINEST_SCALE, PER_OCTAVE, SLICES_PER_OCTAVE, locate_u64, octave_f64, slice_f64, within_octave_f64,
 };
-use super::snapshot::{BucketRange, HistogramSnapshot};
+use super::snapshot::HistogramSnapshot;
+use super::{BucketRange, ClassicBuckets, HistogramOptions};
+use crate::shards::{shard_count, thread_index};
 use crate::{Number, ValueType};
 
 /// Octaves that a histogram resolves finely: a range of 1 to 18 quintillion.
@@ -20,6 +22,7 @@ type Octave = [AtomicU64; PER_OCTAVE];
 /// recording half done misses at most that one value in one of count, sum, least and greatest.
 pub struct HistogramCells {
     value_type: ValueType,
+    options: HistogramOptions,
     zero: AtomicU64,
     /// Not-a-number and infinities, which have no bucket.
     unrecorded: AtomicU64,
@@ -28,8 +31,12 @@ pub struct HistogramCells {
     sums: [AtomicU64; SUMS],
     min: AtomicU64,
     max: AtomicU64,
+    /// Where the window of positive floats begins that need no second look: as `positive` has it, but [`UNPLACED`] for
+    /// good where there are bounds of its own to look up, so that other histograms need not ask whether there are.
+    fast_slice: AtomicU32,
     positive: Range,
     negative: OnceLock<Box<Range>>,
+    classic: Option<Box<Classic>>,
 }
 
 const SUMS: usize = 4;
@@ -58,103 +65,153 @@ const fn slice_of_octave(octave: i32) -> u32 {
     (octave + 1023).cast_unsigned() * SLICES_PER_OCTAVE
 }
 
-#[inline(always)]
-fn add(cell: &AtomicU64, n: u64) {
-    cell.store(cell.load(Relaxed).wrapping_add(n), Relaxed);
+/// How many threads write the cells, which decides what an addition is.
+pub trait Writers {
+    fn add(cell: &AtomicU64, n: u64);
+
+    /// Replaces bits as long as `change` gives others for those that are there.
+    fn change(cell: &AtomicU64, change: impl Fn(u64) -> Option<u64>);
+}
+
+/// One: nothing comes between a load and a store.
+pub(crate) enum One {}
+
+impl Writers for One {
+    #[inline(always)]
+    fn add(cell: &AtomicU64, n: u64) {
+        cell.store(cell.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    #[inline(always)]
+    fn change(cell: &AtomicU64, change: impl Fn(u64) -> Option<u64>) {
+        if let Some(bits) = change(cell.load(Relaxed)) {
+            cell.store(bits, Relaxed);
+        }
+    }
+}
+
+/// Any number, though seldom more than one.
+pub(crate) enum Many {}
+
+impl Writers for Many {
+    #[inline(always)]
+    fn add(cell: &AtomicU64, n: u64) {
+        cell.fetch_add(n, Relaxed);
+    }
+
+    #[inline(always)]
+    fn change(cell: &AtomicU64, change: impl Fn(u64) -> Option<u64>) {
+        let _ = cell.fetch_update(Relaxed, Relaxed, change);
+    }
 }
 
 #[inline(always)]
-fn add_f64(cell: &AtomicU64, n: f64) {
-    cell.store((f64::from_bits(cell.load(Relaxed)) + n).to_bits(), Relaxed);
+fn add_f64<W: Writers>(cell: &AtomicU64, n: f64) {
+    W::change(cell, |bits| Some((f64::from_bits(bits) + n).to_bits()));
 }
 
 impl HistogramCells {
-    pub(crate) fn new(value_type: ValueType) -> Self {
+    pub(crate) fn new(value_type: ValueType, options: HistogramOptions) -> Self {
+        let bounds = options.bounds();
         let (min, max, first_slice) = match value_type {
             ValueType::F64 => (f64::INFINITY.to_bits(), f64::NEG_INFINITY.to_bits(), UNPLACED),
             _ => (u64::MAX, 0, SLICE_OF_ONE),
         };
         Self {
             value_type,
+            options,
             zero: AtomicU64::new(0),
             unrecorded: AtomicU64::new(0),
             sums: [const { AtomicU64::new(0) }; SUMS],
             min: AtomicU64::new(min),
             max: AtomicU64::new(max),
+            fast_slice: AtomicU32::new(UNPLACED),
             positive: Range::new(first_slice),
             negative: OnceLock::new(),
+            classic: (!bounds.is_empty()).then(|| Box::new(Classic::new(bounds))),
         }
     }
 
-    /// Records an integer. For the only writer.
+    /// Records an integer.
     #[inline]
-    pub(crate) fn record_u64(&self, value: u64) {
+    pub(crate) fn record_u64<W: Writers>(&self, value: u64) {
         if value == 0 {
-            add(&self.zero, 1);
+            W::add(&self.zero, 1);
         } else {
             let (octave, bucket) = locate_u64(value);
-            self.positive.add((octave + 1) as usize, bucket);
-            add(&self.sums[bucket % SUMS], value);
+            self.positive.add::<W>((octave + 1) as usize, bucket);
+            W::add(&self.sums[bucket % SUMS], value);
         }
-        if value < self.min.load(Relaxed) {
-            self.min.store(value, Relaxed);
-        }
-        if value > self.max.load(Relaxed) {
-            self.max.store(value, Relaxed);
+        W::change(&self.min, |min| (value < min).then_some(value));
+        W::change(&self.max, |max| (value > max).then_some(value));
+        if let Some(classic) = &self.classic {
+            classic.add_u64::<W>(value);
         }
     }
 
-    /// Records a number. For the only writer.
+    /// Records a number.
     #[inline]
-    pub(crate) fn record_f64(&self, value: f64) {
-        let first_slice = self.positive.first_slice.load(Relaxed);
+    pub(crate) fn record_f64<W: Writers>(&self, value: f64) {
+        let first_slice = self.fast_slice.load(Relaxed);
         // What is negative, zero, infinite or not a number wraps far out of any window.
         let offset = slice_f64(value).wrapping_sub(first_slice) as usize;
         if offset < WINDOW * SLICES_PER_OCTAVE as usize {
             let bucket = within_octave_f64(value);
-            self.positive.add(offset / SLICES_PER_OCTAVE as usize, bucket);
-            add_f64(&self.sums[bucket % SUMS], value);
-        } else if !self.record_unusual(value) {
+            self.positive.add::<W>(offset / SLICES_PER_OCTAVE as usize, bucket);
+            add_f64::<W>(&self.sums[bucket % SUMS], value);
+        } else if !self.record_unusual::<W>(value) {
             return;
         }
-        if value < f64::from_bits(self.min.load(Relaxed)) {
-            self.min.store(value.to_bits(), Relaxed);
-        }
-        if value > f64::from_bits(self.max.load(Relaxed)) {
-            self.max.store(value.to_bits(), Relaxed);
-        }
+        W::change(&self.min, |min| (value < f64::from_bits(min)).then_some(value.to_bits()));
+        W::change(&self.max, |max| (value > f64::from_bits(max)).then_some(value.to_bits()));
     }
 
-    /// Zero, negative, not finite, out of the window, or the first. Returns whether the value has a bucket.
+    /// Zero, negative, not finite, out of the window, the first, or with bounds to look up. Returns whether the value
+    /// has a bucket.
     #[cold]
-    fn record_unusual(&self, value: f64) -> bool {
+    fn record_unusual<W: Writers>(&self, value: f64) -> bool {
         if !value.is_finite() {
-            add(&self.unrecorded, 1);
+            W::add(&self.unrecorded, 1);
             return false;
         }
         if value > 0.0 {
-            self.positive.add_anywhere(value);
+            self.positive.add_anywhere::<W>(value);
+            if self.classic.is_none() {
+                self.fast_slice.store(self.positive.first_slice.load(Relaxed), Relaxed);
+            }
         } else if value < 0.0 {
-            self.negative.get_or_init(|| Box::new(Range::new(UNPLACED))).add_anywhere(-value);
+            self.negative.get_or_init(|| Box::new(Range::new(UNPLACED))).add_anywhere::<W>(-value);
         } else {
-            add(&self.zero, 1);
+            W::add(&self.zero, 1);
         }
-        add_f64(&self.sums[0], value);
+        add_f64::<W>(&self.sums[0], value);
+        if let Some(classic) = &self.classic {
+            classic.add_f64::<W>(value);
+        }
         true
+    }
+
+    fn has_far(&self) -> bool {
+        let has_far = |range: &Range| range.far.get().is_some();
+        has_far(&self.positive) || self.negative.get().is_some_and(|range| has_far(range))
     }
 
     /// Copies what was recorded so far into `snapshot`, whose memory is reused.
     pub(crate) fn read_into(&self, snapshot: &mut HistogramSnapshot) {
-        // One bucket an octave if anything lies outside of a window: all buckets of a histogram share a scale.
-        let has_far = |range: &Range| range.far.get().is_some();
-        let far = has_far(&self.positive) || self.negative.get().is_some_and(|range| has_far(range));
-        let scale = if far { 0 } else { FINEST_SCALE };
+        self.read_finest_into(snapshot);
+        snapshot.limit(self.options);
+    }
+
+    /// Reads at the finest scale that there is: one bucket an octave if anything lies outside of a window, since all
+    /// buckets of a histogram share a scale.
+    fn read_finest_into(&self, snapshot: &mut HistogramSnapshot) {
+        let scale = if self.has_far() { 0 } else { FINEST_SCALE };
         self.positive.read_into(scale, &mut snapshot.positive);
         match self.negative.get() {
             Some(negative) => negative.read_into(scale, &mut snapshot.negative),
             None => snapshot.negative.clear(),
         }
-        snapshot.scale = scale.cast_signed();
+        snapshot.scale = scale;
         snapshot.zero_count = self.zero.load(Relaxed);
         snapshot.unrecorded = self.unrecorded.load(Relaxed);
         snapshot.count = snapshot.zero_count + snapshot.positive.count() + snapshot.negative.count();
@@ -168,6 +225,90 @@ impl HistogramCells {
             _ => Number::U64(word(cell)),
         };
         snapshot.extremes = (snapshot.count > 0).then(|| (number(&self.min), number(&self.max)));
+        match &self.classic {
+            Some(classic) => classic.read_into(snapshot.classic.get_or_insert_default()),
+            None => snapshot.classic = None,
+        }
+    }
+}
+
+/// Whether an integer is above a bound, without rounding it.
+fn exceeds(value: u64, bound: f64) -> bool {
+    // 2^64 is a float; what is less and not negative fits an integer.
+    bound < 0.0 || (bound < 18_446_744_073_709_551_616.0 && value > bound as u64)
+}
+
+/// Counts of classic buckets of explicit bounds.
+struct Classic {
+    bounds: &'static [f64],
+    /// One more than bounds: the last is for what exceeds them all.
+    counts: Box<[AtomicU64]>,
+}
+
+impl Classic {
+    fn new(bounds: &'static [f64]) -> Self {
+        Self { bounds, counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    /// Out of line, because few histograms have bounds of their own, and those without should not pay for it.
+    #[cold]
+    fn add_u64<W: Writers>(&self, value: u64) {
+        W::add(&self.counts[self.bounds.partition_point(|bound| exceeds(value, *bound))], 1);
+    }
+
+    #[cold]
+    fn add_f64<W: Writers>(&self, value: f64) {
+        W::add(&self.counts[self.bounds.partition_point(|bound| value > *bound)], 1);
+    }
+
+    fn read_into(&self, buckets: &mut ClassicBuckets) {
+        buckets.bounds = self.bounds;
+        buckets.counts.clear();
+        buckets.counts.extend(self.counts.iter().map(|count| count.load(Relaxed)));
+    }
+}
+
+/// The cells of a series that any number of threads record: some histograms, made when a thread first comes to one.
+pub(crate) struct SharedHistogramCells {
+    value_type: ValueType,
+    options: HistogramOptions,
+    shards: Box<[OnceLock<Box<HistogramCells>>]>,
+}
+
+impl SharedHistogramCells {
+    pub(crate) fn new(value_type: ValueType, options: HistogramOptions) -> Self {
+        Self { value_type, options, shards: (0..shard_count()).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// The cells for this thread to record in, as one of [`Many`].
+    #[inline]
+    pub(crate) fn of_this_thread(&self) -> &HistogramCells {
+        // The length is a power of two.
+        let shard = &self.shards[thread_index() & (self.shards.len() - 1)];
+        match shard.get() {
+            Some(cells) => cells,
+            None => self.make(shard),
+        }
+    }
+
+    #[cold]
+    fn make<'a>(&self, shard: &'a OnceLock<Box<HistogramCells>>) -> &'a HistogramCells {
+        shard.get_or_init(|| Box::new(HistogramCells::new(self.value_type, self.options)))
+    }
+
+    /// Copies what all threads recorded so far into `snapshot`.
+    pub(crate) fn read_into(&self, snapshot: &mut HistogramSnapshot) {
+        let mut used = self.shards.iter().filter_map(OnceLock::get);
+        match used.next() {
+            Some(first) => first.read_finest_into(snapshot),
+            None => HistogramCells::new(self.value_type, self.options).read_finest_into(snapshot),
+        }
+        let mut other = HistogramSnapshot::default();
+        for cells in used {
+            cells.read_finest_into(&mut other);
+            snapshot.merge(&other);
+        }
+        snapshot.limit(self.options);
     }
 }
 
@@ -186,43 +327,43 @@ impl Range {
 
     /// Counts a value in an octave of the window; only integers above 2^63 are behind it.
     #[inline(always)]
-    fn add(&self, offset: usize, bucket: usize) {
+    fn add<W: Writers>(&self, offset: usize, bucket: usize) {
         match self.window.get(offset).and_then(OnceLock::get) {
-            Some(octave) => add(&octave[bucket % PER_OCTAVE], 1),
-            None => self.add_slowly(offset, bucket),
+            Some(octave) => W::add(&octave[bucket % PER_OCTAVE], 1),
+            None => self.add_slowly::<W>(offset, bucket),
         }
     }
 
     #[cold]
-    fn add_slowly(&self, offset: usize, bucket: usize) {
+    fn add_slowly<W: Writers>(&self, offset: usize, bucket: usize) {
         match self.window.get(offset) {
             Some(octave) => {
                 let octave = octave.get_or_init(|| Box::new([const { AtomicU64::new(0) }; PER_OCTAVE]));
-                add(&octave[bucket], 1);
+                W::add(&octave[bucket], 1);
             }
-            None => self.add_far(self.first_octave() + offset as i32),
+            None => self.add_far::<W>(self.first_octave() + offset as i32),
         }
     }
 
     /// Counts a positive finite number wherever it belongs.
-    fn add_anywhere(&self, value: f64) {
+    fn add_anywhere<W: Writers>(&self, value: f64) {
         let octave = octave_f64(value);
         if self.first_slice.load(Relaxed) == UNPLACED {
             // The first value in the middle. The octaves of subnormal numbers and of infinity have no place in a window.
-            // The octave made below publishes it to readers.
+            // Of several threads one places it; the octaves that they make publish it to readers.
             let first = (octave - WINDOW as i32 / 2).clamp(-1022, 1022 - WINDOW as i32);
-            self.first_slice.store(slice_of_octave(first), Relaxed);
+            let _ = self.first_slice.compare_exchange(UNPLACED, slice_of_octave(first), Relaxed, Relaxed);
         }
         match usize::try_from(octave - self.first_octave()) {
-            Ok(offset) if offset < WINDOW => self.add(offset, within_octave_f64(value)),
-            _ => self.add_far(octave),
+            Ok(offset) if offset < WINDOW => self.add::<W>(offset, within_octave_f64(value)),
+            _ => self.add_far::<W>(octave),
         }
     }
 
     #[cold]
-    fn add_far(&self, octave: i32) {
+    fn add_far<W: Writers>(&self, octave: i32) {
         let far = self.far.get_or_init(|| (0..FAR_COUNT).map(|_| AtomicU64::new(0)).collect());
-        add(&far[(octave - FAR_FIRST) as usize], 1);
+        W::add(&far[(octave - FAR_FIRST) as usize], 1);
     }
 
     /// The buckets at a scale of at most [`FINEST_SCALE`]; those far out only at scale 0.

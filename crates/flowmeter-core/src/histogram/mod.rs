@@ -1,7 +1,10 @@
-//! Histograms: exact base-2 exponential buckets, one writer, any readers.
+//! Histograms: exact base-2 exponential buckets, read by anybody at any time.
 
+mod buckets;
 mod cells;
 mod exponential;
+mod options;
+mod quantile;
 mod snapshot;
 
 use std::fmt;
@@ -9,8 +12,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use cells::HistogramCells;
-pub use snapshot::{BucketRange, HistogramSnapshot};
+pub use buckets::{BucketRange, ClassicBuckets};
+pub(crate) use cells::{HistogramCells, Many, One, SharedHistogramCells, Writers};
+pub use options::HistogramOptions;
+pub use snapshot::HistogramSnapshot;
 
 use crate::block::{Keep, Object};
 use crate::set::{Attach, MetricHandle, Slot, Storage};
@@ -43,7 +48,7 @@ impl<V: HistogramValue> Histogram<V> {
     /// [`unrecorded`](HistogramSnapshot::unrecorded). Durations above 584 years are recorded as that.
     #[inline]
     pub fn record(&self, value: V) {
-        value.record_into(&self.cells);
+        value.record_into::<One>(&self.cells);
     }
 
     /// What was recorded so far.
@@ -76,6 +81,55 @@ impl<V: HistogramValue> MetricHandle for Histogram<V> {
     const UNIT: Unit = V::UNIT;
 }
 
+/// A [`Histogram`] that any number of threads record, through clones of the handle.
+///
+/// Each thread records in one of several histograms, which are made when they are first needed and read as one. That
+/// takes some kilobytes a thread, so prefer one [`Histogram`] for each thread where the threads are known.
+#[derive(Clone)]
+#[must_use = "a histogram that is dropped records nothing"]
+pub struct SharedHistogram<V: HistogramValue> {
+    cells: Arc<SharedHistogramCells>,
+    _keep: Keep,
+    _value: PhantomData<fn(V)>,
+}
+
+impl<V: HistogramValue> SharedHistogram<V> {
+    /// Records one value; see [`Histogram::record`].
+    #[inline]
+    pub fn record(&self, value: V) {
+        value.record_into::<Many>(self.cells.of_this_thread());
+    }
+
+    /// What all threads recorded so far.
+    #[must_use]
+    pub fn snapshot(&self) -> HistogramSnapshot {
+        let mut snapshot = HistogramSnapshot::default();
+        self.cells.read_into(&mut snapshot);
+        snapshot
+    }
+}
+
+impl<V: HistogramValue> fmt::Debug for SharedHistogram<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedHistogram").field("count", &self.snapshot().count()).finish_non_exhaustive()
+    }
+}
+
+impl<V: HistogramValue> Attach for SharedHistogram<V> {
+    const STORAGE: Storage = Storage::Shared;
+
+    fn attach(slot: Slot) -> Option<Self> {
+        let Some(Object::SharedHistogram(cells)) = slot.object() else { return None };
+        Some(Self { cells: Arc::clone(cells), _keep: slot.into_keep(), _value: PhantomData })
+    }
+}
+
+impl<V: HistogramValue> MetricHandle for SharedHistogram<V> {
+    const KIND: MetricKind = MetricKind::Histogram;
+    const VALUE_TYPE: ValueType = V::TYPE;
+    const UNIT: Unit = V::UNIT;
+}
+
 /// What a [`Histogram`] can record.
 #[diagnostic::on_unimplemented(
     message = "a histogram cannot record `{Self}`",
@@ -92,7 +146,7 @@ mod sealed {
     /// Seals [`HistogramValue`](super::HistogramValue).
     pub trait RecordInto: Copy + Send + 'static {
         #[doc(hidden)]
-        fn record_into(self, cells: &super::HistogramCells);
+        fn record_into<W: super::Writers>(self, cells: &super::HistogramCells);
     }
 }
 use sealed::RecordInto;
@@ -103,8 +157,8 @@ impl HistogramValue for u64 {
 
 impl RecordInto for u64 {
     #[inline]
-    fn record_into(self, cells: &HistogramCells) {
-        cells.record_u64(self);
+    fn record_into<W: Writers>(self, cells: &HistogramCells) {
+        cells.record_u64::<W>(self);
     }
 }
 
@@ -114,8 +168,8 @@ impl HistogramValue for f64 {
 
 impl RecordInto for f64 {
     #[inline]
-    fn record_into(self, cells: &HistogramCells) {
-        cells.record_f64(self);
+    fn record_into<W: Writers>(self, cells: &HistogramCells) {
+        cells.record_f64::<W>(self);
     }
 }
 
@@ -126,8 +180,8 @@ impl HistogramValue for Duration {
 
 impl RecordInto for Duration {
     #[inline]
-    fn record_into(self, cells: &HistogramCells) {
-        cells.record_u64(u64::try_from(self.as_nanos()).unwrap_or(u64::MAX));
+    fn record_into<W: Writers>(self, cells: &HistogramCells) {
+        cells.record_u64::<W>(u64::try_from(self.as_nanos()).unwrap_or(u64::MAX));
     }
 }
 

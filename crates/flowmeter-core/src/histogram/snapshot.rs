@@ -1,5 +1,6 @@
 //! What a histogram held at one moment.
 
+use super::{BucketRange, ClassicBuckets, HistogramOptions};
 use crate::Number;
 
 /// The state of a histogram: exact counts in base-2 exponential buckets.
@@ -10,7 +11,7 @@ use crate::Number;
 /// with the same indices, and of Prometheus native histograms with indices higher by one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistogramSnapshot {
-    pub(super) scale: i32,
+    pub(super) scale: u32,
     pub(super) count: u64,
     pub(super) zero_count: u64,
     pub(super) unrecorded: u64,
@@ -18,6 +19,7 @@ pub struct HistogramSnapshot {
     pub(super) extremes: Option<(Number, Number)>,
     pub(super) positive: BucketRange,
     pub(super) negative: BucketRange,
+    pub(super) classic: Option<ClassicBuckets>,
 }
 
 impl Default for HistogramSnapshot {
@@ -31,14 +33,15 @@ impl Default for HistogramSnapshot {
             extremes: None,
             positive: BucketRange::default(),
             negative: BucketRange::default(),
+            classic: None,
         }
     }
 }
 
 impl HistogramSnapshot {
-    /// The scale of all buckets: there are `2^scale` of them between two powers of two.
+    /// The scale of all buckets, 0 to 5: there are `2^scale` of them between two powers of two.
     #[must_use]
-    pub fn scale(&self) -> i32 {
+    pub fn scale(&self) -> u32 {
         self.scale
     }
 
@@ -66,13 +69,13 @@ impl HistogramSnapshot {
         self.sum
     }
 
-    /// The least recorded value; nothing before the first.
+    /// The least recorded value; nothing before the first. After [`subtract`](Self::subtract) it may be off by the width of a bucket.
     #[must_use]
     pub fn min(&self) -> Option<Number> {
         self.extremes.map(|(min, _)| min)
     }
 
-    /// The greatest recorded value; nothing before the first.
+    /// The greatest recorded value; nothing before the first. After [`subtract`](Self::subtract) it may be off by the width of a bucket.
     #[must_use]
     pub fn max(&self) -> Option<Number> {
         self.extremes.map(|(_, max)| max)
@@ -90,77 +93,107 @@ impl HistogramSnapshot {
         &self.negative
     }
 
-    /// How many values are at most `2^exponent`: a classic bucket whose edge is a true edge of these.
-    ///
-    /// Exact for a scale of 0 or more, which is what cells give.
+    /// The classic buckets of a histogram with [bounds of its own](HistogramOptions::with_bounds).
+    #[must_use]
+    pub fn classic(&self) -> Option<&ClassicBuckets> {
+        self.classic.as_ref()
+    }
+
+    /// How many values are at most `2^exponent`: a classic bucket whose edge is a true edge of the exponential ones, so the
+    /// count is exact.
     #[must_use]
     pub fn count_up_to_power_of_two(&self, exponent: i32) -> u64 {
-        let end = exponent << self.scale.max(0);
+        let end = exponent << self.scale;
         let below = self.positive.iter().take_while(|(index, _)| *index < end).map(|(_, count)| count);
         self.zero_count + self.negative.count() + below.sum::<u64>()
     }
-}
 
-/// The buckets of one sign, from the lowest that holds a value to the highest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BucketRange {
-    offset: i32,
-    counts: Vec<u64>,
-}
-
-impl BucketRange {
-    /// The index of the first bucket; of no meaning when there is none.
-    #[must_use]
-    pub fn offset(&self) -> i32 {
-        self.offset
+    /// Reads the same values at a coarser scale. Does nothing if this one is not finer.
+    pub fn coarsen(&mut self, scale: u32) {
+        let Some(steps) = self.scale.checked_sub(scale).filter(|steps| *steps > 0) else { return };
+        self.positive.coarsen(steps);
+        self.negative.coarsen(steps);
+        self.scale = scale;
     }
 
-    /// The counts from the first bucket on, without gaps.
-    #[must_use]
-    pub fn counts(&self) -> &[u64] {
-        &self.counts
-    }
-
-    /// Index and count of each bucket in between, empty ones included.
-    pub fn iter(&self) -> impl Iterator<Item = (i32, u64)> + '_ {
-        (self.offset..).zip(self.counts.iter().copied())
-    }
-
-    pub(super) fn count(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.counts.clear();
-    }
-
-    /// Adds to a bucket. Indices come in ascending order, equal ones in a row.
-    pub(super) fn add(&mut self, index: i32, count: u64) {
-        if self.counts.is_empty() {
-            self.offset = index;
+    /// Coarsens to what the options ask for.
+    pub(super) fn limit(&mut self, options: HistogramOptions) {
+        self.coarsen(options.scale());
+        while self.scale > 0 && self.positive.len().max(self.negative.len()) > options.bucket_limit() {
+            self.coarsen(self.scale - 1);
         }
-        let position = (index - self.offset) as usize;
-        self.counts.resize(self.counts.len().max(position + 1), 0);
-        self.counts[position] += count;
     }
 
-    /// Adds all buckets of another range of the same scale.
-    pub(super) fn merge(&mut self, other: &Self) {
-        if other.counts.is_empty() {
-            return;
+    /// Adds what another histogram recorded, at the coarser of both scales. No count is lost, and it makes no difference
+    /// which histograms are merged first. Classic buckets stay if both have the same bounds.
+    pub fn merge(&mut self, other: &Self) {
+        self.align(other, BucketRange::merge);
+        self.count += other.count;
+        self.zero_count += other.zero_count;
+        self.unrecorded += other.unrecorded;
+        self.sum = match (self.sum, other.sum) {
+            (Number::U64(a), Number::U64(b)) => Number::U64(a.wrapping_add(b)),
+            (a, b) => Number::F64(a.to_f64() + b.to_f64()),
+        };
+        self.extremes = match (self.extremes, other.extremes) {
+            (Some((min, max)), Some((other_min, other_max))) => {
+                let lower = other_min.to_f64() < min.to_f64();
+                let higher = other_max.to_f64() > max.to_f64();
+                Some((if lower { other_min } else { min }, if higher { other_max } else { max }))
+            }
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.combine_classic(other, u64::wrapping_add);
+    }
+
+    /// Takes off what was recorded up to an earlier snapshot of the same histogram, which leaves what was recorded since.
+    ///
+    /// Least and greatest value of that are known to the width of a bucket, unless they were the least or greatest of
+    /// all.
+    pub fn subtract(&mut self, earlier: &Self) {
+        self.align(earlier, BucketRange::subtract);
+        self.zero_count = self.zero_count.saturating_sub(earlier.zero_count);
+        self.unrecorded = self.unrecorded.saturating_sub(earlier.unrecorded);
+        self.count = self.zero_count + self.positive.count() + self.negative.count();
+        self.sum = match (self.sum, earlier.sum) {
+            (Number::U64(a), Number::U64(b)) => Number::U64(a.wrapping_sub(b)),
+            (a, b) => Number::F64(a.to_f64() - b.to_f64()),
+        };
+        self.extremes = self.extremes_since(earlier);
+        self.combine_classic(earlier, u64::saturating_sub);
+    }
+
+    fn extremes_since(&self, earlier: &Self) -> Option<(Number, Number)> {
+        let (min, max) = self.extremes.filter(|_| self.count > 0)?;
+        let Some((earlier_min, earlier_max)) = earlier.extremes else { return Some((min, max)) };
+        let estimate = |rank: u64| Number::F64(self.value_at_rank(rank).clamp(min.to_f64(), max.to_f64()));
+        let new_min = if min == earlier_min { estimate(1) } else { min };
+        let new_max = if max == earlier_max { estimate(self.count) } else { max };
+        Some((new_min, new_max))
+    }
+
+    /// Brings both sides to one scale and combines their buckets.
+    fn align(&mut self, other: &Self, combine: impl Fn(&mut BucketRange, &BucketRange)) {
+        self.coarsen(other.scale);
+        let steps = other.scale - self.scale;
+        let coarse = |range: &BucketRange| {
+            let mut range = range.clone();
+            range.coarsen(steps);
+            range
+        };
+        if steps == 0 {
+            combine(&mut self.positive, &other.positive);
+            combine(&mut self.negative, &other.negative);
+        } else {
+            combine(&mut self.positive, &coarse(&other.positive));
+            combine(&mut self.negative, &coarse(&other.negative));
         }
-        if self.counts.is_empty() {
-            self.offset = other.offset;
-        }
-        if other.offset < self.offset {
-            let missing = (self.offset - other.offset) as usize;
-            self.counts.splice(0..0, std::iter::repeat_n(0, missing));
-            self.offset = other.offset;
-        }
-        let shift = (other.offset - self.offset) as usize;
-        self.counts.resize(self.counts.len().max(shift + other.counts.len()), 0);
-        for (mine, theirs) in self.counts[shift..].iter_mut().zip(&other.counts) {
-            *mine += theirs;
+    }
+
+    fn combine_classic(&mut self, other: &Self, change: impl Fn(u64, u64) -> u64) {
+        match (&mut self.classic, &other.classic) {
+            (Some(mine), Some(theirs)) if mine.bounds == theirs.bounds => mine.combine(theirs, change),
+            (mine, _) => *mine = None,
         }
     }
 }
