@@ -1,12 +1,9 @@
-//! Counters: sums of what happened.
+//! Counters and meters for one writer: sums of what happened.
 
 use std::fmt;
-use std::sync::Arc;
 
-use crate::block::{Keep, Object};
 use crate::cell::Cell;
 use crate::set::{Attach, MetricHandle, Slot, Storage};
-use crate::shards::Shards;
 use crate::{MetricKind, ValueType};
 
 /// Says what a handle shows when it is printed.
@@ -19,6 +16,7 @@ macro_rules! debug_value {
         }
     )*};
 }
+pub(crate) use debug_value;
 
 /// A sum that only grows, counted by one thread at a time.
 ///
@@ -114,85 +112,45 @@ impl MetricHandle for UpDownCounter {
     const VALUE_TYPE: ValueType = ValueType::I64;
 }
 
-/// A [`Counter`] that any number of threads add to, through clones of the handle.
+/// A count of events with a rate, kept by one thread at a time.
 ///
-/// Each thread adds to one of several cells, so threads seldom meet; an increment is one atomic addition. The cells
-/// take some hundreds of bytes, so prefer one [`Counter`] for each thread where the threads are known.
-#[derive(Clone)]
-#[must_use = "a counter that is dropped counts nothing"]
-pub struct SharedCounter {
-    shards: Arc<Shards>,
-    _keep: Keep,
-}
+/// Marking costs what [`Counter`] costs: the rate, in events a second, is worked out for those reporters that want one,
+/// from counts and times that they really saw. The count wraps at 2^64.
+#[must_use = "a meter that is dropped counts nothing"]
+pub struct Meter(Cell);
 
-impl SharedCounter {
-    /// Adds one.
+impl Meter {
+    /// Counts an event.
     #[inline]
-    pub fn inc(&self) {
-        self.shards.add(1);
+    pub fn mark(&self) {
+        self.0.add(1);
     }
 
-    /// Adds `n`.
+    /// Counts `n` events.
     #[inline]
-    pub fn inc_by(&self, n: u64) {
-        self.shards.add(n);
+    pub fn mark_by(&self, n: u64) {
+        self.0.add(n);
     }
 
-    /// The count so far. What other threads add meanwhile may or may not be in it.
+    /// The count so far.
+    #[inline]
     #[must_use]
     pub fn get(&self) -> u64 {
-        self.shards.sum()
+        self.0.get()
     }
 }
 
-impl Attach for SharedCounter {
-    const STORAGE: Storage = Storage::Shared;
+impl Attach for Meter {
+    const STORAGE: Storage = Storage::Owned;
 
     fn attach(slot: Slot) -> Option<Self> {
-        let Some(Object::Sum(shards)) = slot.object() else { return None };
-        Some(Self { shards: Arc::clone(shards), _keep: slot.into_keep() })
+        slot.into_cell().map(Self)
     }
 }
 
-impl MetricHandle for SharedCounter {
-    const KIND: MetricKind = MetricKind::Counter;
+impl MetricHandle for Meter {
+    const KIND: MetricKind = MetricKind::Meter;
     const VALUE_TYPE: ValueType = ValueType::U64;
 }
 
-/// An [`UpDownCounter`] that any number of threads add to. See [`SharedCounter`].
-#[derive(Clone)]
-#[must_use = "a counter that is dropped counts nothing"]
-pub struct SharedUpDownCounter {
-    shards: Arc<Shards>,
-    _keep: Keep,
-}
-
-impl SharedUpDownCounter {
-    /// Adds `n`, which may be negative.
-    #[inline]
-    pub fn add(&self, n: i64) {
-        self.shards.add(n.cast_unsigned());
-    }
-
-    /// The sum so far. What other threads add meanwhile may or may not be in it.
-    #[must_use]
-    pub fn get(&self) -> i64 {
-        self.shards.sum().cast_signed()
-    }
-}
-
-impl Attach for SharedUpDownCounter {
-    const STORAGE: Storage = Storage::Shared;
-
-    fn attach(slot: Slot) -> Option<Self> {
-        let Some(Object::Sum(shards)) = slot.object() else { return None };
-        Some(Self { shards: Arc::clone(shards), _keep: slot.into_keep() })
-    }
-}
-
-impl MetricHandle for SharedUpDownCounter {
-    const KIND: MetricKind = MetricKind::UpDownCounter;
-    const VALUE_TYPE: ValueType = ValueType::I64;
-}
-
-debug_value!(Counter, UpDownCounter, SharedCounter, SharedUpDownCounter);
+debug_value!(Counter, UpDownCounter, Meter);

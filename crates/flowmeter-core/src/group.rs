@@ -9,8 +9,8 @@ use crate::histogram::HistogramValue;
 use crate::node::Node;
 use crate::set::{Descriptor, MetricHandle, SetCells, Slot};
 use crate::{
-    Counter, Error, Gauge, GroupView, Histogram, Metric, SharedCounter, SharedGauge, SharedHistogram,
-    SharedUpDownCounter, UpDownCounter,
+    Counter, Error, Gauge, GroupView, Histogram, Meter, Metric, SharedCounter, SharedGauge, SharedHistogram,
+    SharedMeter, SharedUpDownCounter, UpDownCounter,
 };
 
 /// A node of the group tree: a place with variables, at which metrics and further groups are registered.
@@ -51,6 +51,16 @@ impl MetricGroup {
 
     /// A sum that may go down, for any number of writers; the same one each time it is asked for.
     pub fn shared_up_down_counter(&self, metric: impl Into<Metric>) -> SharedUpDownCounter {
+        self.handle(metric)
+    }
+
+    /// A count of events with a rate, for one writer.
+    pub fn meter(&self, metric: impl Into<Metric>) -> Meter {
+        self.handle(metric)
+    }
+
+    /// A count of events with a rate, for any number of writers; the same one each time it is asked for.
+    pub fn shared_meter(&self, metric: impl Into<Metric>) -> SharedMeter {
         self.handle(metric)
     }
 

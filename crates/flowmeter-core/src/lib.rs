@@ -49,6 +49,7 @@ mod sampler;
 mod scope;
 mod set;
 mod shards;
+mod shared_counter;
 mod statistics;
 mod sync;
 mod unit;
@@ -56,7 +57,7 @@ mod value;
 mod variables;
 
 pub use clock::{Clock, SystemClock};
-pub use counter::{Counter, SharedCounter, SharedUpDownCounter, UpDownCounter};
+pub use counter::{Counter, Meter, UpDownCounter};
 pub use error::{Error, ReportError};
 pub use family::Family;
 pub use gauge::{Gauge, GaugeValue, SharedGauge};
@@ -77,6 +78,9 @@ pub use reporter::{Naming, ReportMode, ReportNumber, Reporter, ReporterContext, 
 pub use runner::ReporterStatus;
 pub use scope::ScopeKind;
 pub use set::{Descriptor, MetricHandle, MetricSet, SetCells};
+pub use shared_counter::{
+    CounterWriter, MeterWriter, SharedCounter, SharedMeter, SharedUpDownCounter, UpDownCounterWriter,
+};
 pub use statistics::Statistics;
 pub use unit::Unit;
 pub use value::{Number, Value};

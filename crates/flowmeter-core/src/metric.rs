@@ -112,12 +112,22 @@ impl From<String> for Metric {
 pub enum MetricKind {
     /// A sum that only grows.
     Counter,
+    /// A sum that only grows, of which the rate is of interest too.
+    Meter,
     /// A sum that may go down.
     UpDownCounter,
     /// A value of the moment, which sums over series may not explain.
     Gauge,
     /// A distribution of recorded values.
     Histogram,
+}
+
+impl MetricKind {
+    /// Whether the values are sums that only grow, as those of counters and meters.
+    #[must_use]
+    pub const fn is_monotonic_sum(self) -> bool {
+        matches!(self, Self::Counter | Self::Meter)
+    }
 }
 
 /// The type of a metric's values.

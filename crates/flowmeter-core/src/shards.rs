@@ -1,9 +1,10 @@
-//! Words that several threads add to: one padded cell for each of a few threads.
+//! Sums that several threads add to: one padded cell for each of a few threads, and one for each known writer.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::available_parallelism;
 
 /// One thread's share. 128 bytes, because the adjacent-line prefetcher of current x86-64 cores makes pairs of
@@ -15,25 +16,77 @@ struct Shard(AtomicU64);
 /// A sum that many threads add to, spread over as many lines as a busy machine has use for.
 ///
 /// Signed sums use it as well: addition wraps, so the shards of an `i64` add up to it in two's complement.
-pub(crate) struct Shards(Box<[Shard]>);
+pub(crate) struct Shards {
+    shards: Box<[Shard]>,
+    writers: Mutex<Writers>,
+}
+
+/// The writers that have a cell of their own. Locked when one comes or goes, and to read; never to write.
+#[derive(Default)]
+struct Writers {
+    /// What those wrote that are gone.
+    base: u64,
+    cells: Vec<Arc<Shard>>,
+}
 
 impl Shards {
     pub(crate) fn new() -> Self {
-        Self((0..shard_count()).map(|_| Shard::default()).collect())
+        let shards = (0..shard_count()).map(|_| Shard::default()).collect();
+        Self { shards, writers: Mutex::default() }
     }
 
     #[inline]
     pub(crate) fn add(&self, n: u64) {
         // The length is a power of two, which the compiler cannot know: `get` instead of an index keeps the panic
         // path out of the caller.
-        if let Some(shard) = self.0.get(thread_index() & (self.0.len() - 1)) {
+        if let Some(shard) = self.shards.get(thread_index() & (self.shards.len() - 1)) {
             shard.0.fetch_add(n, Relaxed);
         }
     }
 
-    /// The wrapping sum, each shard read once.
+    /// The wrapping sum, each cell read once.
     pub(crate) fn sum(&self) -> u64 {
-        self.0.iter().fold(0, |sum, shard| sum.wrapping_add(shard.0.load(Relaxed)))
+        let writers = self.writers();
+        let cells = self.shards.iter().chain(writers.cells.iter().map(|cell| &**cell));
+        cells.fold(writers.base, |sum, cell| sum.wrapping_add(cell.0.load(Relaxed)))
+    }
+
+    pub(crate) fn new_writer(self: &Arc<Self>) -> ShardWriter {
+        let cell = Arc::new(Shard::default());
+        self.writers().cells.push(Arc::clone(&cell));
+        ShardWriter { cell, shards: Arc::clone(self), _one_thread: PhantomData }
+    }
+
+    fn writers(&self) -> MutexGuard<'_, Writers> {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The only writer of a cell of its own, which goes into the base with it. Not `Sync`, so an addition need not be atomic.
+pub(crate) struct ShardWriter {
+    cell: Arc<Shard>,
+    shards: Arc<Shards>,
+    _one_thread: PhantomData<std::cell::Cell<u64>>,
+}
+
+impl ShardWriter {
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        self.cell.0.store(self.get().wrapping_add(n), Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        self.cell.0.load(Relaxed)
+    }
+}
+
+impl Drop for ShardWriter {
+    fn drop(&mut self) {
+        // Under the lock, so that a reader finds the count either in the cell or in the base.
+        let mut writers = self.shards.writers();
+        writers.base = writers.base.wrapping_add(self.get());
+        writers.cells.retain(|cell| !Arc::ptr_eq(cell, &self.cell));
     }
 }
 
@@ -81,7 +134,7 @@ mod tests {
     #[test]
     fn no_addition_is_lost_and_signed_sums_wrap() {
         let shards = Shards::new();
-        assert!(shards.0.len().is_power_of_two());
+        assert!(shards.shards.len().is_power_of_two());
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
@@ -93,5 +146,32 @@ mod tests {
             }
         });
         assert_eq!(shards.sum(), 0);
+    }
+
+    #[test]
+    fn writers_that_come_and_go_under_a_reader_lose_nothing() {
+        let shards = Arc::new(Shards::new());
+        let mut seen = 0;
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..4)
+                .map(|_| {
+                    let shards = Arc::clone(&shards);
+                    scope.spawn(move || {
+                        for _ in 0..500 {
+                            let writer = shards.new_writer();
+                            (0..10).for_each(|_| writer.add(1));
+                            shards.add(1);
+                        }
+                    })
+                })
+                .collect();
+            while !writers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                let sum = shards.sum();
+                assert!(sum >= seen, "{sum} after {seen}");
+                seen = sum;
+            }
+        });
+        assert_eq!(shards.sum(), 4 * 500 * 11);
+        assert!(shards.writers().cells.is_empty());
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn base_unit(unit: &Unit) -> Option<BaseUnit> {
     Some(BaseUnit { suffix, decimals })
 }
 
-/// Writes the name of a family: logical scope, name, unit, and `_total` for a counter.
+/// Writes the name of a family: logical scope, name, unit, and `_total` for a counter or a meter.
 pub(crate) fn write_metric_name(family: &Family, out: &mut Vec<u8>) {
     let mut name = String::new();
     for part in family.logical_scope().split('.') {
@@ -50,7 +50,7 @@ pub(crate) fn write_metric_name(family: &Family, out: &mut Vec<u8>) {
         push_snake_case(&family.unit().as_str().replace('/', "_per_"), &mut suffix);
         push_suffix(&suffix, &mut name);
     }
-    if family.kind() == MetricKind::Counter {
+    if family.kind().is_monotonic_sum() {
         push_suffix("total", &mut name);
     } else {
         avoid_reserved_suffix(own, &mut name);

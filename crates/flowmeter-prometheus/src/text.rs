@@ -73,7 +73,7 @@ fn write_header(family: &FamilyView<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\n# TYPE ");
     out.extend_from_slice(family.prepared());
     out.extend_from_slice(match described.kind() {
-        MetricKind::Counter => b" counter\n",
+        MetricKind::Counter | MetricKind::Meter => b" counter\n",
         MetricKind::Histogram => b" histogram\n",
         _ => b" gauge\n",
     });

@@ -8,7 +8,6 @@ use super::exponential::{
 };
 use super::snapshot::HistogramSnapshot;
 use super::{BucketRange, ClassicBuckets, HistogramOptions};
-use crate::shards::{shard_count, thread_index};
 use crate::{Number, ValueType};
 
 /// Octaves that a histogram resolves finely: a range of 1 to 18 quintillion.
@@ -204,7 +203,7 @@ impl HistogramCells {
 
     /// Reads at the finest scale that there is: one bucket an octave if anything lies outside of a window, since all
     /// buckets of a histogram share a scale.
-    fn read_finest_into(&self, snapshot: &mut HistogramSnapshot) {
+    pub(super) fn read_finest_into(&self, snapshot: &mut HistogramSnapshot) {
         let scale = if self.has_far() { 0 } else { FINEST_SCALE };
         self.positive.read_into(scale, &mut snapshot.positive);
         match self.negative.get() {
@@ -265,50 +264,6 @@ impl Classic {
         buckets.bounds = self.bounds;
         buckets.counts.clear();
         buckets.counts.extend(self.counts.iter().map(|count| count.load(Relaxed)));
-    }
-}
-
-/// The cells of a series that any number of threads record: some histograms, made when a thread first comes to one.
-pub(crate) struct SharedHistogramCells {
-    value_type: ValueType,
-    options: HistogramOptions,
-    shards: Box<[OnceLock<Box<HistogramCells>>]>,
-}
-
-impl SharedHistogramCells {
-    pub(crate) fn new(value_type: ValueType, options: HistogramOptions) -> Self {
-        Self { value_type, options, shards: (0..shard_count()).map(|_| OnceLock::new()).collect() }
-    }
-
-    /// The cells for this thread to record in, as one of [`Many`].
-    #[inline]
-    pub(crate) fn of_this_thread(&self) -> &HistogramCells {
-        // The length is a power of two.
-        let shard = &self.shards[thread_index() & (self.shards.len() - 1)];
-        match shard.get() {
-            Some(cells) => cells,
-            None => self.make(shard),
-        }
-    }
-
-    #[cold]
-    fn make<'a>(&self, shard: &'a OnceLock<Box<HistogramCells>>) -> &'a HistogramCells {
-        shard.get_or_init(|| Box::new(HistogramCells::new(self.value_type, self.options)))
-    }
-
-    /// Copies what all threads recorded so far into `snapshot`.
-    pub(crate) fn read_into(&self, snapshot: &mut HistogramSnapshot) {
-        let mut used = self.shards.iter().filter_map(OnceLock::get);
-        match used.next() {
-            Some(first) => first.read_finest_into(snapshot),
-            None => HistogramCells::new(self.value_type, self.options).read_finest_into(snapshot),
-        }
-        let mut other = HistogramSnapshot::default();
-        for cells in used {
-            cells.read_finest_into(&mut other);
-            snapshot.merge(&other);
-        }
-        snapshot.limit(self.options);
     }
 }
 

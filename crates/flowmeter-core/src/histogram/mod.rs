@@ -5,6 +5,7 @@ mod cells;
 mod exponential;
 mod options;
 mod quantile;
+mod shared;
 mod snapshot;
 
 use std::fmt;
@@ -13,8 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use buckets::{BucketRange, ClassicBuckets};
-pub(crate) use cells::{HistogramCells, Many, One, SharedHistogramCells, Writers};
+pub(crate) use cells::{HistogramCells, Many, One, Writers};
 pub use options::HistogramOptions;
+pub(crate) use shared::SharedHistogramCells;
 pub use snapshot::HistogramSnapshot;
 
 use crate::block::{Keep, Object};
@@ -84,12 +86,12 @@ impl<V: HistogramValue> MetricHandle for Histogram<V> {
 /// A [`Histogram`] that any number of threads record, through clones of the handle.
 ///
 /// Each thread records in one of several histograms, which are made when they are first needed and read as one. That
-/// takes some kilobytes a thread, so prefer one [`Histogram`] for each thread where the threads are known.
+/// takes some kilobytes a thread. Where the threads are known, give each a [`new_writer`](Self::new_writer).
 #[derive(Clone)]
 #[must_use = "a histogram that is dropped records nothing"]
 pub struct SharedHistogram<V: HistogramValue> {
     cells: Arc<SharedHistogramCells>,
-    _keep: Keep,
+    keep: Keep,
     _value: PhantomData<fn(V)>,
 }
 
@@ -98,6 +100,17 @@ impl<V: HistogramValue> SharedHistogram<V> {
     #[inline]
     pub fn record(&self, value: V) {
         value.record_into::<Many>(self.cells.of_this_thread());
+    }
+
+    /// A writer of this series with cells of its own, for a thread that is known: as cheap as a [`Histogram`]. What it
+    /// recorded stays when it is dropped.
+    pub fn new_writer(&self) -> HistogramWriter<V> {
+        HistogramWriter {
+            cells: self.cells.new_writer(),
+            shared: Arc::clone(&self.cells),
+            _keep: self.keep.clone(),
+            _value: PhantomData,
+        }
     }
 
     /// What all threads recorded so far.
@@ -120,7 +133,7 @@ impl<V: HistogramValue> Attach for SharedHistogram<V> {
 
     fn attach(slot: Slot) -> Option<Self> {
         let Some(Object::SharedHistogram(cells)) = slot.object() else { return None };
-        Some(Self { cells: Arc::clone(cells), _keep: slot.into_keep(), _value: PhantomData })
+        Some(Self { cells: Arc::clone(cells), keep: slot.into_keep(), _value: PhantomData })
     }
 }
 
@@ -128,6 +141,36 @@ impl<V: HistogramValue> MetricHandle for SharedHistogram<V> {
     const KIND: MetricKind = MetricKind::Histogram;
     const VALUE_TYPE: ValueType = V::TYPE;
     const UNIT: Unit = V::UNIT;
+}
+
+/// One of several writers of a [`SharedHistogram`]. It can move to another thread, but not be shared with one.
+#[must_use = "a histogram that is dropped records nothing"]
+pub struct HistogramWriter<V: HistogramValue> {
+    cells: Arc<HistogramCells>,
+    shared: Arc<SharedHistogramCells>,
+    _keep: Keep,
+    /// Not `Sync`, and neither is the handle.
+    _value: PhantomData<std::cell::Cell<V>>,
+}
+
+impl<V: HistogramValue> HistogramWriter<V> {
+    /// Records one value; see [`Histogram::record`].
+    #[inline]
+    pub fn record(&self, value: V) {
+        value.record_into::<One>(&self.cells);
+    }
+}
+
+impl<V: HistogramValue> Drop for HistogramWriter<V> {
+    fn drop(&mut self) {
+        self.shared.end_writer(Arc::clone(&self.cells));
+    }
+}
+
+impl<V: HistogramValue> fmt::Debug for HistogramWriter<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HistogramWriter").finish_non_exhaustive()
+    }
 }
 
 /// What a [`Histogram`] can record.

@@ -176,6 +176,22 @@ fn a_shared_histogram_loses_nothing() {
 }
 
 #[test]
+fn a_writer_that_is_dropped_leaves_what_it_recorded_and_its_cells() {
+    let registry = crate::Registry::new();
+    let shared = registry.add_group("g").shared_histogram::<u64>("sizes");
+    for value in 1..=100 {
+        let (a, b) = (shared.new_writer(), shared.new_writer());
+        std::thread::spawn(move || a.record(value)).join().unwrap();
+        b.record(value + 100);
+    }
+    shared.record(1_000);
+    let snapshot = shared.snapshot();
+    assert_eq!((snapshot.count(), snapshot.sum()), (201, Number::U64(200 * 201 / 2 + 1_000)));
+    assert_eq!((snapshot.min(), snapshot.max()), (Some(Number::U64(1)), Some(Number::U64(1_000))));
+    assert_eq!(shared.cells.writer_cells(), 2, "no more than there were at one time");
+}
+
+#[test]
 fn the_writers_of_one_shard_lose_nothing() {
     let cells = cells(ValueType::F64);
     std::thread::scope(|scope| {
