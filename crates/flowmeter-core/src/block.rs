@@ -1,15 +1,16 @@
 //! What one registration stores.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use crate::cell::Words;
 use crate::family::{FamilySet, Place};
 use crate::histogram::{HistogramCells, SharedHistogramCells};
 use crate::node::Node;
+use crate::sample::{Sample, Text};
 use crate::set::Storage;
 use crate::shards::Shards;
-use crate::{Family, HistogramSnapshot, MetricKind};
+use crate::{Family, HistogramSnapshot, MetricKind, ValueType};
 
 /// The cells of one registration, of a set or of a single metric.
 ///
@@ -21,6 +22,8 @@ pub(crate) struct Block {
     node: Arc<Node>,
     /// Whether it belongs to its group. A detached block works, but nobody reads it, so nobody waits for its handles.
     attached: bool,
+    /// Whether a callback that sets the cells has not returned so far, or panicked when it last ran.
+    missing: AtomicBool,
     /// The order of registration; written once, under the desk's lock.
     sequence: AtomicU64,
 }
@@ -30,6 +33,7 @@ pub(crate) enum Object {
     Sum(Arc<Shards>),
     Value(Arc<AtomicU64>),
     Sample(Arc<Sample>),
+    Text(Arc<Text>),
     Histogram(Arc<HistogramCells>),
     SharedHistogram(Arc<SharedHistogramCells>),
 }
@@ -42,19 +46,21 @@ impl Object {
                 Self::SharedHistogram(Arc::new(SharedHistogramCells::new(value_type, options)))
             }
             (MetricKind::Histogram, _) => Self::Histogram(Arc::new(HistogramCells::new(value_type, options))),
+            (_, Storage::Sampled) if value_type == ValueType::Text => Self::Text(Arc::default()),
             (_, Storage::Sampled) => Self::Sample(Arc::default()),
+            (MetricKind::Gauge, _) if value_type == ValueType::Text => Self::Text(Arc::new(Text::empty())),
             (MetricKind::Gauge, _) => Self::Value(Arc::default()),
             _ => Self::Sum(Arc::new(Shards::new())),
         }
     }
 
-    /// The value as bits, if it is no histogram and has one.
+    /// The value as bits, if it is a number and has one.
     pub(crate) fn read(&self) -> Option<u64> {
         match self {
             Self::Sum(shards) => Some(shards.sum()),
-            Self::Value(word) => Some(word.load(Ordering::Relaxed)),
+            Self::Value(word) => Some(word.load(Relaxed)),
             Self::Sample(sample) => sample.get(),
-            Self::Histogram(_) | Self::SharedHistogram(_) => None,
+            Self::Text(_) | Self::Histogram(_) | Self::SharedHistogram(_) => None,
         }
     }
 
@@ -66,27 +72,6 @@ impl Object {
             _ => return false,
         }
         true
-    }
-}
-
-/// The last value of a callback.
-#[derive(Default)]
-pub(crate) struct Sample {
-    bits: AtomicU64,
-    present: AtomicBool,
-}
-
-impl Sample {
-    /// Stores what the callback returned; nothing when it panicked.
-    pub(crate) fn set(&self, bits: Option<u64>) {
-        if let Some(bits) = bits {
-            self.bits.store(bits, Ordering::Relaxed);
-        }
-        self.present.store(bits.is_some(), Ordering::Release);
-    }
-
-    pub(crate) fn get(&self) -> Option<u64> {
-        self.present.load(Ordering::Acquire).then(|| self.bits.load(Ordering::Relaxed))
     }
 }
 
@@ -109,7 +94,15 @@ impl Block {
             let members = set.members.iter().filter(|member| matches!(member.place, Place::Object(_)));
             members.map(|member| Object::new(member.storage, &member.family)).collect()
         });
-        Self { words, objects, set, node: Arc::clone(node), attached, sequence: AtomicU64::new(0) }
+        Self {
+            words,
+            objects,
+            set,
+            node: Arc::clone(node),
+            attached,
+            missing: AtomicBool::new(false),
+            sequence: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn words(&self) -> &Words {
@@ -129,12 +122,20 @@ impl Block {
         &self.node
     }
 
+    pub(crate) fn is_missing(&self) -> bool {
+        self.missing.load(Relaxed)
+    }
+
+    pub(crate) fn set_missing(&self, missing: bool) {
+        self.missing.store(missing, Relaxed);
+    }
+
     pub(crate) fn set_sequence(&self, sequence: u64) {
-        self.sequence.store(sequence, Ordering::Relaxed);
+        self.sequence.store(sequence, Relaxed);
     }
 
     pub(crate) fn sequence(&self) -> u64 {
-        self.sequence.load(Ordering::Relaxed)
+        self.sequence.load(Relaxed)
     }
 
     /// Each family of the block, with a number for the block.

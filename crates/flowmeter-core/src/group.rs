@@ -7,10 +7,12 @@ use crate::block::{Block, Keep, Object};
 use crate::gauge::GaugeValue;
 use crate::histogram::HistogramValue;
 use crate::node::Node;
-use crate::set::{Descriptor, MetricHandle, SetCells, Slot};
+use crate::sample::Output;
+use crate::sampler::Call;
+use crate::set::{Descriptor, MetricHandle, MetricSet, SetCells, Slot};
 use crate::{
-    Counter, Error, Gauge, GroupView, Histogram, Meter, Metric, SharedCounter, SharedGauge, SharedHistogram,
-    SharedMeter, SharedUpDownCounter, UpDownCounter,
+    Counter, Error, Gauge, GroupView, Histogram, Meter, Metric, MetricKind, SharedCounter, SharedGauge,
+    SharedHistogram, SharedMeter, SharedUpDownCounter, TextGauge, UpDownCounter, ValueType,
 };
 
 /// A node of the group tree: a place with variables, at which metrics and further groups are registered.
@@ -84,6 +86,11 @@ impl MetricGroup {
         self.handle(metric)
     }
 
+    /// A gauge that is a text; the same one each time it is asked for.
+    pub fn text_gauge(&self, metric: impl Into<Metric>) -> TextGauge {
+        self.handle(metric)
+    }
+
     /// A gauge whose value is computed when a report wants it.
     ///
     /// The callback runs on a thread of its own, never on a reporter's and never under a lock. If it panics, the series is
@@ -94,9 +101,53 @@ impl MetricGroup {
         metric: impl Into<Metric>,
         callback: impl FnMut() -> V + Send + 'static,
     ) {
-        if let Err(error) = self.try_gauge_callback(metric, callback) {
-            self.core_counts_refusal(&error);
-        }
+        self.or_refuse(self.try_gauge_callback(metric, callback));
+    }
+
+    /// A gauge whose text is computed when a report wants it; see [`gauge_callback`](Self::gauge_callback).
+    pub fn text_callback<T: Into<String>>(
+        &self,
+        metric: impl Into<Metric>,
+        callback: impl FnMut() -> T + Send + 'static,
+    ) {
+        self.or_refuse(self.try_text_callback(metric, callback));
+    }
+
+    /// A counter that something else keeps, read when a report wants it; see [`gauge_callback`](Self::gauge_callback).
+    /// What the callback returns must not decrease, or backends take it for a restart.
+    pub fn counter_callback(
+        &self,
+        metric: impl Into<Metric>,
+        callback: impl FnMut() -> u64 + Send + 'static,
+    ) {
+        self.or_refuse(self.try_counter_callback(metric, callback));
+    }
+
+    /// A metric set that one callback fills, when a report wants it: for values that are read together, such as those of
+    /// a file of statistics. What [`gauge_callback`](Self::gauge_callback) says holds for all series of the set.
+    ///
+    /// ```
+    /// # use flowmeter_core::{Descriptor, Gauge, Metric, MetricSet, Registry, SetCells};
+    /// # struct Memory { used: Gauge<u64>, free: Gauge<u64> }
+    /// # impl MetricSet for Memory {
+    /// #     const DESCRIPTORS: &'static [Descriptor] = &[
+    /// #         Descriptor::of::<Gauge<u64>>(Metric::new("used")),
+    /// #         Descriptor::of::<Gauge<u64>>(Metric::new("free")),
+    /// #     ];
+    /// #     fn from_cells(cells: &mut SetCells) -> Self {
+    /// #         Self { used: cells.take(), free: cells.take() }
+    /// #     }
+    /// # }
+    /// # fn read_memory() -> (u64, u64) { (3, 4) }
+    /// # let registry = Registry::new();
+    /// registry.add_group("memory").collector(|memory: &Memory| {
+    ///     let (used, free) = read_memory();
+    ///     memory.used.set(used);
+    ///     memory.free.set(free);
+    /// });
+    /// ```
+    pub fn collector<S: MetricSet + Send + 'static>(&self, callback: impl FnMut(&S) + Send + 'static) {
+        self.or_refuse(self.try_collector(callback));
     }
 
     /// Registers a metric of any handle type.
@@ -108,8 +159,7 @@ impl MetricGroup {
         self.try_descriptor(&Descriptor::of::<H>(named(metric, &self.0)?))
     }
 
-    /// Registers a gauge whose value is computed when a report wants it; see
-    /// [`gauge_callback`](Self::gauge_callback).
+    /// Registers a gauge whose value is computed; see [`gauge_callback`](Self::gauge_callback).
     ///
     /// # Errors
     ///
@@ -119,11 +169,82 @@ impl MetricGroup {
         metric: impl Into<Metric>,
         mut callback: impl FnMut() -> V + Send + 'static,
     ) -> Result<(), Error> {
-        let descriptor = Descriptor::sampled_gauge(named(metric, &self.0)?, V::TYPE);
-        let block = self.0.register(self.0.scope().single_set(&descriptor))?;
-        if let Some(Object::Sample(sample)) = block.object(0) {
-            let read = Box::new(move || callback().to_bits());
-            self.0.core().sampler.add(&self.0, descriptor.metric().name(), Arc::clone(sample), read);
+        self.sampled_number(metric, MetricKind::Gauge, V::TYPE, move || callback().to_bits())
+    }
+
+    /// Registers a gauge whose text is computed; see [`text_callback`](Self::text_callback).
+    ///
+    /// # Errors
+    ///
+    /// When the group is closed or has this metric already. The callback is dropped.
+    pub fn try_text_callback<T: Into<String>>(
+        &self,
+        metric: impl Into<Metric>,
+        mut callback: impl FnMut() -> T + Send + 'static,
+    ) -> Result<(), Error> {
+        let descriptor = Descriptor::sampled(named(metric, &self.0)?, MetricKind::Gauge, ValueType::Text);
+        self.sampled(&descriptor, |object| {
+            let Object::Text(text) = object else { return None };
+            let (output, text) = (Output::Text(Arc::clone(text)), Arc::clone(text));
+            Some((output, Box::new(move || text.set(callback().into()))))
+        })
+    }
+
+    /// Registers a counter that something else keeps; see [`counter_callback`](Self::counter_callback).
+    ///
+    /// # Errors
+    ///
+    /// When the group is closed or has this metric already. The callback is dropped.
+    pub fn try_counter_callback(
+        &self,
+        metric: impl Into<Metric>,
+        callback: impl FnMut() -> u64 + Send + 'static,
+    ) -> Result<(), Error> {
+        self.sampled_number(metric, MetricKind::Counter, ValueType::U64, callback)
+    }
+
+    /// Registers a metric set that a callback fills; see [`collector`](Self::collector).
+    ///
+    /// # Errors
+    ///
+    /// When the group is closed or has one of these metrics already. The callback is dropped.
+    pub fn try_collector<S: MetricSet + Send + 'static>(
+        &self,
+        mut callback: impl FnMut(&S) + Send + 'static,
+    ) -> Result<(), Error> {
+        let set = self.0.scope().table_set(S::DESCRIPTORS);
+        let name = set.members.first().map_or("", |member| member.family.name()).to_owned();
+        let mut cells = SetCells::new(self.0.register_missing(set)?);
+        let output = Output::Set(Arc::clone(cells.block()));
+        let handles = S::from_cells(&mut cells);
+        self.0.core().sampler.add(&self.0, &name, output, Box::new(move || callback(&handles)));
+        Ok(())
+    }
+
+    fn sampled_number(
+        &self,
+        metric: impl Into<Metric>,
+        kind: MetricKind,
+        value_type: ValueType,
+        mut callback: impl FnMut() -> u64 + Send + 'static,
+    ) -> Result<(), Error> {
+        let descriptor = Descriptor::sampled(named(metric, &self.0)?, kind, value_type);
+        self.sampled(&descriptor, |object| {
+            let Object::Sample(sample) = object else { return None };
+            let (output, sample) = (Output::Number(Arc::clone(sample)), Arc::clone(sample));
+            Some((output, Box::new(move || sample.set(callback()))))
+        })
+    }
+
+    /// Registers a metric of one series, and the callback that `bind` makes for the place of its value.
+    fn sampled(
+        &self,
+        descriptor: &Descriptor,
+        bind: impl FnOnce(&Object) -> Option<(Output, Call)>,
+    ) -> Result<(), Error> {
+        let block = self.0.register(self.0.scope().single_set(descriptor))?;
+        if let Some((output, call)) = block.object(0).and_then(bind) {
+            self.0.core().sampler.add(&self.0, descriptor.metric().name(), output, call);
         }
         // There is no handle that could still be recording.
         drop(Keep::adopt(block));
@@ -219,6 +340,12 @@ impl MetricGroup {
 
     fn core_counts_refusal(&self, error: &Error) {
         self.0.core().counts.refused(error);
+    }
+
+    fn or_refuse(&self, result: Result<(), Error>) {
+        if let Err(error) = result {
+            self.core_counts_refusal(&error);
+        }
     }
 
     /// A group for what cannot be added: it works, and nobody sees it.

@@ -45,6 +45,7 @@ mod registry;
 mod report;
 mod reporter;
 mod runner;
+mod sample;
 mod sampler;
 mod scope;
 mod set;
@@ -52,6 +53,7 @@ mod shards;
 mod shared_counter;
 mod statistics;
 mod sync;
+mod text_gauge;
 mod unit;
 mod value;
 mod variables;
@@ -82,5 +84,6 @@ pub use shared_counter::{
     CounterWriter, MeterWriter, SharedCounter, SharedMeter, SharedUpDownCounter, UpDownCounterWriter,
 };
 pub use statistics::Statistics;
+pub use text_gauge::TextGauge;
 pub use unit::Unit;
 pub use value::{Number, Value};

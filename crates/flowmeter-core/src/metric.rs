@@ -142,4 +142,6 @@ pub enum ValueType {
     F64,
     /// True or false.
     Bool,
+    /// Text.
+    Text,
 }

@@ -236,6 +236,15 @@ impl Node {
 
     /// Registers the series of a set.
     pub(crate) fn register(self: &Arc<Self>, set: Arc<FamilySet>) -> Result<Arc<Block>, Error> {
+        self.register_as(set, false)
+    }
+
+    /// Registers the series of a set that are missing until somebody says that they are there.
+    pub(crate) fn register_missing(self: &Arc<Self>, set: Arc<FamilySet>) -> Result<Arc<Block>, Error> {
+        self.register_as(set, true)
+    }
+
+    fn register_as(self: &Arc<Self>, set: Arc<FamilySet>, missing: bool) -> Result<Arc<Block>, Error> {
         let reused = self.core.bury(set.words);
         let inner = self.lock_open()?;
         if let Some((_, member)) = inner.holder_of_any(&set) {
@@ -243,7 +252,7 @@ impl Node {
             drop(inner);
             return Err(Error::DuplicateMetric { metric, group: self.identifier() });
         }
-        Ok(self.insert(inner, set, reused))
+        Ok(self.insert(inner, set, reused, missing))
     }
 
     /// Registers the only series of a set, or finds it if it is there and both sides share it. The returned block has
@@ -271,6 +280,7 @@ impl Node {
         mut inner: MutexGuard<'_, Inner>,
         set: Arc<FamilySet>,
         reused: Option<Words>,
+        missing: bool,
     ) -> Arc<Block> {
         let words = if set.words == 1 && set.members.len() == 1 {
             inner.take_word()
@@ -282,6 +292,7 @@ impl Node {
         }
         inner.mask |= set.mask;
         let block = Block::attached(set, self, words);
+        block.set_missing(missing);
         inner.push(Arc::clone(&block));
         // Numbered under this group's lock as well, so that a reporter that is being added finds the block either in
         // the tree or in its inbox, and never in both.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use crate::block::Object;
 use crate::family::Place;
 use crate::index::{Entry, FamilyEntry, Index};
 use crate::reporter::ReportNumber;
@@ -122,7 +123,7 @@ impl<'a> FamilyView<'a> {
                     *bits = word.load(Relaxed);
                 }
             }
-            for (entry, bits) in lot.iter().zip(words) {
+            for (entry, bits) in lot.iter().zip(words).filter(|(entry, _)| !entry.block.is_missing()) {
                 visit(&SeriesView { entry, value: value_of(kind, value_type, bits) })?;
             }
         }
@@ -136,6 +137,9 @@ impl<'a> FamilyView<'a> {
         place: Place,
         visit: &mut impl FnMut(&SeriesView<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        if entry.block.is_missing() {
+            return Ok(());
+        }
         let family = &self.entry.family;
         let bits = match place {
             Place::Word(word) => match entry.block.words().get(word) {
@@ -148,6 +152,10 @@ impl<'a> FamilyView<'a> {
                     let snapshot = &mut *self.report.snapshot.borrow_mut();
                     object.read_histogram(snapshot);
                     return visit(&SeriesView { entry, value: Value::Histogram(snapshot) });
+                }
+                if let Object::Text(text) = object {
+                    let Some(text) = &*text.get() else { return Ok(()) };
+                    return visit(&SeriesView { entry, value: Value::Text(text) });
                 }
                 match object.read() {
                     Some(bits) => bits,

@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use hashbrown::HashMap;
 use tracing::warn;
 
-use crate::block::Sample;
 use crate::core::Core;
 use crate::node::Node;
+use crate::sample::Output;
 
 /// How many threads may be stuck in callbacks that do not return before no more are started.
 const STUCK_LIMIT: usize = 4;
 
-/// Returns the bits of the value.
-pub(crate) type Read = Box<dyn FnMut() -> u64 + Send>;
+/// The user's function, which leaves what it computes where its output is.
+pub(crate) type Call = Box<dyn FnMut() + Send>;
 
 /// The callbacks of a registry and the thread that runs them, which starts when a report first wants a value.
 #[derive(Default)]
@@ -66,14 +66,14 @@ struct List {
 
 struct Callback {
     name: Arc<str>,
-    sample: Arc<Sample>,
-    read: Read,
+    output: Output,
+    call: Call,
     panicked: bool,
 }
 
 impl Sampler {
-    pub(crate) fn add(&self, node: &Arc<Node>, name: &str, sample: Arc<Sample>, read: Read) {
-        let callback = Callback { name: name.into(), sample, read, panicked: false };
+    pub(crate) fn add(&self, node: &Arc<Node>, name: &str, output: Output, call: Call) {
+        let callback = Callback { name: name.into(), output, call, panicked: false };
         let mut state = self.lock();
         let ended: Vec<_> = if state.groups.len() >= state.purge_at {
             let ended = state.groups.extract_if(|_, group| group.node.lifecycle().is_closed()).collect();
@@ -179,8 +179,10 @@ impl Callbacks {
         drop(list);
         for callback in &mut callbacks {
             self.lock().running = Some(Arc::clone(&callback.name));
-            let value = catch_unwind(AssertUnwindSafe(|| (callback.read)())).ok();
-            if value.is_none() {
+            if catch_unwind(AssertUnwindSafe(|| (callback.call)())).is_ok() {
+                callback.output.returned();
+            } else {
+                callback.output.clear();
                 core.counts.callback_panic();
                 if !callback.panicked {
                     callback.panicked = true;
@@ -188,7 +190,6 @@ impl Callbacks {
                     warn!(group, %callback, "a callback panicked; its series is missing while it does");
                 }
             }
-            callback.sample.set(value);
         }
         let mut list = self.lock();
         // Callbacks that were added meanwhile come last.

@@ -87,9 +87,9 @@ impl Descriptor {
         }
     }
 
-    /// A gauge whose value a callback gives.
-    pub(crate) fn sampled_gauge(metric: Metric, value_type: ValueType) -> Self {
-        Self { metric, kind: MetricKind::Gauge, value_type, storage: Storage::Sampled }
+    /// A metric whose values a callback gives.
+    pub(crate) fn sampled(metric: Metric, kind: MetricKind, value_type: ValueType) -> Self {
+        Self { metric, kind, value_type, storage: Storage::Sampled }
     }
 
     /// Name, unit and description.
@@ -217,6 +217,10 @@ impl SetCells {
         handle.unwrap_or_else(|| {
             panic!("handle {} of a metric set is not what its descriptor says", self.taken);
         })
+    }
+
+    pub(crate) fn block(&self) -> &Arc<Block> {
+        &self.block
     }
 }
 

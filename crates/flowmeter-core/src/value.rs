@@ -36,6 +36,8 @@ pub enum Value<'a> {
     Number(Number),
     /// A gauge that is true or false.
     Bool(bool),
+    /// A gauge that is a text.
+    Text(&'a str),
     /// A distribution.
     Histogram(&'a HistogramSnapshot),
 }

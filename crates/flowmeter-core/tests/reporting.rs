@@ -5,26 +5,11 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use common::{Capture, MockClock, PATIENCE, on_request};
-use flowmeter_core::{
-    Error, Registry, Report, ReportError, Reporter, ReporterHandle, ReporterOptions, TaskInfo,
-};
-
-/// A registry that a test drives: its clock stands still, its reporter reports on request.
-fn driven(capture: &Capture) -> (Registry, Arc<MockClock>, ReporterHandle) {
-    let clock = Arc::new(MockClock::default());
-    let registry = Registry::with_clock(clock.clone());
-    let handle = registry.add_reporter("capture", capture.reporter(), on_request()).unwrap();
-    (registry, clock, handle)
-}
-
-fn names(lines: &common::Lines) -> Vec<&str> {
-    lines.iter().map(|(name, _)| name.as_str()).collect()
-}
+use common::{Capture, MockClock, PATIENCE, driven, names, on_request};
+use flowmeter_core::{Error, Registry, Report, ReportError, Reporter, ReporterOptions, TaskInfo};
 
 #[test]
 fn families_are_sorted_and_series_come_in_the_order_of_registration() {
@@ -51,8 +36,11 @@ fn every_kind_of_metric_is_read() {
         (group.shared_counter("shared"), group.shared_up_down_counter("sharedUpDown"));
     let (float, signed) = (group.gauge::<f64>("float"), group.gauge::<i64>("signed"));
     let (truth, shared_gauge) = (group.gauge::<bool>("truth"), group.shared_gauge::<u64>("sharedGauge"));
-    let histogram = group.histogram::<f64>("histogram");
+    let (histogram, shared_histogram) =
+        (group.histogram::<f64>("histogram"), group.shared_histogram::<u64>("sharedHistogram"));
+    let (meter, shared_meter) = (group.meter("meter"), group.shared_meter("sharedMeter"));
     group.gauge_callback("callback", || -2.5);
+    group.counter_callback("counterCallback", || 12);
     counter.inc_by(u64::MAX);
     counter.inc_by(3);
     up_down.add(-4);
@@ -63,15 +51,28 @@ fn every_kind_of_metric_is_read() {
     truth.set(true);
     shared_gauge.set(8);
     histogram.record(1.0);
+    let (shared_writer, meter_writer) = (shared.new_writer(), shared_meter.new_writer());
+    shared_writer.inc_by(15);
+    shared_up_down.new_writer().add(-2);
+    meter.mark_by(9);
+    shared_meter.mark();
+    meter_writer.mark_by(9);
+    let histogram_writer = shared_histogram.new_writer();
+    histogram_writer.record(1);
+    shared_histogram.record(2);
     handle.report_now(PATIENCE).unwrap();
     let expected = [
         ("g.callback{}", -2.5),
         ("g.counter{}", 2.0),
+        ("g.counterCallback{}", 12.0),
         ("g.float{}", 0.25),
         ("g.histogram{}", 1.0),
-        ("g.shared{}", 5.0),
+        ("g.meter{}", 9.0),
+        ("g.shared{}", 20.0),
         ("g.sharedGauge{}", 8.0),
-        ("g.sharedUpDown{}", -6.0),
+        ("g.sharedHistogram{}", 2.0),
+        ("g.sharedMeter{}", 10.0),
+        ("g.sharedUpDown{}", -8.0),
         ("g.signed{}", -7.0),
         ("g.truth{}", 1.0),
         ("g.upDown{}", -4.0),
@@ -351,92 +352,6 @@ fn one_family_from_several_sets_is_in_the_order_of_registration() {
     handle.report_now(PATIENCE).unwrap();
     let expected: Vec<_> = (0..6).map(|i| format!("g.i.n{{i={i}}}")).collect();
     assert_eq!(names(&capture.last()), expected);
-}
-
-#[test]
-fn a_callback_that_panics_is_missing_until_it_returns() {
-    let capture = Capture::push();
-    let (registry, _, handle) = driven(&capture);
-    let group = registry.add_group("g");
-    let broken = Arc::new(AtomicBool::new(true));
-    let breaks = Arc::clone(&broken);
-    group.gauge_callback("breaks", move || {
-        assert!(!breaks.load(Ordering::Relaxed), "told to");
-        1.0
-    });
-    group.gauge_callback("works", || 2_u64);
-    handle.report_now(PATIENCE).unwrap();
-    assert_eq!(names(&capture.last()), ["g.works{}"]);
-    broken.store(false, Ordering::Relaxed);
-    handle.report_now(PATIENCE).unwrap();
-    assert_eq!(names(&capture.last()), ["g.breaks{}", "g.works{}"]);
-    assert_eq!(registry.statistics().callback_panics, 1);
-}
-
-#[test]
-fn a_callback_that_hangs_holds_up_its_group_alone() {
-    let capture = Capture::push();
-    let registry = Registry::new();
-    let mut options = on_request();
-    options.callback_patience = Duration::from_millis(200);
-    let handle = registry.add_reporter("capture", capture.reporter(), options).unwrap();
-    let (release, gate) = mpsc::channel::<()>();
-    let calls = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&calls);
-    registry.add_group("hangs").gauge_callback("n", move || {
-        if counted.fetch_add(1, Ordering::Relaxed) == 1 {
-            let _ = gate.recv();
-        }
-        counted.load(Ordering::Relaxed)
-    });
-    let other = Arc::new(AtomicU64::new(10));
-    let seen = Arc::clone(&other);
-    registry.add_group("works").gauge_callback("n", move || seen.load(Ordering::Relaxed));
-    handle.report_now(PATIENCE).unwrap();
-    assert_eq!(capture.last(), [("hangs.n{}".to_owned(), 1.0), ("works.n{}".to_owned(), 10.0)]);
-    // This one waits for its patience, and the next runs all but the stuck group.
-    handle.report_now(PATIENCE).unwrap();
-    other.store(11, Ordering::Relaxed);
-    handle.report_now(PATIENCE).unwrap();
-    assert_eq!(capture.last(), [("hangs.n{}".to_owned(), 1.0), ("works.n{}".to_owned(), 11.0)]);
-    assert_eq!(registry.statistics().callback_timeouts, 1);
-    release.send(()).unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while capture.value("hangs.n{}") == Some(1.0) {
-        assert!(Instant::now() < deadline, "the callback never came back");
-        handle.report_now(PATIENCE).unwrap();
-    }
-    drop(release);
-}
-
-#[test]
-fn callbacks_may_use_the_registry_and_are_dropped_after_their_group() {
-    struct Dropped(Arc<AtomicBool>);
-    impl Drop for Dropped {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
-        }
-    }
-    let capture = Capture::push();
-    let (registry, _, handle) = driven(&capture);
-    let group = registry.add_group("g");
-    let (inner, dropped) = (group.clone(), Arc::new(AtomicBool::new(false)));
-    let guard = Dropped(Arc::clone(&dropped));
-    group.gauge_callback("n", move || {
-        let _ = &guard;
-        inner.shared_counter("calls").inc();
-        inner.gauge_callback("fresh", || 1.0);
-        1.0
-    });
-    handle.report_now(PATIENCE).unwrap();
-    handle.report_now(PATIENCE).unwrap();
-    assert_eq!(names(&capture.last()), ["g.calls{}", "g.fresh{}", "g.n{}"]);
-    group.close();
-    let deadline = Instant::now() + PATIENCE;
-    while !dropped.load(Ordering::Relaxed) {
-        assert!(Instant::now() < deadline, "the callback was never dropped");
-        handle.report_now(PATIENCE).unwrap();
-    }
 }
 
 /// Blocks in every report until it is let go.

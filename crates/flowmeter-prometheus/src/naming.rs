@@ -85,9 +85,10 @@ fn push_suffix(suffix: &str, name: &mut String) {
 
 /// The label of a variable, which none of `taken` has: two variables may differ only in what labels cannot show.
 pub(crate) fn label_name<'a>(key: &'a str, taken: &[Cow<'_, str>]) -> Cow<'a, str> {
-    // Histogram buckets and summary quantiles have labels of their own.
-    let is_taken =
-        |label: &str| taken.iter().any(|taken| taken == label) || label == "le" || label == "quantile";
+    // Histogram buckets, summary quantiles and text gauges have labels of their own.
+    let is_taken = |label: &str| {
+        taken.iter().any(|taken| taken == label) || ["le", "quantile", "value"].contains(&label)
+    };
     if is_label(key) && !is_taken(key) {
         return Cow::Borrowed(key);
     }

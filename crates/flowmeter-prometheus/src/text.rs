@@ -106,6 +106,12 @@ fn encode_family(
                 out.extend_from_slice(labels);
                 out.extend_from_slice(if value { b"1\n" } else { b"0\n" });
             }
+            Value::Text(text) => {
+                out.extend_from_slice(name);
+                open_label(labels, b"value", out);
+                write_label_value(text, out);
+                out.extend_from_slice(b"\"} 1\n");
+            }
             Value::Histogram(snapshot) => write_histogram(name, labels, snapshot, decimals, &edges, out),
             _ => {}
         }
@@ -169,6 +175,19 @@ impl Edges {
     }
 }
 
+/// Writes the labels of a group and one more label up to where its value begins.
+fn open_label(labels: &[u8], label: &[u8], out: &mut Vec<u8>) {
+    match labels.strip_suffix(b"} ") {
+        Some(labels) => {
+            out.extend_from_slice(labels);
+            out.push(b',');
+        }
+        None => out.push(b'{'),
+    }
+    out.extend_from_slice(label);
+    out.extend_from_slice(b"=\"");
+}
+
 fn write_histogram(
     name: &[u8],
     labels: &[u8],
@@ -180,13 +199,7 @@ fn write_histogram(
     let mut bucket = |edge: &[u8], count: u64| {
         out.extend_from_slice(name);
         out.extend_from_slice(b"_bucket");
-        match labels.strip_suffix(b"} ") {
-            Some(labels) => {
-                out.extend_from_slice(labels);
-                out.extend_from_slice(b",le=\"");
-            }
-            None => out.extend_from_slice(b"{le=\""),
-        }
+        open_label(labels, b"le", out);
         out.extend_from_slice(edge);
         out.extend_from_slice(b"\"} ");
         write_u64(count, out);

@@ -1,4 +1,4 @@
-//! A reporter that remembers, and a clock that stands still.
+//! A reporter that remembers, a clock that stands still, and a registry with both.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test binary uses its part")]
 
@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flowmeter_core::{
-    Clock, Family, GroupView, Naming, Number, Report, ReportError, ReportMode, Reporter, ReporterContext,
-    ReporterOptions, Value,
+    Clock, Family, GroupView, Naming, Number, Registry, Report, ReportError, ReportMode, Reporter,
+    ReporterContext, ReporterHandle, ReporterOptions, Value,
 };
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -124,15 +124,21 @@ impl Reporter for Capture {
         let mut lines = Lines::new();
         for family in report.families() {
             family.for_each(|series| {
+                let name = String::from_utf8_lossy(family.prepared());
+                let labels = String::from_utf8_lossy(series.prepared());
+                let mut name = format!("{name}{{{labels}}}");
                 let value = match series.value() {
                     Value::Number(number) => number.to_f64(),
                     Value::Bool(value) => f64::from(u8::from(value)),
                     Value::Histogram(snapshot) => Number::U64(snapshot.count()).to_f64(),
+                    Value::Text(text) => {
+                        name.push('=');
+                        name.push_str(text);
+                        1.0
+                    }
                     other => panic!("unknown value {other:?}"),
                 };
-                let name = String::from_utf8_lossy(family.prepared());
-                let labels = String::from_utf8_lossy(series.prepared());
-                lines.push((format!("{name}{{{labels}}}"), value));
+                lines.push((name, value));
                 Ok::<_, ReportError>(())
             })?;
         }
@@ -163,4 +169,17 @@ impl Clock for MockClock {
     fn unix(&self) -> Duration {
         Duration::from_secs(1_700_000_000) + self.monotonic()
     }
+}
+
+/// A registry that a test drives: its clock stands still, its reporter reports on request.
+pub fn driven(capture: &Capture) -> (Registry, Arc<MockClock>, ReporterHandle) {
+    let clock = Arc::new(MockClock::default());
+    let registry = Registry::with_clock(clock.clone());
+    let handle = registry.add_reporter("capture", capture.reporter(), on_request()).unwrap();
+    (registry, clock, handle)
+}
+
+/// The names without the values.
+pub fn names(lines: &Lines) -> Vec<&str> {
+    lines.iter().map(|(name, _)| name.as_str()).collect()
 }

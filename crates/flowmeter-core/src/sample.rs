@@ -1,0 +1,80 @@
+//! What callbacks leave for reporters to read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::{ArcSwapOption, Guard};
+
+use crate::block::Block;
+
+/// The last number of a callback.
+#[derive(Default)]
+pub(crate) struct Sample {
+    bits: AtomicU64,
+    present: AtomicBool,
+}
+
+impl Sample {
+    pub(crate) fn set(&self, bits: u64) {
+        self.bits.store(bits, Ordering::Relaxed);
+        self.present.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn get(&self) -> Option<u64> {
+        self.present.load(Ordering::Acquire).then(|| self.bits.load(Ordering::Relaxed))
+    }
+
+    fn clear(&self) {
+        self.present.store(false, Ordering::Release);
+    }
+}
+
+/// A text that any thread replaces and any thread reads, without waiting.
+#[derive(Default)]
+pub(crate) struct Text(ArcSwapOption<String>);
+
+impl Text {
+    /// One that is there from the start.
+    pub(crate) fn empty() -> Self {
+        Self(ArcSwapOption::from_pointee(String::new()))
+    }
+
+    pub(crate) fn set(&self, text: String) {
+        self.0.store(Some(Arc::new(text)));
+    }
+
+    pub(crate) fn get(&self) -> Guard<Option<Arc<String>>> {
+        self.0.load()
+    }
+
+    fn clear(&self) {
+        self.0.store(None);
+    }
+}
+
+/// Where a callback leaves what it computes.
+#[derive(Clone)]
+pub(crate) enum Output {
+    Number(Arc<Sample>),
+    Text(Arc<Text>),
+    /// It sets the cells of a set by itself.
+    Set(Arc<Block>),
+}
+
+impl Output {
+    /// After the callback returned: a number or a text was put there by it.
+    pub(crate) fn returned(&self) {
+        if let Self::Set(block) = self {
+            block.set_missing(false);
+        }
+    }
+
+    /// After it panicked: its series are missing.
+    pub(crate) fn clear(&self) {
+        match self {
+            Self::Number(sample) => sample.clear(),
+            Self::Text(text) => text.clear(),
+            Self::Set(block) => block.set_missing(true),
+        }
+    }
+}
