@@ -14,13 +14,14 @@ const NEXMARK_DURATION: Duration = Duration::from_secs(60);
 
 /// Runs a job on a JobManager and TaskManagers, measured by flowmeter.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "cargo demo", bin_name = "cargo demo", max_term_width = 100)]
+#[command(name = "cargo demo", bin_name = "cargo demo", version, max_term_width = 100)]
 pub struct Arguments {
     /// The job.
     #[arg(long, value_enum, default_value_t = Job::Nexmark)]
     pub job: Job,
 
-    /// What wordcount reads: a file, a folder with all that is below it, or `-` for standard input.
+    /// What wordcount reads: a file, a folder with all files below it (links in it are not followed), or `-` for standard
+    /// input.
     #[arg(long, value_name = "PATH")]
     pub input: Option<PathBuf>,
 
@@ -30,15 +31,15 @@ pub struct Arguments {
 
     /// Source records a second for each TaskManager; 0 for as many as go. [default: 200000 for nexmark without
     /// --events, else 0]
-    #[arg(long, value_name = "RECORDS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RECORDS", allow_negative_numbers = true, value_parser = whole_number)]
     pub rate: Option<u64>,
 
     /// How long the sources produce, such as `60s` or `5m`. [default: 60s for nexmark without --events]
-    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "DURATION", allow_hyphen_values = true, value_parser = duration)]
     pub duration: Option<Duration>,
 
     /// How many events nexmark produces over all TaskManagers.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole_number)]
     pub events: Option<u64>,
 
     /// Where to write the result: sorted lines, with columns separated by tabs.
@@ -46,7 +47,7 @@ pub struct Arguments {
     pub output: Option<PathBuf>,
 
     /// How long endpoints stay up after the job for others to scrape its final values.
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", allow_hyphen_values = true, value_parser = duration)]
     pub linger: Duration,
 
     /// Whether flowmeter measures the job.
@@ -54,7 +55,7 @@ pub struct Arguments {
     pub instrument: Instrument,
 
     /// The ports for Prometheus endpoints: the JobManager takes the first that is free, TaskManagers the next.
-    #[arg(long, value_name = "PORTS", default_value = "9249-9449")]
+    #[arg(long, value_name = "PORTS", default_value = "9249-9449", allow_hyphen_values = true)]
     pub ports: Ports,
 
     /// Print events as JSON, one object a line.
@@ -142,10 +143,30 @@ impl Arguments {
             Job::Nexmark if self.input.is_some() => {
                 "--input goes with --job wordcount; nexmark makes its own events"
             }
-            _ => return Ok(()),
+            _ => return self.check_ports(),
         };
         Err(problem.to_owned())
     }
+
+    /// Whether there are ports for all processes.
+    fn check_ports(&self) -> Result<(), String> {
+        let (ports, processes) = (self.ports.iter().len(), 1 + usize::from(self.task_managers));
+        if self.instrument == Instrument::Off || self.ports == Ports::any() || ports >= processes {
+            return Ok(());
+        }
+        Err(format!(
+            "--ports {} has too few ports: a JobManager and {} TaskManagers need {processes}",
+            self.ports, self.task_managers
+        ))
+    }
+}
+
+fn whole_number(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "expected a whole number, 0 or more")
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| "expected a duration such as `60s` or `5m`")
 }
 
 /// What the parser says, in one line: what is wrong and what is possible, without the usage.
@@ -184,15 +205,15 @@ mod tests {
         for (arguments, expected) in [
             (
                 &["--rate", "-1"][..],
-                "invalid value '-1' for '--rate <RECORDS>': invalid digit found in string; try --help",
+                "invalid value '-1' for '--rate <RECORDS>': expected a whole number, 0 or more; try --help",
             ),
             (
                 &["--rate=-1"],
-                "invalid value '-1' for '--rate <RECORDS>': invalid digit found in string; try --help",
+                "invalid value '-1' for '--rate <RECORDS>': expected a whole number, 0 or more; try --help",
             ),
             (
                 &["--events", "-5"],
-                "invalid value '-5' for '--events <N>': invalid digit found in string; try --help",
+                "invalid value '-5' for '--events <N>': expected a whole number, 0 or more; try --help",
             ),
             (
                 &["--task-managers", "0"],
@@ -200,7 +221,15 @@ mod tests {
             ),
             (
                 &["--for", "soon"],
-                "invalid value 'soon' for '--for <DURATION>': expected number at 0; try --help",
+                "invalid value 'soon' for '--for <DURATION>': expected a duration such as `60s` or `5m`; try --help",
+            ),
+            (
+                &["--linger", "-1s"],
+                "invalid value '-1s' for '--linger <DURATION>': expected a duration such as `60s` or `5m`; try --help",
+            ),
+            (
+                &["--ports", "9249-9250"],
+                "--ports 9249-9250 has too few ports: a JobManager and 2 TaskManagers need 3",
             ),
             (
                 &["--job", "sort"],

@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use flowmeter::prometheus::{Ports, PrometheusOptions};
@@ -17,6 +15,7 @@ use flowmeter::{Flowmeter, JobManagerGroup, Metric, SharedGauge};
 use crate::arguments::{Arguments, Instrument, Job};
 use crate::control::{Setup, ToTaskManager};
 use crate::exposition;
+use crate::interrupts::Interrupts;
 use crate::job::{JobKind, JobSpec, Records, text};
 use crate::summary::Summary;
 use console::Console;
@@ -40,14 +39,14 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     if let Some(path) = &arguments.output {
         check_output(path)?;
     }
-    let interrupted = watch_interrupts()?;
+    let interrupts = Interrupts::watch()?;
 
     let measured = arguments.instrument == Instrument::On;
     let reporting = if measured { Some(Reporting::start(arguments)?) } else { None };
     let job_id = random_id();
     let task_managers = usize::from(arguments.task_managers);
     let reads_stdin = matches!(job.kind, JobKind::WordCount { splits: None });
-    let mut fleet = Fleet::start(task_managers, reads_stdin, interrupted)?;
+    let mut fleet = Fleet::start(task_managers, reads_stdin, interrupts.clone())?;
 
     let endpoint = reporting.as_ref().and_then(Reporting::endpoint);
     console.started("jobmanager", "jm", std::process::id(), endpoint.as_deref());
@@ -67,15 +66,19 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     fleet.begin()?;
     let (truth, output) = watch(&mut fleet, &mut console)?;
     let seconds = began.elapsed().as_secs_f64();
+    let interruptions = interrupts.so_far();
+    interrupts.job_ended();
     drop(running);
 
     if let Some(path) = &arguments.output {
         write_output(path, output)?;
     }
     let reported = if measured { Some(scrape(&endpoints)?) } else { None };
-    let summary = Summary { truth, reported, seconds };
+    let summary = Summary { truth, reported, interrupted: interruptions > 0, seconds };
     console.summary(&summary);
+    fleet.mind_further_interrupts(interruptions);
     linger(arguments.linger, &mut fleet, reporting.as_ref(), &mut console)?;
+    console.result()?;
     match summary.differences().first() {
         None => Ok(()),
         Some(difference) => Err(difference.clone()),
@@ -101,13 +104,14 @@ impl Reporting {
         let flowmeter = flowmeter.map_err(|error| format!("{error} (--ports)"))?;
         let endpoint = flowmeter.reporter(PROMETHEUS).and_then(|reporter| reporter.endpoint());
         let taken = endpoint.and_then(port_of).unwrap_or(0);
-        // Any free port goes on being any free port; a range goes on behind the port that was taken.
+        // Any free port goes on being any free port; a range goes on behind the port that was taken, and ends there if
+        // others have the rest of it.
         let last = *arguments.ports.iter().end();
         let remaining =
             if arguments.ports == Ports::any() { (0, 0) } else { (taken.saturating_add(1), last) };
         if remaining.0 > remaining.1 {
             return Err(format!(
-                "port {taken} is the last of --ports {}: TaskManagers need ports of their own, give a wider range",
+                "port {taken} was the last free one of --ports {}: TaskManagers need ports of their own, give a wider range",
                 arguments.ports
             ));
         }
@@ -159,7 +163,9 @@ fn port_of(endpoint: &str) -> Option<u16> {
 fn job_spec(arguments: &Arguments) -> Result<JobSpec, String> {
     let kind = match (arguments.job, &arguments.input) {
         (Job::Wordcount, Some(input)) if input != Path::new("-") => {
-            JobKind::WordCount { splits: Some(text::splits(input)?) }
+            check_apart(input, arguments.output.as_deref())?;
+            let splits = text::splits(input).map_err(|error| format!("{error} (--input)"))?;
+            JobKind::WordCount { splits: Some(splits) }
         }
         (Job::Wordcount, _) => JobKind::WordCount { splits: None },
         (Job::Nexmark, _) => JobKind::Nexmark { events: arguments.events },
@@ -170,19 +176,6 @@ fn job_spec(arguments: &Arguments) -> Result<JobSpec, String> {
         duration: arguments.duration(),
         keep_output: arguments.output.is_some(),
     })
-}
-
-/// Counts interrupts: the first ends the sources, the second everything.
-fn watch_interrupts() -> Result<Arc<AtomicBool>, String> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        // In this order: the first signal finds the flag down and only raises it. TaskManagers go down with this process.
-        let exit = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted));
-        let raise = signal_hook::flag::register(signal, Arc::clone(&interrupted));
-        exit.and(raise).map_err(|error| format!("cannot watch for signals: {error}"))?;
-    }
-    Ok(interrupted)
 }
 
 /// Watches until all TaskManagers have finished.
@@ -257,10 +250,22 @@ fn linger(
     Ok(())
 }
 
-/// Finds out before the job whether its result can be written after it.
+/// Refuses to write the result over what it is made from.
+fn check_apart(input: &Path, output: Option<&Path>) -> Result<(), String> {
+    match output.and_then(|output| Some((output, fs::canonicalize(output).ok()?))) {
+        Some((output, path)) if fs::canonicalize(input).is_ok_and(|input| input == path) => {
+            Err(format!("--output {} is the --input: give another file", output.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Finds out before the job whether its result can be written after it. What is there stays as it is.
 fn check_output(path: &Path) -> Result<(), String> {
+    let existed = path.exists();
     let opened = fs::OpenOptions::new().create(true).append(true).open(path);
-    opened.map(drop).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    let checked = opened.and_then(|_| if existed { Ok(()) } else { fs::remove_file(path) });
+    checked.map_err(|error| format!("cannot write {}: {error} (--output)", path.display()))
 }
 
 fn write_output(path: &Path, mut lines: Vec<String>) -> Result<(), String> {
@@ -272,7 +277,7 @@ fn write_output(path: &Path, mut lines: Vec<String>) -> Result<(), String> {
         }
         file.flush()
     };
-    write().map_err(|error| format!("cannot write {}: {error}", path.display()))
+    write().map_err(|error| format!("cannot write {}: {error} (--output)", path.display()))
 }
 
 /// 128 bits in hexadecimal digits, different for each run.

@@ -14,6 +14,7 @@
 pub mod arguments;
 pub mod control;
 pub mod exposition;
+pub mod interrupts;
 pub mod job;
 pub mod job_manager;
 mod mesh;

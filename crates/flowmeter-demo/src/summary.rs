@@ -14,6 +14,8 @@ pub struct Summary {
     pub truth: Truth,
     /// What the endpoints served, by operator; nothing if the job was not measured.
     pub reported: Option<BTreeMap<String, Records>>,
+    /// Whether the sources were stopped before their end.
+    pub interrupted: bool,
     /// How long the job ran, in seconds.
     pub seconds: f64,
 }
@@ -60,6 +62,7 @@ impl Summary {
             event: "summary",
             truth: &self.truth,
             reported: self.reported.as_ref().map(|operators| Reported { operators }),
+            interrupted: self.interrupted,
             equal: self.reported.as_ref().map(|_| self.differences().is_empty()),
             seconds: self.seconds,
         }
@@ -87,8 +90,14 @@ impl Summary {
                 show(reported, |records| records.num_records_out),
             );
         }
-        for (name, total) in &self.truth.totals {
-            let _ = writeln!(text, "{:<22}{total:>15}", name.replace('_', " "));
+        let totals = self.truth.totals.iter();
+        let totals: Vec<_> =
+            totals.map(|(name, total)| format!("{}: {total}", name.replace('_', " "))).collect();
+        if !totals.is_empty() {
+            let _ = writeln!(text, "{}", totals.join(", "));
+        }
+        if self.interrupted {
+            let _ = writeln!(text, "interrupted: the sources were stopped before their end");
         }
         let _ = match (&self.reported, self.differences().len()) {
             (None, _) => writeln!(text, "not measured; {:.1} s", self.seconds),
@@ -110,6 +119,7 @@ struct SummaryEvent<'a> {
     event: &'static str,
     truth: &'a Truth,
     reported: Option<Reported<'a>>,
+    interrupted: bool,
     equal: Option<bool>,
     seconds: f64,
 }
@@ -133,7 +143,12 @@ mod tests {
             operators: [("Count", 5, 2), ("Sink", 2, 0)].iter().map(records).collect(),
             totals: [("words".to_owned(), 5)].into(),
         };
-        Summary { truth, reported: Some(reported.iter().map(records).collect()), seconds: 1.0 }
+        Summary {
+            truth,
+            reported: Some(reported.iter().map(records).collect()),
+            interrupted: false,
+            seconds: 1.0,
+        }
     }
 
     #[test]
@@ -155,6 +170,7 @@ mod tests {
                     "Sink": { "numRecordsIn": 2, "numRecordsOut": 0 },
                 },
             },
+            "interrupted": false,
             "equal": true,
             "seconds": 1.0,
         });

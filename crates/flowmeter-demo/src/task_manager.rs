@@ -18,6 +18,7 @@ use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
 
 use crate::arguments::Join;
 use crate::control::{FromTaskManager, Receiver, Sender, Setup, TOKEN_VARIABLE, ToTaskManager, ends};
+use crate::interrupts::END_SIGNALS;
 use crate::job::{JobControl, JobSpec, WorkerResult, run_worker};
 use crate::mesh;
 
@@ -42,9 +43,15 @@ pub fn id(index: usize) -> String {
 ///
 /// What kept it from that, in one line. The JobManager has been told.
 pub fn run(join: Join) -> Result<(), String> {
-    // Ctrl-C goes to all processes of a terminal. The JobManager decides what to do about it.
+    // What a terminal or a supervisor tells, it tells all processes. The JobManager decides what to do about it.
     let ignored = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGINT, ignored).map_err(|error| error.to_string())?;
+    for signal in END_SIGNALS {
+        signal_hook::flag::register(signal, Arc::clone(&ignored)).map_err(|error| error.to_string())?;
+    }
+    // A connection that ends tells that the JobManager is gone, but not a process that is stopped.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .map_err(|error| error.to_string())?;
 
     let stream = TcpStream::connect(join.job_manager);
     let stream = stream.map_err(|error| format!("cannot reach the JobManager: {error}"))?;
@@ -110,7 +117,7 @@ fn start_reporters(setup: &Setup) -> Result<Option<Flowmeter>, String> {
     let Some((first, last)) = setup.ports else { return Ok(None) };
     let options = PrometheusOptions::default().with_ports(Ports::range(first, last));
     let flowmeter = Flowmeter::builder().prometheus(PROMETHEUS, options).start();
-    flowmeter.map(Some).map_err(|error| error.to_string())
+    flowmeter.map(Some).map_err(|error| format!("{error} (--ports)"))
 }
 
 /// Follows the JobManager's orders, and goes down with it.

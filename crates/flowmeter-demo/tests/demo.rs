@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -203,7 +204,7 @@ fn what_cannot_work_is_said_in_one_line() {
     for (arguments, expected) in [
         (
             &["--rate", "-1"][..],
-            "invalid value '-1' for '--rate <RECORDS>': invalid digit found in string; try --help",
+            "invalid value '-1' for '--rate <RECORDS>': expected a whole number, 0 or more; try --help",
         ),
         (
             &["--job", "wordcount"],
@@ -211,15 +212,15 @@ fn what_cannot_work_is_said_in_one_line() {
         ),
         (
             &["--job", "wordcount", "--input", "/nowhere"],
-            "cannot read /nowhere: No such file or directory (os error 2)",
+            "cannot read /nowhere: No such file or directory (os error 2) (--input)",
         ),
         (
             &["--events", "10", "--output", "/nowhere/result"],
-            "cannot write /nowhere/result: No such file or directory (os error 2)",
+            "cannot write /nowhere/result: No such file or directory (os error 2) (--output)",
         ),
         (
             &["--events", "100000", "--linger", "0s", "--output", "/dev/full"],
-            "cannot write /dev/full: No space left on device (os error 28)",
+            "cannot write /dev/full: No space left on device (os error 28) (--output)",
         ),
     ] {
         assert_eq!(failure(&run(arguments)), expected, "{arguments:?}");
@@ -229,17 +230,47 @@ fn what_cannot_work_is_said_in_one_line() {
 #[test]
 fn taken_ports_are_said_in_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
+    let port = taken.local_addr().unwrap().port();
     let all = |ports: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flowmeter-demo"));
-        failure(&command.args(["--events", "10", "--ports", ports]).output().unwrap())
+        failure(&command.args(["--events", "10", "--task-managers", "1", "--ports", ports]).output().unwrap())
     };
-    let said = all(&port);
-    assert!(said.contains(&format!("every port of `{port}` on 127.0.0.1 is taken")), "{said}");
-    // One free port is the JobManager's, and leaves none for others.
-    drop(taken);
-    let said = all(&port);
-    assert!(said.contains("TaskManagers need ports of their own, give a wider range"), "{said}");
+    let said = all(&port.to_string());
+    assert_eq!(said, format!("--ports {port} has too few ports: a JobManager and 1 TaskManagers need 2"));
+    let Some(below) = port.checked_sub(1) else { return };
+    let range = format!("{below}-{port}");
+    let said = all(&range);
+    // The JobManager has the one below, unless that is taken as well.
+    let last = format!("every port of `{port}` on 127.0.0.1 is taken");
+    let both = format!("every port of `{range}` on 127.0.0.1 is taken");
+    assert!((said.contains(&last) || said.contains(&both)) && said.ends_with("(--ports)"), "{said}");
+}
+
+#[test]
+fn what_has_no_length_is_no_input() {
+    let folder = Folder::new("fifo");
+    let fifo = folder.file("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for input in [fifo.as_str(), "/proc/self/status"] {
+        let said = failure(&run(&["--job", "wordcount", "--input", input]));
+        let expected = "into pieces, since it has no length: give it to standard input, for `-` (--input)";
+        assert_eq!(said, format!("cannot cut {input} {expected}"));
+    }
+}
+
+#[test]
+fn the_input_is_not_written_over_and_names_need_not_be_text() {
+    let folder = Folder::new("names");
+    let path = folder.0.join(std::ffi::OsStr::from_bytes(b"\xFF\xFE"));
+    fs::write(&path, "two words").unwrap();
+    let input = folder.file("");
+    let output = run(&["--job", "wordcount", "--input", &input, "--json", "--linger", "0s"]);
+    assert_eq!(summary(&output)["truth"]["words"], 2);
+    let same = folder.file("same");
+    fs::write(&same, "mine").unwrap();
+    let said = failure(&run(&["--job", "wordcount", "--input", &same, "--output", &same]));
+    assert_eq!(said, format!("--output {same} is the --input: give another file"));
+    assert_eq!(fs::read_to_string(&same).unwrap(), "mine");
 }
 
 /// A run in the background, whose events are read as they come.
@@ -325,8 +356,61 @@ fn an_interrupt_ends_the_job_well() {
     }
     let summary = running.event();
     assert_eq!((&summary["event"], &summary["equal"]), (&"summary".into(), &true.into()));
+    assert_eq!(summary["interrupted"], true);
+    // Endpoints stay up for others all the same, until the next.
+    for endpoint in &running.endpoints {
+        assert!(get(endpoint).starts_with("HTTP/1.1 200 OK"));
+    }
+    running.signal(0, Signal::TERM);
     let (code, said) = running.ended();
     assert_eq!((code, said.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_second_interrupt_ends_all_at_once_even_what_is_stopped() {
+    let running = Running::start(&["--for", "60s"]);
+    running.signal(1, Signal::STOP);
+    running.signal(0, Signal::INT);
+    // It cannot end well without that TaskManager.
+    thread::sleep(Duration::from_millis(200));
+    running.signal(0, Signal::INT);
+    let (code, said) = running.ended();
+    assert_eq!((code, said.as_str()), (Some(130), ""));
+}
+
+#[test]
+fn an_interrupt_does_not_wait_for_standard_input() {
+    let mut child = demo(&["--job", "wordcount", "--input", "-", "--json", "--linger", "0s"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"three little words\n").unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    (0..3).for_each(|_| drop(lines.next().unwrap().unwrap()));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let summary: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!((&summary["interrupted"], &summary["equal"]), (&true.into(), &true.into()));
+    assert!(child.wait().unwrap().success());
+    drop(stdin);
+}
+
+#[test]
+fn output_that_cannot_be_printed_is_a_failure() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = demo(&["--events", "10", "--linger", "0s"]).stdout(full).output().unwrap();
+    assert_eq!(failure(&output), "cannot write to standard output: No space left on device (os error 28)");
+}
+
+/// The answer of an endpoint.
+fn get(endpoint: &str) -> String {
+    let address = endpoint.strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
 }
 
 #[test]
@@ -336,11 +420,7 @@ fn endpoints_stay_up_until_their_final_values_were_scraped() {
     let began = Instant::now();
     let mut served = 0;
     for endpoint in running.endpoints.clone() {
-        let address = endpoint.strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap();
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
+        let text = get(&endpoint);
         let counts = text.lines().filter(|line| {
             line.starts_with("taskmanager_job_task_operator_num_records_in_total{")
                 && line.contains("operator_name=\"Bids\"")

@@ -23,6 +23,8 @@ const WINDOW: u64 = 4;
 pub(super) enum Produced {
     /// Records of this time, which never goes back.
     At(u64),
+    /// Nothing at the moment.
+    Nothing,
     /// Nothing any more.
     End,
 }
@@ -71,7 +73,7 @@ pub(super) fn paced<'scope, D: Clone + 'static>(
                     return;
                 }
             }
-            let before = produced;
+            let (before, mut waits) = (produced, false);
             while due > 0 {
                 match producer.produce(due, &mut records) {
                     Produced::At(time) => {
@@ -81,6 +83,10 @@ pub(super) fn paced<'scope, D: Clone + 'static>(
                         tally.gave(records.len());
                         output.session(&*held).give_iterator(records.drain(..));
                     }
+                    Produced::Nothing => {
+                        waits = true;
+                        break;
+                    }
                     Produced::End => {
                         capability = None;
                         break;
@@ -88,8 +94,10 @@ pub(super) fn paced<'scope, D: Clone + 'static>(
                 }
             }
             control.produced(produced - before);
-            if capability.is_some() {
-                activator.activate();
+            match capability {
+                Some(_) if waits => activator.activate_after(Duration::from_millis(1)),
+                Some(_) => activator.activate(),
+                None => {}
             }
         }
     })

@@ -16,9 +16,38 @@ const LINE: u64 = 1 << 16;
 /// A part of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
+    #[serde(with = "path_bytes")]
     path: PathBuf,
     start: u64,
     end: u64,
+}
+
+/// Paths that need not be text.
+mod path_bytes {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(String),
+        Bytes(Vec<u8>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes = || Written::Bytes(path.as_os_str().as_bytes().to_vec());
+        path.to_str().map_or_else(bytes, |text| Written::Text(text.to_owned())).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        Written::deserialize(deserializer).map(|written| match written {
+            Written::Text(text) => text.into(),
+            Written::Bytes(bytes) => OsString::from_vec(bytes).into(),
+        })
+    }
 }
 
 /// Whether a byte is part of a word.
@@ -38,8 +67,10 @@ pub fn splits(path: &Path) -> Result<Vec<Split>, String> {
     let metadata = std::fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
     if metadata.is_dir() {
         collect(path, &mut splits)?;
-    } else {
+    } else if metadata.is_file() {
         cut(path, metadata.len(), &mut splits)?;
+    } else {
+        return Err(no_file(path));
     }
     Ok(splits)
 }
@@ -63,7 +94,11 @@ fn collect(folder: &Path, splits: &mut Vec<Split>) -> Result<(), String> {
 
 fn cut(path: &Path, length: u64, splits: &mut Vec<Split>) -> Result<(), String> {
     // Opened once, so that a file that cannot be read is an error before the job begins.
-    File::open(path).map_err(|error| cannot_read(path, &error))?;
+    let mut file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+    // The system's own files have a content but no length.
+    if length == 0 && file.read(&mut [0]).map_err(|error| cannot_read(path, &error))? > 0 {
+        return Err(no_file(path));
+    }
     // Workers may run in another folder.
     let path = std::path::absolute(path).map_err(|error| cannot_read(path, &error))?;
     let starts = (0..length).step_by(SPLIT as usize);
@@ -73,6 +108,13 @@ fn cut(path: &Path, length: u64, splits: &mut Vec<Split>) -> Result<(), String> 
 
 fn cannot_read(path: &Path, error: &io::Error) -> String {
     format!("cannot read {}: {error}", path.display())
+}
+
+fn no_file(path: &Path) -> String {
+    format!(
+        "cannot cut {} into pieces, since it has no length: give it to standard input, for `-`",
+        path.display()
+    )
 }
 
 impl Split {
@@ -130,6 +172,10 @@ impl<R: BufRead> Lines<R> {
         let mut line = Vec::new();
         let read = self.reader.by_ref().take(most).read_until(b'\n', &mut line)? as u64;
         if let Some(left) = &mut self.left {
+            if read == 0 {
+                *left = 0;
+                return Err(io::Error::other("it became shorter while it was read"));
+            }
             *left -= read;
         }
         if read == most && line.last().copied().is_some_and(is_word) {
@@ -174,6 +220,7 @@ pub fn words(line: &[u8]) -> impl Iterator<Item = String> + '_ {
 mod tests {
     use super::*;
     use std::io::Cursor;
+    use std::os::unix::ffi::OsStringExt;
 
     fn words_of(lines: impl Iterator<Item = io::Result<Vec<u8>>>) -> Vec<String> {
         lines.flat_map(|line| words(&line.unwrap()).collect::<Vec<_>>()).collect()
@@ -236,8 +283,32 @@ mod tests {
     }
 
     #[test]
+    fn paths_need_not_be_text() {
+        for path in [&b"/tmp/text"[..], b"/tmp/\xFF\xFE"] {
+            let path = PathBuf::from(std::ffi::OsString::from_vec(path.to_vec()));
+            let split = Split { path, start: 1, end: 2 };
+            let line = serde_json::to_vec(&split).unwrap();
+            assert_eq!(serde_json::from_slice::<Split>(&line).unwrap(), split);
+        }
+    }
+
+    #[test]
+    fn a_file_that_becomes_shorter_is_an_error() {
+        let path = std::env::temp_dir().join(format!("flowmeter-demo-shorter-{}", std::process::id()));
+        std::fs::write(&path, "two words").unwrap();
+        let split = Split { path: path.clone(), start: 0, end: 10 };
+        let lines: Vec<_> = split.lines().unwrap().collect();
+        assert!(lines.last().unwrap().is_err());
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named() {
         let error = splits(Path::new("/nowhere/at/all")).unwrap_err();
         assert_eq!(error, "cannot read /nowhere/at/all: No such file or directory (os error 2)");
+        for endless in ["/dev/zero", "/proc/self/status"] {
+            let error = splits(Path::new(endless)).unwrap_err();
+            assert!(error.starts_with(&format!("cannot cut {endless} into pieces")), "{error}");
+        }
     }
 }

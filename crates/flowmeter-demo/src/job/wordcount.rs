@@ -2,9 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufRead};
+use std::io::{self, BufReader};
 use std::rc::Rc;
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::thread;
 
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -22,38 +25,67 @@ use super::{JobControl, JobSpec};
 /// Lines that share one of timely's times.
 const LINES_PER_STEP: u64 = 65_536;
 
-type AnyLines = Box<dyn Iterator<Item = io::Result<Vec<u8>>>>;
+/// How many lines of standard input wait for the source at most.
+const STDIN_LINES: usize = 4_096;
+
+/// Where lines come from at the moment.
+enum Reading {
+    Split {
+        path: String,
+        lines: Lines<BufReader<File>>,
+    },
+    /// Read by a thread of its own, so that the source need not wait for it.
+    StandardInput(Receiver<io::Result<Vec<u8>>>),
+}
+
+/// What comes next.
+enum Next {
+    Line(Vec<u8>),
+    Nothing,
+    End,
+}
 
 /// The lines of a worker's splits.
 struct Text {
     splits: std::vec::IntoIter<Split>,
-    /// Those of the split that is being read, and where it is.
-    lines: Option<(String, AnyLines)>,
+    reading: Option<Reading>,
     produced: u64,
     control: JobControl,
 }
 
 impl Text {
-    fn next_line(&mut self) -> Option<Vec<u8>> {
+    fn next_line(&mut self) -> Next {
         loop {
-            if let Some((path, lines)) = &mut self.lines {
-                match lines.next() {
-                    Some(Ok(line)) => return Some(line),
-                    Some(Err(error)) => {
-                        self.control.fail(format!("cannot read {path}: {error}"));
-                        return None;
+            let line = match &mut self.reading {
+                Some(Reading::Split { path, lines }) => {
+                    lines.next().map(|line| line.map_err(|error| format!("cannot read {path}: {error}")))
+                }
+                Some(Reading::StandardInput(lines)) => match lines.try_recv() {
+                    Ok(line) => Some(line.map_err(|error| format!("cannot read standard input: {error}"))),
+                    Err(TryRecvError::Empty) => return Next::Nothing,
+                    Err(TryRecvError::Disconnected) => None,
+                },
+                None => match self.splits.next() {
+                    Some(split) => {
+                        let path = split.path().display().to_string();
+                        match split.lines() {
+                            Ok(lines) => {
+                                self.reading = Some(Reading::Split { path, lines });
+                                continue;
+                            }
+                            Err(error) => Some(Err(format!("cannot read {path}: {error}"))),
+                        }
                     }
-                    None => self.lines = None,
+                    None => return Next::End,
+                },
+            };
+            match line {
+                Some(Ok(line)) => return Next::Line(line),
+                Some(Err(message)) => {
+                    self.control.fail(message);
+                    return Next::End;
                 }
-            }
-            let split = self.splits.next()?;
-            let path = split.path().display().to_string();
-            match split.lines() {
-                Ok(lines) => self.lines = Some((path, Box::new(lines))),
-                Err(error) => {
-                    self.control.fail(format!("cannot read {path}: {error}"));
-                    return None;
-                }
+                None => self.reading = None,
             }
         }
     }
@@ -63,9 +95,13 @@ impl Produce<Vec<u8>> for Text {
     fn produce(&mut self, most: usize, records: &mut Vec<Vec<u8>>) -> Produced {
         let step = self.produced / LINES_PER_STEP;
         let most = most.min(((step + 1) * LINES_PER_STEP - self.produced) as usize);
-        records.extend(std::iter::from_fn(|| self.next_line()).take(most));
-        if records.is_empty() {
-            return Produced::End;
+        while records.len() < most {
+            match self.next_line() {
+                Next::Line(line) => records.push(line),
+                Next::Nothing if records.is_empty() => return Produced::Nothing,
+                Next::End if records.is_empty() => return Produced::End,
+                Next::Nothing | Next::End => break,
+            }
         }
         self.produced += records.len() as u64;
         Produced::At(step)
@@ -99,11 +135,8 @@ pub(super) fn build(
         let mine: Vec<Split> =
             splits.unwrap_or_default().iter().skip(index).step_by(peers).cloned().collect();
         // Standard input cannot be shared.
-        let stdin = (splits.is_none() && index == 0).then(|| {
-            let lines: AnyLines = Box::new(Lines::of(standard_input()));
-            ("standard input".to_owned(), lines)
-        });
-        let text = Text { splits: mine.into_iter(), lines: stdin, produced: 0, control: control.clone() };
+        let reading = (splits.is_none() && index == 0).then(|| Reading::StandardInput(standard_input()));
+        let text = Text { splits: mine.into_iter(), reading, produced: 0, control: control.clone() };
         let tally = tallies.operator("Source: lines");
         let lines = paced(scope, "Source: lines", spec, control, tally, probe, text);
         let counts = count(tokenize(lines, tallies), tallies);
@@ -116,8 +149,14 @@ pub(super) fn build(
     output
 }
 
-fn standard_input() -> impl BufRead {
-    io::BufReader::new(io::stdin())
+/// Lines of standard input, as they come.
+fn standard_input() -> Receiver<io::Result<Vec<u8>>> {
+    let (sender, lines) = mpsc::sync_channel(STDIN_LINES);
+    thread::spawn(move || {
+        // It ends with the input, or when nobody wants more.
+        let _ = Lines::of(io::stdin().lock()).try_for_each(|line| sender.send(line));
+    });
+    lines
 }
 
 fn tokenize<'scope>(

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::summary::Summary;
@@ -11,19 +12,32 @@ use crate::summary::Summary;
 /// Prints to standard output: tables, or one JSON object a line. Progress goes to standard error if that is a terminal.
 pub(super) struct Console {
     json: bool,
-    progress: Option<ProgressBar>,
+    progress: Option<Progress>,
     started: Vec<[String; 4]>,
+    /// What kept it from printing.
+    failure: Option<io::Error>,
 }
+
+/// The line that shows how far the job is.
+struct Progress {
+    bar: ProgressBar,
+    /// When the rate was worked out last, and from how many records.
+    since: Instant,
+    records: u64,
+}
+
+/// The time over which a rate is worked out.
+const RATE_SPAN: Duration = Duration::from_secs(1);
 
 impl Console {
     pub(super) fn new(json: bool) -> Self {
-        Self { json, progress: None, started: Vec::new() }
+        Self { json, progress: None, started: Vec::new(), failure: None }
     }
 
     pub(super) fn started(&mut self, role: &str, id: &str, pid: u32, endpoint: Option<&str>) {
         if self.json {
             let endpoints = endpoint.map(|endpoint| ("prometheus", endpoint)).into_iter().collect();
-            print_json(&Started { event: "started", role, id, pid, endpoints });
+            self.print_json(&Started { event: "started", role, id, pid, endpoints });
         } else {
             let endpoint = endpoint.unwrap_or("-").to_owned();
             self.started.push([role.to_owned(), id.to_owned(), pid.to_string(), endpoint]);
@@ -31,11 +45,11 @@ impl Console {
     }
 
     /// Shows all that has started.
-    pub(super) fn table(&self) {
+    pub(super) fn table(&mut self) {
         if !self.json {
-            print(&format!("{:<13}{:<8}{:>8}  {}", "role", "id", "pid", "metrics"));
-            for [role, id, pid, endpoint] in &self.started {
-                print(&format!("{role:<13}{id:<8}{pid:>8}  {endpoint}"));
+            self.print(&format!("{:<13}{:<8}{:>8}  {}", "role", "id", "pid", "metrics"));
+            for [role, id, pid, endpoint] in std::mem::take(&mut self.started) {
+                self.print(&format!("{role:<13}{id:<8}{pid:>8}  {endpoint}"));
             }
         }
     }
@@ -44,34 +58,67 @@ impl Console {
         if self.json || !io::stderr().is_terminal() {
             return;
         }
-        let bar = self.progress.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("{elapsed:>5}  {human_pos} records, {per_sec}");
-            ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        let progress = self.progress.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{elapsed:>5}  {human_pos} records{msg}");
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::no_length().with_style(style);
+            Progress { bar, since: Instant::now(), records: source_records }
         });
-        bar.set_position(source_records);
+        let passed = progress.since.elapsed();
+        if passed >= RATE_SPAN {
+            let rate = source_records.saturating_sub(progress.records) as f64 / passed.as_secs_f64();
+            progress.bar.set_message(format!(", {} records/s", HumanCount(rate as u64)));
+            (progress.since, progress.records) = (Instant::now(), source_records);
+        }
+        progress.bar.set_position(source_records);
     }
 
     pub(super) fn end_progress(&mut self) {
-        if let Some(bar) = self.progress.take() {
-            bar.finish_and_clear();
+        if let Some(progress) = self.progress.take() {
+            progress.bar.finish_and_clear();
         }
     }
 
     /// A line for people; programs know.
-    pub(super) fn note(&self, text: &str) {
+    pub(super) fn note(&mut self, text: &str) {
         if !self.json {
             match &self.progress {
-                Some(bar) => bar.suspend(|| print(text)),
-                None => print(text),
+                Some(progress) => progress.bar.clone().suspend(|| self.print(text)),
+                None => self.print(text),
             }
         }
     }
 
-    pub(super) fn summary(&self, summary: &Summary) {
+    pub(super) fn summary(&mut self, summary: &Summary) {
         if self.json {
-            print_json(&summary.event());
+            self.print_json(&summary.event());
         } else {
-            print(&format!("\n{}", summary.to_text().trim_end()));
+            self.print(&format!("\n{}", summary.to_text().trim_end()));
+        }
+    }
+
+    /// Whether all could be printed. A reader that went away early does not count: it has seen enough.
+    pub(super) fn result(&self) -> Result<(), String> {
+        match &self.failure {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(format!("cannot write to standard output: {error}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn print_json(&mut self, event: &impl Serialize) {
+        // An event has no map with keys that are not text, and nothing else can fail.
+        if let Ok(line) = serde_json::to_string(event) {
+            self.print(&line);
+        }
+    }
+
+    /// Prints a line. The job goes on if that fails.
+    fn print(&mut self, line: &str) {
+        let mut out = io::stdout().lock();
+        if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
+            self.failure.get_or_insert(error);
         }
     }
 }
@@ -85,17 +132,4 @@ struct Started<'a> {
     pid: u32,
     /// By reporter.
     endpoints: BTreeMap<&'static str, &'a str>,
-}
-
-fn print_json(event: &impl Serialize) {
-    // An event has no map with keys that are not text, and nothing else can fail.
-    if let Ok(line) = serde_json::to_string(event) {
-        print(&line);
-    }
-}
-
-/// Prints a line. A reader that is gone does not keep the job from ending well.
-fn print(line: &str) {
-    let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

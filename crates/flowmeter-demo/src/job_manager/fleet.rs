@@ -5,13 +5,13 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::arguments::Join;
 use crate::control::{FromTaskManager, Receiver, Sender, Setup, TOKEN_VARIABLE, ToTaskManager, ends};
+use crate::interrupts::Interrupts;
 use crate::job::Truth;
 use crate::task_manager::id;
 
@@ -19,6 +19,8 @@ use crate::task_manager::id;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a connection may take to say who it is.
 const HELLO_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a TaskManager may say nothing while it works. It has something to say several times a second.
+const SILENCE: Duration = Duration::from_secs(15);
 /// How long to wait for the exit status of a TaskManager whose connection is gone.
 const EXIT_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -26,7 +28,9 @@ const EXIT_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Fleet {
     members: Vec<Member>,
     events: mpsc::Receiver<(usize, Said)>,
-    interrupted: Arc<AtomicBool>,
+    interrupts: Interrupts,
+    /// How many interrupts have had their effect already.
+    minded: usize,
 }
 
 struct Member {
@@ -34,6 +38,8 @@ struct Member {
     sender: Sender<ToTaskManager>,
     mesh: SocketAddr,
     finished: bool,
+    /// How long it has said nothing, as far as this process was running then.
+    silent: Duration,
     exited: Option<ExitStatus>,
 }
 
@@ -73,7 +79,7 @@ impl Fleet {
     pub(super) fn start(
         count: usize,
         first_reads_stdin: bool,
-        interrupted: Arc<AtomicBool>,
+        interrupts: Interrupts,
     ) -> Result<Self, String> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
         let job_manager = listener.local_addr().map_err(|error| error.to_string())?;
@@ -97,9 +103,10 @@ impl Fleet {
                 }
                 let _ = said.send((index, Said::Gone));
             });
-            members.push(Member { child, sender, mesh, finished: false, exited: None });
+            let silent = Duration::ZERO;
+            members.push(Member { child, sender, mesh, finished: false, silent, exited: None });
         }
-        Ok(Self { members, events, interrupted })
+        Ok(Self { members, events, interrupts, minded: 0 })
     }
 
     /// Has one TaskManager after the other start its reporters, so that they take ports in order. Returns where each
@@ -145,12 +152,21 @@ impl Fleet {
     }
 
     pub(super) fn is_interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed)
+        self.interrupts.so_far() > self.minded
+    }
+
+    /// From now on so many interrupts are none.
+    pub(super) fn mind_further_interrupts(&mut self, minded: usize) {
+        self.minded = minded;
     }
 
     /// What happens next, within so much time.
     pub(super) fn next(&mut self, patience: Duration) -> Result<Event, String> {
-        Ok(match self.receive(patience)? {
+        let began = Instant::now();
+        let received = self.receive(patience)?;
+        // A process that was stopped itself does not blame others for the time.
+        self.note_silence(began.elapsed().min(2 * patience), received.as_ref().map(|(index, _)| *index))?;
+        Ok(match received {
             Some((index, FromTaskManager::Progress { source_records })) => {
                 Event::Progress(index, source_records)
             }
@@ -176,7 +192,10 @@ impl Fleet {
                 member.exited = member.child.try_wait().map_err(|error| error.to_string())?;
             }
             if let Some((index, status)) = self.failed() {
-                return Err(format!("TaskManager {}", describe(index, &self.members[index].child, status)));
+                return Err(format!(
+                    "lost TaskManager {}",
+                    describe(index, &self.members[index].child, status)
+                ));
             }
             if self.members.iter().all(|member| member.exited.is_some()) {
                 return Ok(());
@@ -185,6 +204,20 @@ impl Fleet {
                 return Err("a TaskManager did not end".to_owned());
             }
             thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    fn note_silence(&mut self, passed: Duration, heard: Option<usize>) -> Result<(), String> {
+        for (index, member) in self.members.iter_mut().enumerate().filter(|(_, member)| !member.finished) {
+            member.silent = if heard == Some(index) { Duration::ZERO } else { member.silent + passed };
+            if member.silent > SILENCE {
+                let pid = member.child.id();
+                return Err(format!(
+                    "TaskManager {} (process {pid}) has said nothing for {SILENCE:?}",
+                    id(index)
+                ));
+            }
         }
         Ok(())
     }
@@ -198,6 +231,9 @@ impl Fleet {
     fn tell(&mut self, index: usize, message: &ToTaskManager) -> Result<(), String> {
         match self.members[index].sender.send(message) {
             Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(format!("cannot tell TaskManager {}: {error}", id(index)))
+            }
             Err(_) => Err(self.loss(index)),
         }
     }
