@@ -138,9 +138,9 @@ impl Block {
         self.sequence.load(Relaxed)
     }
 
-    /// Each family of the block, with a number for the block.
-    pub(crate) fn families(&self, number: u32) -> impl Iterator<Item = (u64, u32)> + '_ {
-        self.set.members.iter().map(move |member| (member.family.id(), number))
+    /// The name of each family of the block, with a number for the block.
+    pub(crate) fn names(&self, number: u32) -> impl Iterator<Item = (u64, u32)> + '_ {
+        self.set.members.iter().map(move |member| (member.family.name_id(), number))
     }
 
     fn drop_handles(&self, n: u64) {

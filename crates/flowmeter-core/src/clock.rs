@@ -13,6 +13,12 @@ pub trait Clock: Send + Sync {
     fn unix(&self) -> Duration;
 }
 
+/// The moment so long from now. What no clock reaches is a century away, which is as good as never.
+pub(crate) fn moment_after(duration: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    Instant::now() + duration.min(CENTURY)
+}
+
 /// The operating system's clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {

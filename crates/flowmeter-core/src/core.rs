@@ -96,7 +96,8 @@ impl Core {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).free.push(slot);
     }
 
-    /// Numbers a block and puts it into every inbox. Returns what is to be dropped once no lock is held.
+    /// Numbers a block and puts it into every inbox. Returns what is to be counted as unread and dropped once no lock is
+    /// held.
     pub(crate) fn publish(&self, block: &Arc<Block>) -> Vec<Arc<Block>> {
         let mut discarded = Vec::new();
         let mut desk = self.desk();
@@ -109,7 +110,6 @@ impl Core {
             }
         }
         drop(desk);
-        self.counts.dropped_unread(&discarded);
         discarded
     }
 

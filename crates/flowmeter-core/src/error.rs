@@ -51,6 +51,13 @@ pub enum Error {
         depth: usize,
     },
 
+    /// No reporter can have this name.
+    #[error("`{name}` is no name for a reporter: give it a name of visible characters")]
+    InvalidReporterName {
+        /// The name, as Rust would write it.
+        name: String,
+    },
+
     /// Another reporter has this name.
     #[error("a reporter named `{name}` exists already: choose another name")]
     DuplicateReporter {

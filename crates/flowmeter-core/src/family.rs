@@ -13,6 +13,8 @@ use crate::{HistogramOptions, Metric, MetricKind, Unit, ValueType};
 #[derive(Debug)]
 pub struct Family {
     id: u64,
+    /// Shared by all families of its scope and name: a group can have one of them.
+    name_id: u64,
     scope: Arc<str>,
     metric: Metric,
     kind: MetricKind,
@@ -20,9 +22,12 @@ pub struct Family {
 }
 
 impl Family {
-    pub(crate) fn new(scope: Arc<str>, descriptor: &Descriptor) -> Self {
+    /// A new family, beside another of its scope and name if there is one.
+    pub(crate) fn new(scope: Arc<str>, descriptor: &Descriptor, beside: Option<&Self>) -> Self {
+        let id = next_id();
         Self {
-            id: next_id(),
+            id,
+            name_id: beside.map_or(id, |family| family.name_id),
             scope,
             metric: descriptor.metric().clone(),
             kind: descriptor.kind(),
@@ -33,6 +38,11 @@ impl Family {
     /// A number that no other family of this process has.
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// A number that only families of the same scope and name have.
+    pub(crate) fn name_id(&self) -> u64 {
+        self.name_id
     }
 
     /// The variable-free path of the groups whose series these are, such as `taskmanager.job.task.operator`.
@@ -86,7 +96,7 @@ impl Family {
 
     /// Its bit in the filter that tells cheaply that two sets share no family.
     fn mask(&self) -> u64 {
-        1 << (self.id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58)
+        1 << (self.name_id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58)
     }
 }
 
@@ -112,6 +122,8 @@ pub(crate) struct FamilySet {
     pub(crate) words: usize,
     pub(crate) objects: usize,
     pub(crate) mask: u64,
+    /// Whether a name is in it more than once, so that no group can have it.
+    pub(crate) repeats: bool,
 }
 
 impl FamilySet {
@@ -130,16 +142,27 @@ impl FamilySet {
                 Member { family, storage, place }
             })
             .collect();
-        Self { id: next_id(), members, words, objects, mask }
+        let mut set = Self { id: next_id(), members, words, objects, mask, repeats: false };
+        set.repeats = set.repeated_name().is_some();
+        set
     }
 
-    /// The first member whose family the other set holds too.
+    /// A name that more than one of the members have.
+    pub(crate) fn repeated_name(&self) -> Option<&str> {
+        let members = || self.members.iter().enumerate();
+        let again = |(number, member): &(usize, &Member)| {
+            members().take(*number).any(|(_, earlier)| earlier.family.name_id == member.family.name_id)
+        };
+        members().find(again).map(|(_, member)| member.family.name())
+    }
+
+    /// The first member of whose name the other set has one too.
     pub(crate) fn shared_member(&self, other: &Self) -> Option<&Member> {
         if self.mask & other.mask == 0 {
             return None;
         }
-        let holds = |set: &Self, family: u64| set.members.iter().any(|member| member.family.id == family);
-        self.members.iter().find(|member| holds(other, member.family.id))
+        let holds = |name: u64| other.members.iter().any(|member| member.family.name_id == name);
+        self.members.iter().find(|member| holds(member.family.name_id))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{Error, GroupView};
 
 /// How deep groups can nest: deeper than any job needs, and shallow enough for code that walks up or down.
 const MAX_DEPTH: usize = 64;
-/// How many blocks are looked through for a family before there is an index of them.
+/// How many blocks are looked through for a name before there is an index of them.
 const SEARCHABLE: usize = 32;
 const NO_SLOT: u32 = u32::MAX;
 
@@ -56,8 +56,8 @@ struct Inner {
     blocks: Blocks,
     /// The union of the blocks' masks: a set that shares no bit with it shares no family with any of them.
     mask: u64,
-    /// Block by family, once there are too many blocks to look through.
-    by_family: Option<Box<HashMap<u64, u32>>>,
+    /// Block by name, once there are too many blocks to look through.
+    by_name: Option<Box<HashMap<u64, u32>>>,
     /// The line from which the next metric that is registered alone takes its word, and the words taken.
     line: Option<(Arc<SharedLine>, u32)>,
 }
@@ -247,8 +247,9 @@ impl Node {
     fn register_as(self: &Arc<Self>, set: Arc<FamilySet>, missing: bool) -> Result<Arc<Block>, Error> {
         let reused = self.core.bury(set.words);
         let inner = self.lock_open()?;
-        if let Some((_, member)) = inner.holder_of_any(&set) {
-            let metric = member.family.name().to_owned();
+        let repeated = if set.repeats { set.repeated_name() } else { None };
+        let taken = repeated.or_else(|| Some(inner.holder_of_any(&set)?.1.family.name())).map(str::to_owned);
+        if let Some(metric) = taken {
             drop(inner);
             return Err(Error::DuplicateMetric { metric, group: self.identifier() });
         }
@@ -265,6 +266,7 @@ impl Node {
         let inner = self.lock_open()?;
         if let Some((block, member)) = inner.holder_of_any(&set)
             && (wanted.storage, member.storage) == (Storage::Shared, Storage::Shared)
+            && wanted.family.id() == member.family.id()
         {
             let known = (Arc::clone(block), member.place);
             known.0.add_handles(1);
@@ -298,7 +300,8 @@ impl Node {
         // the tree or in its inbox, and never in both.
         let discarded = self.core.publish(&block);
         drop(inner);
-        drop(discarded);
+        // A log line is the user's code.
+        self.core.counts.dropped_unread(&discarded);
         block
     }
 
@@ -311,8 +314,9 @@ impl Node {
         while let Some(node) = open.pop() {
             let mut inner = node.lock();
             node.lifecycle.close(now);
-            let inner = std::mem::take(&mut *inner);
-            if let Some(children) = inner.children {
+            let taken = std::mem::take(&mut *inner);
+            drop(inner);
+            if let Some(children) = taken.children {
                 open.extend(children.system);
                 open.extend(children.user);
             }
@@ -350,8 +354,8 @@ impl Node {
         self.kind
     }
 
-    pub(crate) fn slot(&self) -> usize {
-        self.slot.load(Relaxed) as usize
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot.load(Relaxed)
     }
 
     pub(crate) fn own(&self) -> &Variables {
@@ -382,16 +386,16 @@ impl Node {
 }
 
 impl Inner {
-    /// A block that holds a family of the set, and its member for it.
+    /// A block that has a name of the set, and its member for it.
     fn holder_of_any(&self, set: &FamilySet) -> Option<(&Arc<Block>, &Member)> {
         if self.mask & set.mask == 0 {
             return None;
         }
         let blocks = self.blocks.as_slice();
-        match &self.by_family {
+        match &self.by_name {
             None => blocks.iter().find_map(|block| Some((block, block.set.shared_member(set)?))),
-            Some(by_family) => {
-                let known = set.members.iter().find_map(|member| by_family.get(&member.family.id()))?;
+            Some(by_name) => {
+                let known = set.members.iter().find_map(|member| by_name.get(&member.family.name_id()))?;
                 let block = &blocks[*known as usize];
                 Some((block, block.set.shared_member(set)?))
             }
@@ -400,12 +404,12 @@ impl Inner {
 
     fn push(&mut self, block: Arc<Block>) {
         let blocks = self.blocks.as_slice();
-        if self.by_family.is_none() && blocks.len() == SEARCHABLE {
-            let families = (0..).zip(blocks).flat_map(|(index, block)| block.families(index));
-            self.by_family = Some(Box::new(families.collect()));
+        if self.by_name.is_none() && blocks.len() == SEARCHABLE {
+            let names = (0..).zip(blocks).flat_map(|(index, block)| block.names(index));
+            self.by_name = Some(Box::new(names.collect()));
         }
-        if let Some(by_family) = &mut self.by_family {
-            by_family.extend(block.families(blocks.len() as u32));
+        if let Some(by_name) = &mut self.by_name {
+            by_name.extend(block.names(blocks.len() as u32));
         }
         self.blocks.push(block);
     }

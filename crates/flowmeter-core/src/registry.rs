@@ -1,6 +1,7 @@
 //! The registry: where groups begin and reporters are attached.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -8,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
+use crate::clock::moment_after;
 use crate::core::Core;
 use crate::node::Node;
 use crate::reporter::{Reporter, ReporterContext, ReporterOptions};
-use crate::runner::{Control, Runner};
+use crate::runner::{Control, Runner, panicked};
 use crate::statistics::Statistics;
 use crate::{Clock, Error, JobManagerGroup, MetricGroup, ReporterStatus, SystemClock, TaskManagerGroup};
 
@@ -92,23 +94,27 @@ impl Registry {
         mut reporter: Box<dyn Reporter>,
         options: ReporterOptions,
     ) -> Result<ReporterHandle, Error> {
+        if name.is_empty() || name.contains(char::is_control) {
+            return Err(Error::InvalidReporterName { name: name.escape_debug().to_string() });
+        }
         let control = Control::new(name, Arc::clone(&self.core.clock));
         self.reserve(&control)?;
-        let start = reporter.start(&ReporterContext::new(Arc::clone(&control)));
-        let endpoint = reporter.endpoint();
-        let started = start.and_then(|()| {
+        let context = ReporterContext::new(Arc::clone(&control));
+        let start = catch_unwind(AssertUnwindSafe(|| {
+            reporter.start(&context).map(|()| (reporter.endpoint(), reporter.naming(), reporter.mode()))
+        }));
+        let start = start.unwrap_or_else(|panic| Err(panicked(&*panic).into()));
+        let started = start.and_then(|(endpoint, naming, mode)| {
             let id = self.next_reporter.fetch_add(1, Relaxed);
             let sequence = self.core.open_inbox(id);
             let present = self.root.collect_blocks(sequence);
-            let runner = Runner::new(&self.core, id, Arc::clone(&control), options, reporter);
+            let runner = Runner::new(&self.core, id, Arc::clone(&control), options, (reporter, naming, mode));
             let thread = thread::Builder::new().name(format!("flowmeter-{name}"));
-            thread.spawn(move || runner.run(present)).map(drop).map_err(|error| {
-                self.core.close_inbox(id);
-                error.into()
-            })
+            thread.spawn(move || runner.run(present)).inspect_err(|_| self.core.close_inbox(id))?;
+            Ok(endpoint)
         });
         match started {
-            Ok(()) => Ok(ReporterHandle { control, endpoint: endpoint.map(Into::into) }),
+            Ok(endpoint) => Ok(ReporterHandle { control, endpoint: endpoint.map(Into::into) }),
             Err(source) => {
                 self.reporters().running.retain(|other| !Arc::ptr_eq(other, &control));
                 Err(Error::ReporterStart { name: name.to_owned(), source })
@@ -146,7 +152,7 @@ impl Registry {
         for control in &running {
             control.stop();
         }
-        let end = Instant::now() + deadline;
+        let end = moment_after(deadline);
         let outcomes = running
             .iter()
             .map(|control| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::block::Object;
 use crate::family::Place;
-use crate::index::{Entry, FamilyEntry, Index};
+use crate::index::{Entry, FamilyEntry, Index, Part};
 use crate::reporter::ReportNumber;
 use crate::{Family, GroupView, HistogramSnapshot, MetricKind, Number, Value, ValueType};
 
@@ -83,24 +83,20 @@ impl<'a> FamilyView<'a> {
         let index = self.report.index;
         if let [part] = &*self.entry.parts {
             if let Place::Word(word) = part.place {
-                return self.visit_words(index.entries(part.set), word, &mut visit);
+                return self.visit_words(index.entries(part.set), part, word, &mut visit);
             }
-            return index
-                .entries(part.set)
-                .iter()
-                .try_for_each(|entry| self.visit(entry, part.place, &mut visit));
+            return index.entries(part.set).iter().try_for_each(|entry| self.visit(entry, part, &mut visit));
         }
         // One family in several sets: each is in order, so the earliest of their next ones is next.
-        let mut rest: Vec<_> =
-            self.entry.parts.iter().map(|part| (index.entries(part.set), part.place)).collect();
-        while let Some((entries, place)) = rest
+        let mut rest: Vec<_> = self.entry.parts.iter().map(|part| (index.entries(part.set), part)).collect();
+        while let Some((entries, part)) = rest
             .iter_mut()
             .filter(|(entries, _)| !entries.is_empty())
             .min_by_key(|(entries, _)| entries[0].block.sequence())
             && let [entry, later @ ..] = *entries
         {
             *entries = later;
-            self.visit(entry, *place, &mut visit)?;
+            self.visit(entry, part, &mut visit)?;
         }
         Ok(())
     }
@@ -111,6 +107,7 @@ impl<'a> FamilyView<'a> {
     fn visit_words<E>(
         &self,
         entries: &[Entry],
+        part: &Part,
         word: usize,
         visit: &mut impl FnMut(&SeriesView<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -124,7 +121,9 @@ impl<'a> FamilyView<'a> {
                 }
             }
             for (entry, bits) in lot.iter().zip(words).filter(|(entry, _)| !entry.block.is_missing()) {
-                visit(&SeriesView { entry, value: value_of(kind, value_type, bits) })?;
+                if let Some(bits) = shown(entry, part.member, bits) {
+                    visit(&SeriesView { entry, value: value_of(kind, value_type, bits) })?;
+                }
             }
         }
         Ok(())
@@ -134,24 +133,32 @@ impl<'a> FamilyView<'a> {
     fn visit<E>(
         &self,
         entry: &Entry,
-        place: Place,
+        part: &Part,
         visit: &mut impl FnMut(&SeriesView<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if entry.block.is_missing() {
             return Ok(());
         }
         let family = &self.entry.family;
-        let bits = match place {
+        let bits = match part.place {
             Place::Word(word) => match entry.block.words().get(word) {
                 Some(word) => word.load(Relaxed),
                 None => return Ok(()),
             },
             Place::Object(object) => {
                 let Some(object) = entry.block.object(object) else { return Ok(()) };
+                let page = entry.page(part.member);
+                if page.is_some_and(|page| !page.is_shown()) {
+                    return Ok(());
+                }
                 if family.kind() == MetricKind::Histogram {
-                    let snapshot = &mut *self.report.snapshot.borrow_mut();
-                    object.read_histogram(snapshot);
-                    return visit(&SeriesView { entry, value: Value::Histogram(snapshot) });
+                    // Taken out, because a visitor may read other histograms.
+                    let mut snapshot = self.report.snapshot.take();
+                    object.read_histogram(&mut snapshot);
+                    page.inspect(|page| page.base().add_to_histogram(&mut snapshot));
+                    let result = visit(&SeriesView { entry, value: Value::Histogram(&snapshot) });
+                    self.report.snapshot.replace(snapshot);
+                    return result;
                 }
                 if let Object::Text(text) = object {
                     let Some(text) = &*text.get() else { return Ok(()) };
@@ -163,13 +170,27 @@ impl<'a> FamilyView<'a> {
                 }
             }
         };
-        visit(&SeriesView { entry, value: value_of(family.kind(), family.value_type(), bits) })
+        match shown(entry, part.member, bits) {
+            Some(bits) => {
+                visit(&SeriesView { entry, value: value_of(family.kind(), family.value_type(), bits) })
+            }
+            None => Ok(()),
+        }
     }
 }
 
 impl std::fmt::Debug for FamilyView<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("FamilyView").field(self.family()).finish()
+    }
+}
+
+/// What a series shows whose cells hold so much; nothing if another has its identity.
+#[inline(always)]
+fn shown(entry: &Entry, member: usize, bits: u64) -> Option<u64> {
+    match entry.page(member) {
+        None => Some(bits),
+        Some(page) => page.is_shown().then(|| page.base().add_to_sum(bits)),
     }
 }
 

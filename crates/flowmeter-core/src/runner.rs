@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use crate::block::Block;
+use crate::clock::moment_after;
 use crate::core::{Core, INBOX_LIMIT};
 use crate::index::Index;
-use crate::reporter::{ReportMode, ReportNumber, Reporter, ReporterOptions};
+use crate::reporter::{Naming, ReportMode, ReportNumber, Reporter, ReporterOptions};
 use crate::{Clock, Error, Report};
 
 /// How often a pull reporter looks after its index when nobody asks for a report.
@@ -63,7 +64,7 @@ pub struct ReporterStatus {
 }
 
 enum Work {
-    Report { request: u64 },
+    Report { request: u64, look: u64 },
     Look { look: u64 },
     Stop,
 }
@@ -177,7 +178,7 @@ impl Control {
                 return Work::Stop;
             }
             if state.requested > state.finished {
-                return Work::Report { request: state.requested };
+                return Work::Report { request: state.requested, look: state.looks };
             }
             if state.looks > state.looked {
                 return Work::Look { look: state.looks };
@@ -213,30 +214,44 @@ impl Runner {
         id: u64,
         control: Arc<Control>,
         options: ReporterOptions,
-        reporter: Box<dyn Reporter>,
+        (reporter, naming, mode): (Box<dyn Reporter>, Naming, ReportMode),
     ) -> Self {
-        let index = Index::new(core, &control.name, reporter.naming());
-        let (core, mode) = (Arc::clone(core), reporter.mode());
+        let index = Index::new(core, &control.name, naming);
+        let core = Arc::clone(core);
         let number = ReportNumber::default();
         let collected = Vec::new();
         Self { core, id, control, options, mode, reporter, index, number, collected, registrations: 0 }
     }
 
     /// Runs until the reporter is stopped. `present` are the blocks that will not come through the inbox.
-    pub(crate) fn run(mut self, present: Vec<Arc<Block>>) {
+    pub(crate) fn run(self, present: Vec<Arc<Block>>) {
+        let (core, id, control) = (Arc::clone(&self.core), self.id, Arc::clone(&self.control));
+        // The reporter's own panics are caught where it is called. Should anything else panic, it does not go unseen.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.run_until_stopped(present))) {
+            let message = panicked(&*panic);
+            warn!(reporter = control.name(), message, "the thread of a reporter has ended");
+            core.close_inbox(id);
+            control.lock().stopped = Some(Err(message));
+            control.done.notify_all();
+        }
+    }
+
+    fn run_until_stopped(mut self, present: Vec<Arc<Block>>) {
         self.index.admit_all(present, &*self.reporter);
-        let mut due = Instant::now() + self.pause();
+        let mut due = moment_after(self.pause());
         loop {
             let mode = self.mode;
             let work = self.control.next_work(due, |state| match mode {
-                ReportMode::Push => Work::Report { request: state.requested },
+                ReportMode::Push => Work::Report { request: state.requested, look: state.looks },
                 ReportMode::Pull => Work::Look { look: state.looks },
             });
             match work {
-                Work::Report { request } => {
+                Work::Report { request, look } => {
                     let outcome = self.report(self.options.grace);
                     self.note(|state| {
                         state.finished = request;
+                        // It looked after the index as well.
+                        state.looked = look;
                         state.outcome = outcome.err();
                     });
                 }
@@ -248,11 +263,13 @@ impl Runner {
             }
             let now = Instant::now();
             if mode == ReportMode::Pull {
-                due = now + self.pause();
+                due = moment_after(self.pause());
             }
             // A report that outlasts its interval skips the ticks that it missed.
             while due <= now {
-                due += self.pause();
+                let pause = self.pause();
+                let missed = (now - due).as_nanos() / pause.as_nanos();
+                due += pause * u32::try_from(missed + 1).unwrap_or(u32::MAX);
             }
         }
         self.stop();
@@ -264,6 +281,8 @@ impl Runner {
             ReportMode::Push => self.report(Duration::ZERO),
             ReportMode::Pull => Ok(()),
         };
+        self.collect();
+        self.index.drop_undelivered();
         let stopped =
             catch_unwind(AssertUnwindSafe(|| self.reporter.stop())).map_err(|panic| panicked(&*panic));
         self.core.close_inbox(self.id);
@@ -278,6 +297,7 @@ impl Runner {
         self.core.sampler.sample(&self.core, self.options.callback_patience);
         let now = self.core.clock.monotonic();
         // Before any value is read: what is recorded later than this is in no report, if these are taken for final.
+        self.index.settle_contests(now, grace);
         let finals = self.index.final_groups(now, grace);
         self.number.0 += 1;
         let Self { index, reporter, number, core, .. } = self;
@@ -353,7 +373,7 @@ impl Runner {
 }
 
 /// What a panic said.
-fn panicked(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("panicked: {}", text.unwrap_or("no message"))

@@ -9,12 +9,16 @@ use std::time::{Duration, Instant};
 use hashbrown::HashMap;
 use tracing::warn;
 
+use crate::clock::moment_after;
 use crate::core::Core;
 use crate::node::Node;
 use crate::sample::Output;
 
 /// How many threads may be stuck in callbacks that do not return before no more are started.
 const STUCK_LIMIT: usize = 4;
+
+/// How many groups have callbacks before those of closed ones go although no report has had their last values.
+const CLOSED_LIMIT: usize = 65_536;
 
 /// The user's function, which leaves what it computes where its output is.
 pub(crate) type Call = Box<dyn FnMut() + Send>;
@@ -29,10 +33,9 @@ pub(crate) struct Sampler {
     completed: Condvar,
 }
 
-#[derive(Default)]
 struct State {
     /// By the slot of their group, which they hold, so that no other group gets it.
-    groups: HashMap<usize, Arc<Callbacks>>,
+    groups: HashMap<u32, Arc<Callbacks>>,
     /// The number of groups at which to look for closed ones that no pass has removed.
     purge_at: usize,
     /// Passes asked for and finished, in numbers that only grow.
@@ -45,6 +48,22 @@ struct State {
     /// What the thread in charge is running.
     current: Option<Arc<Callbacks>>,
     stopped: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            groups: HashMap::new(),
+            purge_at: CLOSED_LIMIT,
+            wanted: 0,
+            completed: 0,
+            generation: 0,
+            running: false,
+            stuck: 0,
+            current: None,
+            stopped: false,
+        }
+    }
 }
 
 /// The callbacks of one group.
@@ -60,8 +79,8 @@ struct List {
     idle: Vec<Callback>,
     /// The callbacks are with a thread. They come back to `idle` when it is through with them.
     taken: bool,
-    /// The one that runs now.
-    running: Option<Arc<str>>,
+    /// The one that runs now, and since when.
+    running: Option<(Arc<str>, Instant)>,
 }
 
 struct Callback {
@@ -76,16 +95,19 @@ impl Sampler {
         let callback = Callback { name: name.into(), output, call, panicked: false };
         let mut state = self.lock();
         let ended: Vec<_> = if state.groups.len() >= state.purge_at {
-            let ended = state.groups.extract_if(|_, group| group.node.lifecycle().is_closed()).collect();
-            state.purge_at = (2 * state.groups.len()).max(64);
-            ended
+            let closed = state.groups.extract_if(|_, group| group.node.lifecycle().is_closed()).collect();
+            state.purge_at = (2 * state.groups.len()).max(CLOSED_LIMIT);
+            closed
         } else {
             Vec::new()
         };
         let group = state.groups.entry(node.slot()).or_insert_with(|| Arc::new(Callbacks::new(node)));
         group.lock().idle.push(callback);
         drop(state);
-        // User code, so without the lock.
+        // The callbacks are user code, so they go without the lock.
+        let unread = ended.iter().map(|(_, group)| group.lock().idle.len()).sum();
+        let example = ended.first().map(|(_, group)| group.node.identifier());
+        node.core().counts.dropped_unread_series(unread, example.as_deref());
         drop(ended);
     }
 
@@ -101,13 +123,15 @@ impl Sampler {
             self.start_thread(&mut state, core);
         }
         self.wanted.notify_one();
-        let (generation, deadline) = (state.generation, Instant::now() + patience);
+        let (generation, deadline) = (state.generation, moment_after(patience));
         while state.completed < ticket && state.running && !state.stopped {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                if state.generation == generation {
-                    self.give_up(&mut state, core);
-                }
+                let stuck = if state.generation == generation { state.stuck_in(patience) } else { None };
+                let notice = stuck.map(|callback| self.give_up(&mut state, core, callback));
+                drop(state);
+                // A log line is the user's code.
+                notice.inspect(Notice::log);
                 return;
             }
             state = self.completed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -126,36 +150,61 @@ impl Sampler {
     }
 
     /// Leaves the thread in charge to the callback that it is stuck in, and starts another.
-    fn give_up(&self, state: &mut State, core: &Arc<Core>) {
-        let Some(group) = state.current.take() else { return };
+    fn give_up(&self, state: &mut State, core: &Arc<Core>, (group, callback): (String, Arc<str>)) -> Notice {
         core.counts.callback_timeout();
-        let callback = group.lock().running.clone().unwrap_or_default();
-        let group = group.node.identifier();
+        state.current = None;
         state.generation += 1;
         state.stuck += 1;
         state.running = false;
-        if state.stuck < STUCK_LIMIT {
-            warn!(group, %callback, "a callback does not return; its group's callbacks are skipped until it does");
+        let last = state.stuck >= STUCK_LIMIT;
+        if !last {
             self.start_thread(state, core);
-        } else {
-            warn!(group, %callback, "too many callbacks do not return; none will be called until one does");
         }
+        Notice { group, callback, last }
     }
 
     fn start_thread(&self, state: &mut State, core: &Arc<Core>) {
         if state.stuck >= STUCK_LIMIT {
             return;
         }
-        let (generation, core) = (state.generation, Arc::clone(core));
+        let (generation, of_thread) = (state.generation, Arc::clone(core));
         let thread = thread::Builder::new().name("flowmeter-sampler".to_owned());
-        match thread.spawn(move || run(&core, generation)) {
+        match thread.spawn(move || run(&of_thread, generation)) {
             Ok(_) => state.running = true,
-            Err(error) => warn!(%error, "cannot start the thread that runs callbacks"),
+            // Reports go out without callbacks, and the next one tries again.
+            Err(_) => core.counts.callback_timeout(),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Group and name of the callback that has not returned for so long.
+    fn stuck_in(&self, patience: Duration) -> Option<(String, Arc<str>)> {
+        let group = self.current.as_ref()?;
+        let (callback, since) = group.lock().running.clone()?;
+        (since.elapsed() >= patience).then(|| (group.node.identifier(), callback))
+    }
+}
+
+/// That a callback was given up.
+struct Notice {
+    group: String,
+    callback: Arc<str>,
+    last: bool,
+}
+
+impl Notice {
+    fn log(&self) {
+        let Self { group, callback, last } = self;
+        if *last {
+            warn!(group, %callback, "too many callbacks do not return; none will be called until one does");
+        } else {
+            warn!(group, %callback, "a callback does not return; its group's callbacks are skipped until it does");
+        }
     }
 }
 
@@ -178,7 +227,7 @@ impl Callbacks {
         let mut callbacks = std::mem::take(&mut list.idle);
         drop(list);
         for callback in &mut callbacks {
-            self.lock().running = Some(Arc::clone(&callback.name));
+            self.lock().running = Some((Arc::clone(&callback.name), Instant::now()));
             if catch_unwind(AssertUnwindSafe(|| (callback.call)())).is_ok() {
                 callback.output.returned();
             } else {

@@ -153,7 +153,8 @@ impl Scope {
             named.retain(|family| family.strong_count() > 0);
             let known = named.iter().filter_map(Weak::upgrade).find(|family| family.describes(descriptor));
             let family = known.unwrap_or_else(|| {
-                let family = Arc::new(Family::new(Arc::clone(&self.path), descriptor));
+                let beside = named.iter().find_map(Weak::upgrade);
+                let family = Arc::new(Family::new(Arc::clone(&self.path), descriptor, beside.as_deref()));
                 named.push(Arc::downgrade(&family));
                 family
             });
@@ -175,7 +176,7 @@ mod tests {
         let gauge = scope.single_set(&Descriptor::of::<Gauge<f64>>(Metric::new("x")));
         assert!(Arc::ptr_eq(&counter, &again));
         assert_ne!(counter.members[0].family.id(), gauge.members[0].family.id());
-        assert!(counter.shared_member(&gauge).is_none());
+        assert!(counter.shared_member(&gauge).is_some(), "a group can have one of the name");
         assert!(counter.shared_member(&again).is_some());
     }
 

@@ -53,9 +53,15 @@ impl Counts {
     /// Counts the series of blocks that go before a reporter read them, and names where they came from.
     pub(crate) fn dropped_unread(&self, blocks: &[Arc<Block>]) {
         let series: usize = blocks.iter().map(|block| block.set.members.len()).sum();
+        let example = blocks.first().map(|block| block.node().identifier());
+        self.dropped_unread_series(series, example.as_deref());
+    }
+
+    /// The same, with one of the groups that had them.
+    pub(crate) fn dropped_unread_series(&self, series: usize, group: Option<&str>) {
         if series > 0 {
             self.dropped_unread_series.fetch_add(series as u64, Relaxed);
-            let group = blocks[0].node().identifier();
+            let group = group.unwrap_or_default();
             warn!(series, group, "dropped series of closed groups that a reporter has not read in time");
         }
     }

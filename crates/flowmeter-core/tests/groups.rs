@@ -207,7 +207,8 @@ fn a_set_is_registered_whole_or_not_at_all() {
     assert!(matches!(&error, Error::DuplicateMetric { metric, .. } if metric == "matched"), "{error}");
     let other = registry.add_group("other");
     let _taken = other.counter("ratio");
-    assert!(JoinMetrics::try_register(&other).is_ok(), "another kind is another family");
+    let error = JoinMetrics::try_register(&other).unwrap_err();
+    assert!(error.to_string().contains("`ratio`"), "of another kind, but of the same name: {error}");
     let third = registry.add_group("third");
     let _taken = third.shared_counter("retries");
     assert!(JoinMetrics::try_register(&third).is_err());
@@ -232,6 +233,28 @@ fn a_set_that_contradicts_its_table_says_so() {
         }
     }
     drop(Wrong::register(&Registry::new().add_group("g")));
+}
+
+#[test]
+fn a_name_is_in_a_set_once() {
+    #[derive(Debug)]
+    struct Twice(#[expect(dead_code)] Counter, Counter);
+    impl MetricSet for Twice {
+        const DESCRIPTORS: &'static [Descriptor] =
+            &[Descriptor::of::<Counter>(Metric::new("n")), Descriptor::of::<Counter>(Metric::new("n"))];
+        fn from_cells(cells: &mut SetCells) -> Self {
+            Self(cells.take(), cells.take())
+        }
+    }
+    let registry = Registry::new();
+    let group = registry.add_group("g");
+    let error = Twice::try_register(&group).unwrap_err();
+    assert!(matches!(&error, Error::DuplicateMetric { metric, .. } if metric == "n"), "{error}");
+    // It works all the same, unseen.
+    let set = Twice::register(&group);
+    set.1.inc();
+    assert_eq!(set.1.get(), 1);
+    assert_eq!(registry.statistics().refused_registrations, 1);
 }
 
 #[test]

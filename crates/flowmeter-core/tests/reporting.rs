@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use common::{Capture, MockClock, PATIENCE, driven, names, on_request};
-use flowmeter_core::{Error, Registry, Report, ReportError, Reporter, ReporterOptions, TaskInfo};
+use flowmeter_core::{Error, Registry, Report, ReportError, Reporter, ReporterOptions};
 
 #[test]
 fn families_are_sorted_and_series_come_in_the_order_of_registration() {
@@ -245,74 +245,6 @@ fn no_more_closed_groups_are_kept_than_the_options_say() {
     assert_eq!(names(&capture.last()).len(), 10);
     assert_eq!(names(&capture.last())[0], "g.i.n{i=90}", "the oldest go");
     assert_eq!(registry.statistics().dropped_unread_series, 90);
-}
-
-#[test]
-fn an_identity_that_returns_follows_its_predecessor_and_is_never_twice_in_a_report() {
-    let capture = Capture::push();
-    let (registry, _, handle) = driven(&capture);
-    let task_manager = registry.task_manager("h", "tm");
-    let job = task_manager.job("j", "job");
-    let info = TaskInfo { name: "map", subtask_index: 1, ..TaskInfo::default() };
-    let mut reported = Vec::new();
-    for attempt in 1..=3_u64 {
-        let task = job.task(info);
-        task.counter("n").inc_by(attempt);
-        handle.report_now(PATIENCE).unwrap();
-        drop(task);
-        reported.push(capture.last());
-    }
-    for _ in 0..3 {
-        handle.report_now(PATIENCE).unwrap();
-        reported.push(capture.last());
-    }
-    let values: Vec<Vec<f64>> =
-        reported.iter().map(|lines| lines.iter().map(|(_, value)| *value).collect()).collect();
-    assert!(values.iter().all(|values| values.len() <= 1), "{values:?}");
-    let mut values = values.concat();
-    values.dedup();
-    assert_eq!(values, [1.0, 2.0, 3.0]);
-    assert_eq!(registry.statistics().clashes, 0, "one after the other is no clash");
-}
-
-#[test]
-fn open_groups_of_one_identity_clash_and_the_later_one_is_promoted() {
-    let capture = Capture::push();
-    let (registry, _, handle) = driven(&capture);
-    let first = registry.task_manager("h", "tm");
-    let second = registry.task_manager("h", "tm");
-    let (a, b) = (first.counter("n"), second.counter("n"));
-    a.inc_by(1);
-    b.inc_by(2);
-    handle.report_now(PATIENCE).unwrap();
-    assert_eq!(capture.last(), [("taskmanager.n{host=h,tm_id=tm}".to_owned(), 1.0)]);
-    assert_eq!(registry.statistics().clashes, 1);
-    drop((a, first));
-    handle.report_now(PATIENCE).unwrap();
-    assert_eq!(capture.last()[0].1, 1.0);
-    handle.report_now(PATIENCE).unwrap();
-    assert_eq!(capture.last(), [("taskmanager.n{host=h,tm_id=tm}".to_owned(), 2.0)]);
-    drop((b, second));
-}
-
-#[test]
-fn two_thousand_clashing_groups_are_withheld_without_harm() {
-    let capture = Capture::push();
-    let (registry, _, handle) = driven(&capture);
-    let groups: Vec<_> = (0..2_000).map(|_| registry.task_manager("h", "tm")).collect();
-    let counters: Vec<_> = groups.iter().map(|group| group.counter("n")).collect();
-    counters.iter().for_each(flowmeter_core::Counter::inc);
-    handle.report_now(PATIENCE).unwrap();
-    assert_eq!(capture.last().len(), 1);
-    assert_eq!(registry.statistics().clashes, 1_999);
-    drop((counters, groups));
-    // Each has its turn, and at the end nothing is left.
-    for _ in 0..2_000 {
-        handle.report_now(PATIENCE).unwrap();
-    }
-    handle.report_now(PATIENCE).unwrap();
-    assert_eq!(capture.last(), []);
-    assert_eq!(capture.reports().iter().map(Vec::len).sum::<usize>(), 2_001);
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flowmeter_core::{
-    Clock, Family, GroupView, Naming, Number, Registry, Report, ReportError, ReportMode, Reporter,
-    ReporterContext, ReporterHandle, ReporterOptions, Value,
+    Clock, Family, GroupView, Naming, Number, Registry, Report, ReportError, ReportMode, ReportNumber,
+    Reporter, ReporterContext, ReporterHandle, ReporterOptions, Value,
 };
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,7 +28,7 @@ pub struct Capture(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    reports: Mutex<Vec<Lines>>,
+    reports: Mutex<Vec<(ReportNumber, Lines)>>,
     fail: AtomicBool,
     panic: AtomicBool,
     pull: AtomicBool,
@@ -69,7 +69,12 @@ impl Capture {
     }
 
     pub fn reports(&self) -> Vec<Lines> {
-        self.0.reports.lock().unwrap().clone()
+        self.0.reports.lock().unwrap().iter().map(|(_, lines)| lines.clone()).collect()
+    }
+
+    /// The numbers of all reports.
+    pub fn numbers(&self) -> Vec<ReportNumber> {
+        self.0.reports.lock().unwrap().iter().map(|(number, _)| *number).collect()
     }
 
     pub fn last(&self) -> Lines {
@@ -142,7 +147,7 @@ impl Reporter for Capture {
                 Ok::<_, ReportError>(())
             })?;
         }
-        self.0.reports.lock().unwrap().push(lines);
+        self.0.reports.lock().unwrap().push((report.number(), lines));
         Ok(())
     }
 

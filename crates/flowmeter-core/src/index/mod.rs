@@ -4,14 +4,21 @@
 //! it. Filtering and naming cost something once for each family, labels once for each group, a series nothing. All of
 //! it is plain data of the reporter's thread.
 
+mod book;
+mod contest;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use hashbrown::{HashMap, HashSet, HashTable};
 use tracing::warn;
+
+pub(crate) use book::Entry;
+use book::Standing as SeriesStanding;
+use contest::Contest;
 
 use crate::GroupView;
 use crate::block::Block;
@@ -23,6 +30,9 @@ use crate::reporter::{Naming, ReportMode, ReportNumber, Reporter, ReporterOption
 /// The capacity that lists of what comes and goes keep when they are empty.
 const SPARE: usize = 1_024;
 
+/// The number of a group with metrics; see [`Node::slot`].
+type Slot = u32;
+
 pub(crate) struct Index {
     core: Arc<Core>,
     /// The reporter's name, for log lines.
@@ -31,16 +41,21 @@ pub(crate) struct Index {
     sets: HashMap<u64, SetIndex>,
     /// By prepared name, then by identity, so that the same program has the same order each time.
     families: BTreeMap<(Arc<[u8]>, u64), FamilyEntry>,
-    /// What was prepared for each family; nothing for those that the reporter does not want.
-    family_names: HashMap<u64, Option<Arc<[u8]>>>,
-    /// By the slot of the group.
+    family_names: HashMap<u64, Named>,
+    /// How many families had the name of another when they came, since the index was last without series.
+    names_shared: usize,
+    /// The number of names at which to look for families that are gone.
+    purge_names_at: usize,
+    /// By slot.
     groups: Vec<Option<GroupEntry>>,
-    /// The slots of the groups, by what was prepared for them.
-    identities: HashTable<usize>,
+    /// The first group of each identity, by what was prepared for it.
+    identities: HashTable<Slot>,
+    /// The groups of each identity that several have, by the first.
+    contests: HashMap<Slot, Contest>,
+    /// A series went on from another, so there may be blocks to let go.
+    taken_over: bool,
     /// Groups that closed, the longest closed first.
     closed: VecDeque<Closed>,
-    /// Blocks of groups whose identity another group has for now.
-    waiting: Vec<Waiting>,
     /// Sets of which a clash was logged.
     clashing: HashSet<u64>,
     /// Blocks that left the index.
@@ -51,16 +66,16 @@ pub(crate) struct Index {
     closings: u64,
 }
 
+/// What was prepared for a family; nothing for one that the reporter does not want.
+struct Named {
+    name: Option<Arc<[u8]>>,
+    family: Weak<Family>,
+}
+
 /// The blocks of one set, in the order of registration.
 struct SetIndex {
     set: Arc<FamilySet>,
     entries: Vec<Entry>,
-}
-
-pub(crate) struct Entry {
-    pub(crate) block: Arc<Block>,
-    /// What was prepared for the block's group.
-    pub(crate) prepared: Arc<[u8]>,
 }
 
 pub(crate) struct FamilyEntry {
@@ -71,13 +86,18 @@ pub(crate) struct FamilyEntry {
 /// A set that holds a family, and where its blocks keep it.
 pub(crate) struct Part {
     pub(crate) set: u64,
+    pub(crate) member: usize,
     pub(crate) place: Place,
 }
 
 struct GroupEntry {
     node: Arc<Node>,
     prepared: Arc<[u8]>,
+    /// The first group of its identity, if others have it too.
+    contest: Option<Slot>,
     standing: Standing,
+    /// Whether any of its series is withheld because another group has its identity.
+    withheld: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,7 +111,7 @@ enum Standing {
 }
 
 struct Closed {
-    slot: usize,
+    slot: Slot,
     since: Duration,
     /// The first report that had the final values.
     reported: Option<ReportNumber>,
@@ -101,17 +121,12 @@ struct Closed {
 impl Closed {
     /// When it leaves, at the latest, and whether it was read by then.
     fn leaves(&self, options: &ReporterOptions) -> (Duration, bool) {
-        let unread = self.since + options.keep_undelivered;
+        let unread = self.since.saturating_add(options.keep_undelivered);
         match self.delivered {
-            Some(delivered) => (unread.min(delivered + options.keep_delivered), true),
+            Some(delivered) => (unread.min(delivered.saturating_add(options.keep_delivered)), true),
             None => (unread, false),
         }
     }
-}
-
-struct Waiting {
-    block: Arc<Block>,
-    prepared: Arc<[u8]>,
 }
 
 impl Index {
@@ -123,10 +138,13 @@ impl Index {
             sets: HashMap::new(),
             families: BTreeMap::new(),
             family_names: HashMap::new(),
+            names_shared: 0,
+            purge_names_at: SPARE,
             groups: Vec::new(),
             identities: HashTable::new(),
+            contests: HashMap::new(),
+            taken_over: false,
             closed: VecDeque::new(),
-            waiting: Vec::new(),
             clashing: HashSet::new(),
             let_go: Vec::new(),
             scratch: Vec::new(),
@@ -168,9 +186,14 @@ impl Index {
             self.let_go.push(block);
             return;
         }
-        if let Some(Some(group)) = self.groups.get(block.node().slot()) {
+        let slot = block.node().slot();
+        if let Some(group) = self.group(slot) {
             let prepared = Arc::clone(&group.prepared);
-            self.insert_entry(Entry { block, prepared });
+            if group.standing == Standing::Closed {
+                // Registered just before the group closed: whoever has read the group has not read this.
+                self.reopen(slot);
+            }
+            self.insert_entry(block, prepared);
             return;
         }
         let group = GroupView::new(block.node());
@@ -186,28 +209,12 @@ impl Index {
             return;
         }
         let prepared = Arc::from(&*self.scratch);
-        self.admit_group(Waiting { block, prepared });
+        self.add_group(block.node(), Arc::clone(&prepared));
+        self.insert_entry(block, prepared);
     }
 
-    /// Takes in a block of a group that is not in the index, unless another group has its identity.
-    fn admit_group(&mut self, candidate: Waiting) {
-        let node = candidate.block.node();
-        if let Some(Some(group)) = self.groups.get(node.slot()) {
-            // An earlier block of the group, waiting as well, has come in just before.
-            let prepared = Arc::clone(&group.prepared);
-            self.insert_entry(Entry { block: candidate.block, prepared });
-            return;
-        }
-        let hash = self.core.hasher.hash_one(&candidate.prepared);
-        if let Some(holder) = self.holder(hash, node, &candidate.prepared) {
-            // One after the other is no clash, even where nobody has noticed yet that the first has closed.
-            if self.groups[holder].as_ref().is_some_and(|group| !group.node.lifecycle().is_closed()) {
-                self.note_clash(&candidate, holder);
-            }
-            self.waiting.push(candidate);
-            return;
-        }
-        let (slot, node) = (node.slot(), Arc::clone(node));
+    fn add_group(&mut self, node: &Arc<Node>, prepared: Arc<[u8]>) {
+        let slot = node.slot();
         let standing = match node.lifecycle().closed_at() {
             Some(since) => {
                 self.closed.push_back(Closed { slot, since, reported: None, delivered: None });
@@ -215,53 +222,83 @@ impl Index {
             }
             None => Standing::Open,
         };
-        if self.groups.len() <= slot {
-            reserve(&mut self.groups, slot + 1);
-            self.groups.resize_with(slot + 1, || None);
+        if self.groups.len() <= slot as usize {
+            reserve(&mut self.groups, slot as usize + 1);
+            self.groups.resize_with(slot as usize + 1, || None);
         }
-        let prepared = candidate.prepared;
-        self.groups[slot] = Some(GroupEntry { node, prepared: Arc::clone(&prepared), standing });
-        let Self { core, groups, identities, .. } = self;
-        identities.insert_unique(hash, slot, |slot| {
-            groups[*slot].as_ref().map_or(0, |group| core.hasher.hash_one(&group.prepared))
-        });
-        self.insert_entry(Entry { block: candidate.block, prepared });
+        let hash = self.core.hasher.hash_one(&prepared);
+        let holder = self.holder(hash, node, &prepared);
+        let node = Arc::clone(node);
+        self.groups[slot as usize] =
+            Some(GroupEntry { node, prepared, contest: None, standing, withheld: false });
+        match holder {
+            Some(holder) => self.join_contest(holder, slot),
+            None => self.insert_identity(hash, slot),
+        }
     }
 
-    /// The group in the index that has this identity: the same logical scope and the same prepared bytes.
-    fn holder(&self, hash: u64, node: &Node, prepared: &[u8]) -> Option<usize> {
-        let same = |slot: &usize| {
-            self.groups[*slot].as_ref().is_some_and(|group| {
-                *group.prepared == *prepared && Arc::ptr_eq(group.node.scope(), node.scope())
+    fn insert_identity(&mut self, hash: u64, slot: Slot) {
+        let Self { core, groups, identities, .. } = self;
+        identities.insert_unique(hash, slot, |slot| {
+            groups[*slot as usize].as_ref().map_or(0, |group| core.hasher.hash_one(&group.prepared))
+        });
+    }
+
+    /// Puts another group of the same identity into the place of the first.
+    fn rename_identity(&mut self, from: Slot, to: Slot) {
+        let Some(hash) = self.group(to).map(|group| self.core.hasher.hash_one(&group.prepared)) else {
+            return;
+        };
+        match self.identities.find_mut(hash, |slot| *slot == from) {
+            Some(slot) => *slot = to,
+            None => self.insert_identity(hash, to),
+        }
+    }
+
+    /// The first group that has this identity: the same prepared bytes, and where names are made of families alone,
+    /// the same logical scope.
+    fn holder(&self, hash: u64, node: &Node, prepared: &[u8]) -> Option<Slot> {
+        let same = |slot: &Slot| {
+            self.group(*slot).is_some_and(|group| {
+                *group.prepared == *prepared
+                    && (self.naming == Naming::Flat || Arc::ptr_eq(group.node.scope(), node.scope()))
             })
         };
         self.identities.find(hash, same).copied()
     }
 
-    fn note_clash(&mut self, candidate: &Waiting, holder: usize) {
-        let set = &candidate.block.set;
-        for _ in &set.members {
-            self.core.counts.clash();
-        }
-        if self.clashing.insert(set.id) {
-            let holder = self.groups[holder].as_ref().map(|group| GroupView::new(&group.node));
-            warn!(
-                reporter = &*self.name,
-                metric = set.members[0].family.name(),
-                withheld = ?GroupView::new(candidate.block.node()),
-                ?holder,
-                "two open groups have one identity in this reporter; the later one's series are withheld until the first closes"
-            );
+    fn group(&self, slot: Slot) -> Option<&GroupEntry> {
+        self.groups.get(slot as usize)?.as_ref()
+    }
+
+    fn group_mut(&mut self, slot: Slot) -> Option<&mut GroupEntry> {
+        self.groups.get_mut(slot as usize)?.as_mut()
+    }
+
+    /// Whether the values of a group can no longer change.
+    fn is_final(&self, slot: Slot, now: Duration, grace: Duration) -> bool {
+        self.group(slot).is_some_and(|group| {
+            group.standing != Standing::Open && group.node.lifecycle().is_final(now, grace)
+        })
+    }
+
+    fn reopen(&mut self, slot: Slot) {
+        if let Some(closed) = self.closed.iter_mut().find(|closed| closed.slot == slot) {
+            (closed.reported, closed.delivered) = (None, None);
         }
     }
 
-    fn insert_entry(&mut self, entry: Entry) {
-        let Some(index) = self.sets.get_mut(&entry.block.set.id) else { return };
-        let sequence = entry.block.sequence();
+    fn insert_entry(&mut self, block: Arc<Block>, prepared: Arc<[u8]>) {
+        let (slot, set, sequence) = (block.node().slot(), block.set.id, block.sequence());
+        if let Some(holder) = self.group(slot).and_then(|group| group.contest) {
+            self.enter_contest(holder, slot, (set, sequence));
+        }
+        let Some(index) = self.sets.get_mut(&set) else { return };
         if index.entries.len() == index.entries.capacity() {
             let length = index.entries.len() + 1;
             reserve(&mut index.entries, length);
         }
+        let entry = Entry { block, prepared, book: None };
         match index.entries.last() {
             Some(last) if last.block.sequence() > sequence => {
                 let position = index.entries.partition_point(|other| other.block.sequence() < sequence);
@@ -277,9 +314,9 @@ impl Index {
             return true;
         }
         let mut wanted = false;
-        for member in &set.members {
+        for (number, member) in set.members.iter().enumerate() {
             let family = &member.family;
-            let known = self.family_names.get(&family.id()).cloned();
+            let known = self.family_names.get(&family.id()).map(|named| named.name.clone());
             let name = known.unwrap_or_else(|| self.prepare_family(family, reporter));
             let Some(name) = name else { continue };
             wanted = true;
@@ -287,12 +324,16 @@ impl Index {
                 .families
                 .entry((name, family.id()))
                 .or_insert_with(|| FamilyEntry { family: Arc::clone(family), parts: Vec::new() });
-            entry.parts.push(Part { set: set.id, place: member.place });
+            entry.parts.push(Part { set: set.id, member: number, place: member.place });
         }
         if wanted {
             self.sets.insert(set.id, SetIndex { set: Arc::clone(set), entries: Vec::new() });
         }
         wanted
+    }
+
+    fn family_name(&self, family: u64) -> Option<Arc<[u8]>> {
+        self.family_names.get(&family)?.name.clone()
     }
 
     fn prepare_family(&mut self, family: &Arc<Family>, reporter: &dyn Reporter) -> Option<Arc<[u8]>> {
@@ -315,11 +356,18 @@ impl Index {
             && taken == name
         {
             self.core.counts.clash();
+            self.names_shared += 1;
             let name = String::from_utf8_lossy(name);
             let first = format!("{}.{}", first.family.logical_scope(), first.family.name());
             warn!(reporter, scope, metric, first, %name, "two metrics have one name in this reporter; the later one is withheld");
         }
-        self.family_names.insert(family.id(), name.clone());
+        if self.family_names.len() >= self.purge_names_at {
+            // Names may be made at run time, those that nobody wants too.
+            self.family_names.retain(|_, named| named.family.strong_count() > 0);
+            self.purge_names_at = (2 * self.family_names.len()).max(SPARE);
+        }
+        let named = Named { name: name.clone(), family: Arc::downgrade(family) };
+        self.family_names.insert(family.id(), named);
         name
     }
 
@@ -337,20 +385,21 @@ impl Index {
                 && let Some(since) = group.node.lifecycle().closed_at()
             {
                 group.standing = Standing::Closed;
-                found.push(Closed { slot, since, reported: None, delivered: None });
+                found.push(Closed { slot: slot as Slot, since, reported: None, delivered: None });
             }
         }
         found.sort_by_key(|closed| closed.since);
         self.closed.extend(found);
     }
 
-    /// The closed groups whose values can no longer change; to be asked before any value is read.
-    pub(crate) fn final_groups(&self, now: Duration, grace: Duration) -> HashSet<usize> {
+    /// The closed groups whose values can no longer change and are all shown, by themselves or as part of a series that
+    /// goes on from them; to be asked before any value is read.
+    pub(crate) fn final_groups(&self, now: Duration, grace: Duration) -> HashSet<Slot> {
         let unreported = self.closed.iter().filter(|closed| closed.reported.is_none());
         unreported
             .map(|closed| closed.slot)
             .filter(|slot| {
-                self.groups[*slot].as_ref().is_some_and(|group| group.node.lifecycle().is_final(now, grace))
+                self.is_final(*slot, now, grace) && self.group(*slot).is_some_and(|group| !group.withheld)
             })
             .collect()
     }
@@ -358,7 +407,7 @@ impl Index {
     /// Notes that a report with the final values of these groups succeeded.
     pub(crate) fn reported(
         &mut self,
-        groups: &HashSet<usize>,
+        groups: &HashSet<Slot>,
         report: ReportNumber,
         mode: ReportMode,
         now: Duration,
@@ -380,36 +429,26 @@ impl Index {
         }
     }
 
-    /// Lets go of the closed groups whose time is over, and takes in those that waited for them.
+    /// Lets go of the closed groups whose time is over.
     pub(crate) fn settle(&mut self, now: Duration, mode: ReportMode, options: &ReporterOptions) {
-        let awaited: HashSet<usize> = self
-            .waiting
-            .iter()
-            .filter_map(|waiting| {
-                let hash = self.core.hasher.hash_one(&waiting.prepared);
-                self.holder(hash, waiting.block.node(), &waiting.prepared)
-            })
-            .collect();
+        // What leaves is final: who comes after it is to go on from it first.
+        self.settle_contests(now, options.grace);
         let surplus = self.closed.len().saturating_sub(options.keep_groups);
         let Self { closed, groups, .. } = self;
-        let (mut position, mut left) = (0, false);
+        let mut position = 0;
+        let mut leaving = false;
         closed.retain(|closed| {
             position += 1;
             let (leaves, read) = closed.leaves(options);
-            let stays = now < leaves
-                && position > surplus
-                && !(read && (mode == ReportMode::Push || awaited.contains(&closed.slot)));
-            if !stays && let Some(group) = &mut groups[closed.slot] {
+            let stays = now < leaves && position > surplus && !(read && mode == ReportMode::Push);
+            if !stays && let Some(group) = &mut groups[closed.slot as usize] {
                 group.standing = Standing::Leaving { read };
-                left = true;
+                leaving = true;
             }
             stays
         });
-        if left {
+        if leaving {
             self.take_out_leaving();
-            for waiting in std::mem::take(&mut self.waiting) {
-                self.admit_group(waiting);
-            }
             self.forget_empty_sets();
         }
         self.core.leave_to_registrars(&mut self.let_go);
@@ -419,42 +458,84 @@ impl Index {
     }
 
     fn take_out_leaving(&mut self) {
-        let Self { core, sets, groups, identities, let_go, .. } = self;
-        let mut unread = Vec::new();
+        let Self { sets, groups, .. } = self;
+        let (mut unread, mut gone) = (Unread::default(), Vec::new());
         for index in sets.values_mut() {
-            let leaving = |entry: &mut Entry| {
-                let group = groups[entry.block.node().slot()].as_ref();
-                group.is_some_and(|group| matches!(group.standing, Standing::Leaving { .. }))
-            };
-            for entry in index.entries.extract_if(.., leaving) {
-                let group = groups[entry.block.node().slot()].as_ref();
-                if group.is_some_and(|group| group.standing == Standing::Leaving { read: false }) {
-                    unread.push(Arc::clone(&entry.block));
-                }
-                let_go.push(entry.block);
+            let leaves = |entry: &mut Entry| leaving(groups, entry.slot()).is_some();
+            gone.extend(index.entries.extract_if(.., leaves));
+        }
+        for entry in gone {
+            let read = leaving(&self.groups, entry.slot()) == Some(true);
+            // Where it was read and nothing of it was withheld, as in most cases, there is nothing to count.
+            if !read || entry.book.is_some() || self.names_shared > 0 {
+                unread.add(&entry, self.unread_series(&entry, read));
+            }
+            self.let_go.push(entry.block);
+        }
+        self.core.counts.dropped_unread_series(unread.series, unread.example.as_deref());
+        let Self { groups, identities, .. } = self;
+        identities.retain(|slot| leaving(groups, *slot).is_none());
+        let mut contested: HashMap<Slot, HashSet<Slot>> = HashMap::new();
+        for (slot, group) in (0..).zip(groups) {
+            if let Some(gone) = group.take_if(|group| matches!(group.standing, Standing::Leaving { .. }))
+                && let Some(holder) = gone.contest
+            {
+                contested.entry(holder).or_default().insert(slot);
             }
         }
-        core.counts.dropped_unread(&unread);
-        identities.retain(|slot| {
-            groups[*slot].as_ref().is_some_and(|group| !matches!(group.standing, Standing::Leaving { .. }))
-        });
-        for group in groups.iter_mut() {
-            if group.as_ref().is_some_and(|group| matches!(group.standing, Standing::Leaving { .. })) {
-                *group = None;
+        self.leave_contests(&contested);
+    }
+
+    /// How many series of a block were never shown, as it leaves.
+    fn unread_series(&self, entry: &Entry, read: bool) -> usize {
+        let unread = |(number, member): (usize, &crate::family::Member)| {
+            let Some(name) = self.family_name(member.family.id()) else { return false };
+            match entry.standing(number) {
+                SeriesStanding::Continued => false,
+                SeriesStanding::Withheld => true,
+                SeriesStanding::Shown => !read || self.is_withheld_family(&name, member.family.id()),
+            }
+        };
+        entry.block.set.members.iter().enumerate().filter(|member| unread(*member)).count()
+    }
+
+    /// Whether another family has the name and the right to it.
+    fn is_withheld_family(&self, name: &Arc<[u8]>, family: u64) -> bool {
+        let named =
+            || self.families.range((Arc::clone(name), 0)..).take_while(|((other, _), _)| other == name);
+        self.naming == Naming::Labeled
+            && named().nth(1).is_some()
+            && named().map(|((_, first), _)| *first).find(|first| self.has_series(*first, name))
+                != Some(family)
+    }
+
+    fn has_series(&self, family: u64, name: &Arc<[u8]>) -> bool {
+        let entry = self.families.get(&(Arc::clone(name), family));
+        entry.is_some_and(|entry| entry.parts.iter().any(|part| !self.entries(part.set).is_empty()))
+    }
+
+    /// Counts what has not reached its backend when the reporter ends.
+    pub(crate) fn drop_undelivered(&mut self) {
+        for group in self.groups.iter_mut().flatten().filter(|group| group.withheld) {
+            group.standing = Standing::Leaving { read: true };
+        }
+        for closed in self.closed.drain(..).filter(|closed| closed.delivered.is_none()) {
+            if let Some(group) = &mut self.groups[closed.slot as usize] {
+                group.standing = Standing::Leaving { read: false };
             }
         }
+        self.take_out_leaving();
     }
 
     /// Forgets sets without blocks and their families: they may be of names that were made at run time.
     fn forget_empty_sets(&mut self) {
-        let Self { sets, families, family_names, waiting, clashing, .. } = self;
-        let awaited: HashSet<u64> = waiting.iter().map(|waiting| waiting.block.set.id).collect();
-        for (id, gone) in sets.extract_if(|id, index| index.entries.is_empty() && !awaited.contains(id)) {
+        let Self { sets, families, family_names, clashing, .. } = self;
+        for (id, gone) in sets.extract_if(|_, index| index.entries.is_empty()) {
             clashing.remove(&id);
             for member in &gone.set.members {
                 let family = member.family.id();
-                let Some(Some(name)) = family_names.get(&family).cloned() else { continue };
-                let key = (name, family);
+                let name = family_names.get(&family).and_then(|named| named.name.clone());
+                let Some(key) = name.map(|name| (name, family)) else { continue };
                 if let Some(entry) = families.get_mut(&key) {
                     entry.parts.retain(|part| part.set != gone.set.id);
                     if entry.parts.is_empty() {
@@ -464,17 +545,43 @@ impl Index {
                 }
             }
         }
+        if self.families.is_empty() {
+            self.names_shared = 0;
+        }
     }
 
     /// How many closed groups have not reached the backend yet.
     pub(crate) fn undelivered(&self) -> usize {
-        let waiting = self.waiting.iter().filter(|waiting| waiting.block.node().lifecycle().is_closed());
-        self.closed.iter().filter(|closed| closed.delivered.is_none()).count() + waiting.count()
+        self.closed.iter().filter(|closed| closed.delivered.is_none()).count()
     }
 
     /// When the next closed group is to be let go.
     pub(crate) fn next_leaving(&self, options: &ReporterOptions) -> Option<Duration> {
         self.closed.iter().map(|closed| closed.leaves(options).0).min()
+    }
+}
+
+/// Whether a group is leaving, and if so whether it was read.
+fn leaving(groups: &[Option<GroupEntry>], slot: Slot) -> Option<bool> {
+    match groups.get(slot as usize)?.as_ref()?.standing {
+        Standing::Leaving { read } => Some(read),
+        Standing::Open | Standing::Closed => None,
+    }
+}
+
+/// Series that were never read, with a group that had some.
+#[derive(Default)]
+struct Unread {
+    series: usize,
+    example: Option<String>,
+}
+
+impl Unread {
+    fn add(&mut self, entry: &Entry, series: usize) {
+        if series > 0 {
+            self.series += series;
+            self.example.get_or_insert_with(|| entry.block.node().identifier());
+        }
     }
 }
 

@@ -1,0 +1,139 @@
+//! What an index knows of a block beyond its cells.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::Slot;
+use crate::block::{Block, Object};
+use crate::family::{Member, Place};
+use crate::set::Storage;
+use crate::{HistogramSnapshot, MetricKind};
+
+/// A block in an index.
+pub(crate) struct Entry {
+    pub(crate) block: Arc<Block>,
+    /// What was prepared for the block's group.
+    pub(crate) prepared: Arc<[u8]>,
+    /// Only for blocks of groups that share their identity with others.
+    pub(crate) book: Option<Box<Book>>,
+}
+
+/// For each member of a block's set: whether its series is shown, and what it goes on from.
+pub(crate) struct Book {
+    members: Box<[Page]>,
+}
+
+/// One series of a [`Book`].
+pub(crate) struct Page {
+    pub(super) standing: Standing,
+    /// Whether it was counted that it clashes.
+    pub(super) clash_noted: bool,
+    base: Base,
+}
+
+/// Whether a series is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Shown,
+    /// Another series has its identity for now.
+    Withheld,
+    /// Another series goes on from it.
+    Continued,
+}
+
+/// What a series goes on from: the final value of one that had its identity before.
+#[derive(Clone, Default)]
+pub(crate) enum Base {
+    #[default]
+    None,
+    Sum(u64),
+    Histogram(Box<HistogramSnapshot>),
+}
+
+impl Entry {
+    pub(super) fn slot(&self) -> Slot {
+        self.block.node().slot()
+    }
+
+    /// The page of a member; nothing for most blocks, all of which is shown as it is.
+    #[inline]
+    pub(crate) fn page(&self, member: usize) -> Option<&Page> {
+        self.book.as_ref().and_then(|book| book.members.get(member))
+    }
+
+    pub(super) fn page_mut(&mut self, member: usize) -> Option<&mut Page> {
+        let count = self.block.set.members.len();
+        self.book.get_or_insert_with(|| Box::new(Book::new(count))).members.get_mut(member)
+    }
+
+    pub(super) fn standing(&self, member: usize) -> Standing {
+        self.page(member).map_or(Standing::Shown, |page| page.standing)
+    }
+
+    /// The final value of a series of a closed group, if others can go on from it.
+    pub(super) fn final_value(&self, number: usize, member: &Member) -> Base {
+        let base = self.page(number).map_or(&Base::None, |page| &page.base);
+        match member.family.kind() {
+            // What a callback reads goes on by itself.
+            _ if member.storage == Storage::Sampled => Base::None,
+            MetricKind::Histogram => {
+                let Place::Object(object) = member.place else { return Base::None };
+                let mut snapshot = Box::<HistogramSnapshot>::default();
+                self.block.object(object).map(|object| object.read_histogram(&mut snapshot));
+                base.add_to_histogram(&mut snapshot);
+                Base::Histogram(snapshot)
+            }
+            kind if kind.is_monotonic_sum() => {
+                let own = match member.place {
+                    Place::Word(word) => self.block.words().get(word).map(|word| word.load(Relaxed)),
+                    Place::Object(object) => self.block.object(object).and_then(Object::read),
+                };
+                Base::Sum(base.add_to_sum(own.unwrap_or(0)))
+            }
+            _ => Base::None,
+        }
+    }
+
+    pub(super) fn go_on_from(&mut self, member: usize, base: Base) {
+        if let Some(page) = self.page_mut(member) {
+            page.standing = Standing::Shown;
+            page.base = base;
+        }
+    }
+}
+
+impl Book {
+    fn new(members: usize) -> Self {
+        let page = || Page { standing: Standing::Shown, clash_noted: false, base: Base::None };
+        Self { members: (0..members).map(|_| page()).collect() }
+    }
+}
+
+impl Page {
+    #[inline]
+    pub(crate) fn is_shown(&self) -> bool {
+        self.standing == Standing::Shown
+    }
+
+    #[inline]
+    pub(crate) fn base(&self) -> &Base {
+        &self.base
+    }
+}
+
+impl Base {
+    /// The sum from the beginning on. Sums wrap.
+    #[inline]
+    pub(crate) fn add_to_sum(&self, sum: u64) -> u64 {
+        match self {
+            Self::Sum(base) => base.wrapping_add(sum),
+            _ => sum,
+        }
+    }
+
+    pub(crate) fn add_to_histogram(&self, snapshot: &mut HistogramSnapshot) {
+        if let Self::Histogram(base) = self {
+            snapshot.merge(base);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Groups that share an identity in the backend: which of their series are shown.
+//!
+//! Of all series of one identity one is shown: the first, until its group is closed and its value is final. Then the next
+//! goes on from that value, as the same series to the backend, and the first is gone from sight. So a task that is
+//! restarted keeps its counts, however fast it comes back; and of two that are open at the same time, which is a
+//! clash, the later one is withheld.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::{HashMap, HashSet};
+use tracing::warn;
+
+use super::book::{Base, Entry, Standing};
+use super::{Index, SetIndex, Slot};
+use crate::GroupView;
+
+/// The groups of one identity, in the order in which they came.
+#[derive(Default)]
+pub(super) struct Contest {
+    groups: Vec<Rival>,
+    /// Something changed since it was settled.
+    dirty: bool,
+    /// How many of the groups were final when it was settled.
+    finals: usize,
+}
+
+struct Rival {
+    slot: Slot,
+    /// Set and sequence of each block.
+    blocks: Vec<(u64, u64)>,
+    /// Its blocks are in the index from before there was a contest, and still to be found.
+    unlisted: bool,
+}
+
+/// Where a series is.
+#[derive(Clone, Copy)]
+struct Place {
+    slot: Slot,
+    set: u64,
+    sequence: u64,
+    member: usize,
+}
+
+impl Index {
+    /// Adds a group to those of its identity, of which `holder` came first.
+    pub(super) fn join_contest(&mut self, holder: Slot, slot: Slot) {
+        let contest = self.contests.entry(holder).or_insert_with(|| Contest {
+            groups: vec![Rival { slot: holder, blocks: Vec::new(), unlisted: true }],
+            ..Contest::default()
+        });
+        contest.groups.push(Rival { slot, blocks: Vec::new(), unlisted: false });
+        for slot in [holder, slot] {
+            if let Some(group) = self.group_mut(slot) {
+                group.contest = Some(holder);
+            }
+        }
+    }
+
+    /// Notes a new block of a group that shares its identity.
+    pub(super) fn enter_contest(&mut self, holder: Slot, slot: Slot, block: (u64, u64)) {
+        let Some(contest) = self.contests.get_mut(&holder) else { return };
+        contest.dirty = true;
+        if let Some(rival) =
+            contest.groups.iter_mut().rev().find(|rival| rival.slot == slot && !rival.unlisted)
+        {
+            rival.blocks.push(block);
+        }
+    }
+
+    /// Decides anew which series are shown wherever something changed. Before values are read.
+    pub(crate) fn settle_contests(&mut self, now: Duration, grace: Duration) {
+        if self.contests.is_empty() {
+            return;
+        }
+        self.list_blocks();
+        let mut contests = std::mem::take(&mut self.contests);
+        for contest in contests.values_mut() {
+            let is_final = |rival: &Rival| self.is_final(rival.slot, now, grace);
+            let finals: HashSet<Slot> =
+                contest.groups.iter().filter(|rival| is_final(rival)).map(|rival| rival.slot).collect();
+            if contest.dirty || finals.len() != contest.finals {
+                self.settle_contest(contest, &finals);
+                (contest.dirty, contest.finals) = (false, finals.len());
+            }
+        }
+        self.contests = contests;
+        if std::mem::take(&mut self.taken_over) {
+            self.let_continued_go();
+        }
+    }
+
+    /// Finds the blocks of groups that have rivals since now, all of them in one pass.
+    fn list_blocks(&mut self) {
+        let rivals = self.contests.values_mut().flat_map(|contest| &mut contest.groups);
+        let mut unlisted: HashMap<Slot, &mut Rival> =
+            rivals.filter(|rival| rival.unlisted).map(|rival| (rival.slot, rival)).collect();
+        if unlisted.is_empty() {
+            return;
+        }
+        for (set, index) in &self.sets {
+            for entry in &index.entries {
+                if let Some(rival) = unlisted.get_mut(&entry.slot()) {
+                    rival.blocks.push((*set, entry.block.sequence()));
+                }
+            }
+        }
+        for rival in unlisted.into_values() {
+            rival.unlisted = false;
+            rival.blocks.sort_unstable_by_key(|(_, sequence)| *sequence);
+        }
+    }
+
+    fn settle_contest(&mut self, contest: &mut Contest, finals: &HashSet<Slot>) {
+        // Who shows the series of each name.
+        let mut holders: HashMap<Arc<[u8]>, Place> = HashMap::new();
+        for rival in &contest.groups {
+            let mut withheld = false;
+            for (set, sequence) in &rival.blocks {
+                let members = self.sets.get(set).map_or(0, |index| index.set.members.len());
+                for member in 0..members {
+                    let place = Place { slot: rival.slot, set: *set, sequence: *sequence, member };
+                    withheld |= self.settle_series(place, finals, &mut holders);
+                }
+            }
+            if let Some(group) = self.group_mut(rival.slot) {
+                group.withheld = withheld;
+            }
+        }
+    }
+
+    /// Decides whether a series is shown. Returns whether it is withheld.
+    fn settle_series(
+        &mut self,
+        place: Place,
+        finals: &HashSet<Slot>,
+        holders: &mut HashMap<Arc<[u8]>, Place>,
+    ) -> bool {
+        let Some(entry) = self.entry_mut(place.set, place.sequence) else { return false };
+        if entry.standing(place.member) == Standing::Continued {
+            return false;
+        }
+        let family = entry.block.set.members[place.member].family.id();
+        let Some(name) = self.family_name(family) else { return false };
+        let holder = holders.get(&name).copied();
+        let withheld = holder.is_some_and(|holder| !finals.contains(&holder.slot));
+        let base = holder.filter(|_| !withheld).map(|holder| self.take_over(holder));
+        if let (Some(holder), true) = (holder, withheld) {
+            self.note_clash(place, holder);
+        }
+        let Some(entry) = self.entry_mut(place.set, place.sequence) else { return false };
+        match base {
+            Some(base) => entry.go_on_from(place.member, base),
+            None if withheld || entry.standing(place.member) == Standing::Withheld => {
+                if let Some(page) = entry.page_mut(place.member) {
+                    page.standing = if withheld { Standing::Withheld } else { Standing::Shown };
+                }
+            }
+            None => {}
+        }
+        if !withheld {
+            holders.insert(name, place);
+        }
+        withheld
+    }
+
+    /// Takes a series out of sight and gives its final value to the one that goes on from it.
+    fn take_over(&mut self, holder: Place) -> Base {
+        let Some(entry) = self.entry_mut(holder.set, holder.sequence) else { return Base::None };
+        let set = Arc::clone(&entry.block.set);
+        let base = entry.final_value(holder.member, &set.members[holder.member]);
+        if let Some(page) = entry.page_mut(holder.member) {
+            page.standing = Standing::Continued;
+        }
+        self.taken_over = true;
+        base
+    }
+
+    /// Counts a series that clashes, and says so once for each set. One after the other is no clash, even where the
+    /// first is not final yet.
+    fn note_clash(&mut self, place: Place, holder: Place) {
+        let holder = self.group(holder.slot).map(|group| Arc::clone(&group.node));
+        let Some(holder) = holder.filter(|node| !node.lifecycle().is_closed()) else { return };
+        let Some(entry) = self.entry_mut(place.set, place.sequence) else { return };
+        let block = Arc::clone(&entry.block);
+        match entry.page_mut(place.member) {
+            Some(page) if !page.clash_noted => page.clash_noted = true,
+            _ => return,
+        }
+        self.core.counts.clash();
+        if self.clashing.insert(block.set.id) {
+            warn!(
+                reporter = &*self.name,
+                metric = block.set.members[place.member].family.name(),
+                withheld = ?GroupView::new(block.node()),
+                holder = ?GroupView::new(&holder),
+                "two open groups have one identity in this reporter; what the later one has in common with the \
+                 first is withheld until that closes"
+            );
+        }
+    }
+
+    /// Lets the blocks go of which all series are gone from sight.
+    fn let_continued_go(&mut self) {
+        let Self { sets, let_go, family_names, contests, .. } = self;
+        let wanted = |family: u64| family_names.get(&family).is_some_and(|named| named.name.is_some());
+        for index in sets.values_mut() {
+            let SetIndex { set, entries } = index;
+            let gone = |entry: &mut Entry| {
+                entry.book.is_some()
+                    && set.members.iter().enumerate().all(|(number, member)| {
+                        entry.standing(number) == Standing::Continued || !wanted(member.family.id())
+                    })
+            };
+            let_go.extend(entries.extract_if(.., gone).map(|entry| entry.block));
+        }
+        for rival in contests.values_mut().flat_map(|contest| &mut contest.groups) {
+            rival.blocks.retain(|(set, sequence)| position(sets, *set, *sequence).is_some());
+        }
+    }
+
+    /// Takes groups that leave the index out of their contests. The others of their identity stay.
+    pub(super) fn leave_contests(&mut self, leaving: &HashMap<Slot, HashSet<Slot>>) {
+        for (holder, slots) in leaving {
+            let Some(mut contest) = self.contests.remove(holder) else { continue };
+            contest.groups.retain(|rival| !slots.contains(&rival.slot));
+            contest.dirty = true;
+            match &*contest.groups {
+                [] => {}
+                [alone] if !self.group(alone.slot).is_some_and(|group| group.withheld) => {
+                    let alone = alone.slot;
+                    if let Some(group) = self.group_mut(alone) {
+                        group.contest = None;
+                    }
+                    self.rename_identity(*holder, alone);
+                }
+                [first, ..] => {
+                    let first = first.slot;
+                    for slot in contest.groups.iter().map(|rival| rival.slot).collect::<Vec<_>>() {
+                        if let Some(group) = self.group_mut(slot) {
+                            group.contest = Some(first);
+                        }
+                    }
+                    self.rename_identity(*holder, first);
+                    self.contests.insert(first, contest);
+                }
+            }
+        }
+    }
+
+    fn entry_mut(&mut self, set: u64, sequence: u64) -> Option<&mut Entry> {
+        position(&mut self.sets, set, sequence).map(|(index, position)| &mut index.entries[position])
+    }
+}
+
+fn position(sets: &mut HashMap<u64, SetIndex>, set: u64, sequence: u64) -> Option<(&mut SetIndex, usize)> {
+    let index = sets.get_mut(&set)?;
+    let position = index.entries.binary_search_by_key(&sequence, |entry| entry.block.sequence()).ok()?;
+    Some((index, position))
+}
