@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flowmeter_core::{
-    GroupView, Number, Registry, Report, ReportError, Reporter, ReporterHandle, ReporterOptions, Value,
+    Family, GroupView, Naming, Number, Registry, Report, ReportError, Reporter, ReporterHandle,
+    ReporterOptions, Value,
 };
 use flowmeter_timely::{Error, TimelyInstrumentation};
 use timely::container::CapacityContainerBuilder;
@@ -28,6 +29,20 @@ type Key = (String, String, String);
 struct Ledger(Arc<Mutex<BTreeMap<Key, u64>>>);
 
 impl Reporter for Ledger {
+    fn naming(&self) -> Naming {
+        Naming::Labeled
+    }
+
+    fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {
+        group
+            .variables()
+            .for_each(|(key, value)| out.extend_from_slice(format!("{key}={value},").as_bytes()));
+    }
+
+    fn prepare_family(&self, family: &Family, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("{}.{}", family.logical_scope(), family.name()).as_bytes());
+    }
+
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
         let mut values = self.0.lock().unwrap();
         for family in report.families() {
