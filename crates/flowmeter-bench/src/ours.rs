@@ -9,7 +9,7 @@ use flowmeter_core::{
     ReportError, Reporter, ReporterHandle, ReporterOptions, SetCells, TaskGroup, TaskInfo, TaskManagerGroup,
     TaskManagerJobGroup,
 };
-use flowmeter_prometheus::TextEncoder;
+use flowmeter_prometheus::{ChunkPool, TextEncoder};
 
 use crate::data::{FAMILIES, LabelSet};
 use crate::harness::thread_cpu;
@@ -60,36 +60,39 @@ pub struct TextReporter(Arc<Output>);
 
 #[derive(Debug)]
 struct Output {
-    text: Mutex<Vec<u8>>,
-    /// Whether the text is written at all.
-    write: bool,
-    /// The size after which the buffer is emptied, as if it had been sent.
-    chunk: usize,
+    text: Mutex<Text>,
     nanoseconds: AtomicU64,
+}
+
+/// Where the text goes.
+#[derive(Debug)]
+enum Text {
+    Nowhere,
+    Whole(Vec<u8>),
+    Chunks(ChunkPool),
 }
 
 impl TextReporter {
     /// Writes the whole text into one buffer.
     #[must_use]
     pub fn whole() -> Self {
-        Self::new(true, usize::MAX)
+        Self::new(Text::Whole(Vec::new()))
     }
 
-    /// Writes the text in chunks, each into the same buffer.
+    /// Writes the text in chunks, as the endpoint does, for one scraper that has taken a text before it wants the next.
     #[must_use]
-    pub fn chunked(chunk: usize) -> Self {
-        Self::new(true, chunk)
+    pub fn chunked() -> Self {
+        Self::new(Text::Chunks(ChunkPool::default()))
     }
 
     /// Prepares names and labels, but writes nothing.
     #[must_use]
     pub fn mute() -> Self {
-        Self::new(false, usize::MAX)
+        Self::new(Text::Nowhere)
     }
 
-    fn new(write: bool, chunk: usize) -> Self {
-        let (text, nanoseconds) = (Mutex::default(), AtomicU64::new(0));
-        Self(Arc::new(Output { text, write, chunk, nanoseconds }))
+    fn new(text: Text) -> Self {
+        Self(Arc::new(Output { text: Mutex::new(text), nanoseconds: AtomicU64::new(0) }))
     }
 
     /// CPU time that the last report took, in nanoseconds.
@@ -98,10 +101,13 @@ impl TextReporter {
         self.0.nanoseconds.load(Ordering::Relaxed) as f64
     }
 
-    /// The text of the last report; its last chunk, where there are several.
+    /// The text of the last report, if it is in one buffer.
     #[must_use]
     pub fn text(&self) -> Vec<u8> {
-        self.0.text.lock().expect("no report panicked").clone()
+        match &*self.0.text.lock().expect("no report panicked") {
+            Text::Whole(text) => text.clone(),
+            Text::Nowhere | Text::Chunks(_) => Vec::new(),
+        }
     }
 }
 
@@ -119,13 +125,19 @@ impl Reporter for TextReporter {
     }
 
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
-        if self.0.write {
-            let mut text = self.0.text.lock().map_err(|error| error.to_string())?;
-            let start = thread_cpu();
-            text.clear();
-            TextEncoder.encode(report, &mut text, self.0.chunk, Vec::clear);
-            self.0.nanoseconds.store((thread_cpu() - start) as u64, Ordering::Relaxed);
+        let mut text = self.0.text.lock().map_err(|error| error.to_string())?;
+        let start = thread_cpu();
+        match &mut *text {
+            Text::Nowhere => {}
+            Text::Whole(text) => {
+                text.clear();
+                TextEncoder.encode(report, text, usize::MAX, |_| ());
+            }
+            Text::Chunks(pool) => {
+                drop(pool.write(|text, full| TextEncoder.encode(report, text, ChunkPool::CHUNK, full)));
+            }
         }
+        self.0.nanoseconds.store((thread_cpu() - start) as u64, Ordering::Relaxed);
         Ok(())
     }
 }

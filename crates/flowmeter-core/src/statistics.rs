@@ -60,10 +60,14 @@ impl Counts {
     /// The same, with one of the groups that had them.
     pub(crate) fn dropped_unread_series(&self, series: usize, group: Option<&str>) {
         if series > 0 {
-            self.dropped_unread_series.fetch_add(series as u64, Relaxed);
+            self.dropped_unread_quietly(series);
             let group = group.unwrap_or_default();
             warn!(series, group, "dropped series of closed groups that a reporter has not read in time");
         }
+    }
+
+    pub(crate) fn dropped_unread_quietly(&self, series: usize) {
+        self.dropped_unread_series.fetch_add(series as u64, Relaxed);
     }
 
     pub(crate) fn clash(&self) {

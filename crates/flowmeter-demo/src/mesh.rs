@@ -5,10 +5,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// How long another TaskManager may take to introduce itself.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long another TaskManager may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a connection may take to introduce itself.
+const INTRODUCTION_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Connects to all TaskManagers of lower number and awaits all of higher number.
 ///
@@ -26,10 +29,20 @@ pub(crate) fn connect(
         connection.write_all(&introduction(index, token))?;
         *stream = Some(connection);
     }
+    listener.set_nonblocking(true)?;
+    let deadline = Instant::now() + PATIENCE;
     while streams.iter().skip(index + 1).any(Option::is_none) {
-        let (mut connection, _) = listener.accept()?;
+        let mut connection = match listener.accept() {
+            Ok((connection, _)) => connection,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(1));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        connection.set_nonblocking(false)?;
         connection.set_nodelay(true)?;
-        connection.set_read_timeout(Some(PATIENCE))?;
+        connection.set_read_timeout(Some(INTRODUCTION_PATIENCE))?;
         let mut said = vec![0; introduction(0, token).len()];
         // Whoever does not know the token is none of us.
         let Ok(()) = connection.read_exact(&mut said) else { continue };
@@ -49,7 +62,6 @@ fn introduction(index: usize, token: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::thread;
 
     #[test]
     fn all_are_connected_with_all_and_strangers_with_none() {

@@ -88,11 +88,14 @@ fn serve(
     let Some(ToTaskManager::Mesh(addresses)) = receiver.receive().map_err(gone)? else {
         return Err("the JobManager did not say where the others are".to_owned());
     };
-    let streams = mesh::connect(&listener, &addresses, index, &token)
-        .map_err(|error| format!("cannot connect to the other TaskManagers: {error}"))?;
-
+    // From here on this process goes down with the JobManager, whatever it waits for.
     let control = JobControl::default();
     let orders = follow(receiver, control.clone());
+    let streams = mesh::connect(&listener, &addresses, index, &token).map_err(|error| {
+        // If another TaskManager is gone, the JobManager is about to find out which.
+        thread::sleep(PEER_PATIENCE);
+        format!("cannot connect to the other TaskManagers: {error}")
+    })?;
     tell_progress(sender.clone(), control.clone());
     let instrumentation = flowmeter.as_ref().map(|flowmeter| {
         let task_manager = Arc::new(flowmeter.task_manager("localhost", &id(index)));

@@ -18,15 +18,29 @@ pub(crate) struct Connection {
     /// Runs while the client takes nothing.
     stall: Pin<Box<Sleep>>,
     stalled: bool,
+    /// Since when the client takes an answer, and how much it has taken.
+    answer: Option<(Instant, u64)>,
 }
+
+/// How many bytes a second a client has to take of an answer, once it has had its patience: one that trickles along
+/// would otherwise hold a connection and the answer's memory for hours.
+const LEAST_RATE: u64 = 1 << 20;
 
 impl Connection {
     pub(crate) fn new(stream: TcpStream, sent: Sent, patience: Duration) -> Self {
-        Self { stream, sent, patience, stall: Box::pin(sleep(patience)), stalled: false }
+        Self { stream, sent, patience, stall: Box::pin(sleep(patience)), stalled: false, answer: None }
     }
 
-    /// Passes a write's result on, unless the client has taken nothing for too long.
-    fn watch<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Passes a write's result on, unless the client has taken nothing for too long, or too little.
+    fn watch(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let now = Instant::now();
+        let (since, taken) = self.answer.get_or_insert((now, 0));
+        if let Poll::Ready(Ok(written)) = &result {
+            *taken += *written as u64;
+        }
+        if now - *since > self.patience + Duration::from_secs(*taken / LEAST_RATE) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         if result.is_ready() {
             self.stalled = false;
             return result;
@@ -77,6 +91,7 @@ impl AsyncWrite for Connection {
         if let Poll::Ready(Ok(())) = result {
             // HTTP writes all that it holds before it flushes, so the answer is with the system now.
             self.sent.flushed();
+            self.answer = None;
         }
         result
     }

@@ -4,16 +4,14 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use flowmeter_core::{Family, GroupView, Naming, Report, ReportError, ReportMode, Reporter, ReporterContext};
 use flowmeter_http::{Ports, Request, Responder, Response, Server, ServerOptions};
 
+use crate::chunks::ChunkPool;
 use crate::text::{CONTENT_TYPE, TextEncoder};
 
 /// Where Flink's own reporter listens, so that existing scrape configurations go on working.
 const DEFAULT_PORT: u16 = 9249;
-/// Bodies are handed to the network in pieces of about this size.
-const CHUNK: usize = 64 * 1024;
 
 /// How a [`PrometheusReporter`] serves.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +50,7 @@ impl PrometheusOptions {
 pub struct PrometheusReporter {
     options: PrometheusOptions,
     waiting: Waiting,
+    chunks: ChunkPool,
     context: Option<ReporterContext>,
     server: Option<Server>,
 }
@@ -70,7 +69,8 @@ impl PrometheusReporter {
     /// A reporter that will listen when it is added to a registry.
     #[must_use]
     pub fn new(options: PrometheusOptions) -> Self {
-        Self { options, waiting: Waiting::default(), context: None, server: None }
+        let (waiting, chunks) = (Waiting::default(), ChunkPool::default());
+        Self { options, waiting, chunks, context: None, server: None }
     }
 }
 
@@ -124,13 +124,9 @@ impl Reporter for PrometheusReporter {
         // If writing panics, these are dropped, which answers 503.
         let scrapes = self.waiting.take();
         let Some(context) = self.context.as_ref().filter(|_| !scrapes.is_empty()) else { return Ok(()) };
-        let mut chunks: Vec<Bytes> = Vec::new();
-        let mut text = Vec::with_capacity(CHUNK + CHUNK / 8);
-        TextEncoder.encode(report, &mut text, CHUNK, |text| {
-            let capacity = text.capacity();
-            chunks.push(std::mem::replace(text, Vec::with_capacity(capacity)).into());
+        let chunks = self.chunks.write(|text, full| {
+            TextEncoder.encode(report, text, ChunkPool::CHUNK, full);
         });
-        chunks.push(text.into());
         for scrape in scrapes {
             let mut response = Response::chunks(CONTENT_TYPE, chunks.clone());
             if !scrape.peek {
@@ -143,6 +139,8 @@ impl Reporter for PrometheusReporter {
     }
 
     fn stop(&mut self) {
+        // Whoever waits for a text hears that there will be none.
+        drop(self.waiting.take());
         self.server = None;
     }
 }

@@ -24,7 +24,8 @@ impl TextEncoder {
     /// `{host="h",tm_id="tm-1"} `.
     pub fn prepare_group(self, group: &GroupView<'_>, out: &mut Vec<u8>) {
         let mut taken = Vec::with_capacity(12);
-        for (key, value) in group.variables() {
+        // An empty label is the same as none.
+        for (key, value) in group.variables().filter(|(_, value)| !value.is_empty()) {
             let label = label_name(key, &taken);
             out.push(if taken.is_empty() { b'{' } else { b',' });
             out.extend_from_slice(label.as_bytes());

@@ -11,7 +11,7 @@ use flowmeter_stream::{OperatorIoMetrics, TaskIoMetrics};
 use timely::logging::{ChannelsEvent, MessagesEvent, OperatesEvent, ParkEvent, StartStop, TimelyEvent};
 
 /// How often idle time is brought up to date while a worker is busy.
-const IDLE_STEP: Duration = Duration::from_millis(1);
+const IDLE_STEP: Duration = Duration::from_millis(10);
 
 /// Where something is in a worker's dataflows: indices from the dataflow down, each from 1 within its scope.
 type Address = Vec<usize>;
@@ -48,6 +48,20 @@ struct Operator {
     task: Option<Task>,
     operator: Option<Leaf>,
     _job: Option<TaskManagerJobGroup>,
+}
+
+impl Operator {
+    /// Counts an activation that took so long, of which operators inside had a part.
+    fn add_activation(&self, total: Duration, inner: Duration) {
+        if let Some(leaf) = &self.operator {
+            leaf.io.num_activations.inc();
+            leaf.io.busy_time.inc_by(nanoseconds(total.saturating_sub(inner)));
+        }
+        if let Some(task) = &self.task {
+            task.io.num_activations.inc();
+            task.io.busy_time.inc_by(nanoseconds(total));
+        }
+    }
 }
 
 /// Handles first: when the group closes after them, its values are final at once.
@@ -111,7 +125,7 @@ impl Aggregator {
             TimelyEvent::Operates(operates) => self.operates(time, operates),
             TimelyEvent::Channels(channel) => self.channel(channel),
             TimelyEvent::Shutdown(shutdown) => self.shutdown(time, shutdown.id),
-            TimelyEvent::Park(ParkEvent::Park(_)) => self.catch_up(time),
+            TimelyEvent::Park(ParkEvent::Park(_)) => self.catch_up(time, None),
             _ => {}
         }
     }
@@ -120,7 +134,7 @@ impl Aggregator {
     #[inline]
     pub(crate) fn flush(&mut self, time: Duration) {
         if time.saturating_sub(self.idle_known) >= IDLE_STEP {
-            self.catch_up(time);
+            self.catch_up(time, None);
         }
     }
 
@@ -131,14 +145,8 @@ impl Aggregator {
         if let Some(outer) = self.running.last_mut() {
             outer.inner += total;
         }
-        let Some(operator) = self.identified.operator(ended.operator) else { return };
-        if let Some(leaf) = &operator.operator {
-            leaf.io.num_activations.inc();
-            leaf.io.busy_time.inc_by(nanoseconds(total.saturating_sub(ended.inner)));
-        }
-        if let Some(task) = &operator.task {
-            task.io.num_activations.inc();
-            task.io.busy_time.inc_by(nanoseconds(total));
+        if let Some(operator) = self.identified.operator(ended.operator) {
+            operator.add_activation(total, ended.inner);
         }
     }
 
@@ -181,7 +189,7 @@ impl Aggregator {
             self.counting.get(&(channel.scope.clone(), channel.source.0, channel.source.1)) == Some(&id);
         let source = find(channel.source.0).filter(|_| counts);
         let target = find(channel.target.0);
-        if let Some(Some(Thing::Channel(channel))) = self.identified.get_mut(id) {
+        if let Some(channel) = self.identified.channel_mut(id) {
             channel.ends = Ends::Known { source, target };
         }
         (source, target)
@@ -246,9 +254,13 @@ impl Aggregator {
     }
 
     fn shutdown(&mut self, time: Duration, id: usize) {
-        self.catch_up(time);
         let Some(operator) = self.identified.operator(id) else { return };
         let address = operator.address.clone();
+        // What ends while it has the thread does not come back from that.
+        if let Some(activation) = self.running.iter().find(|activation| activation.operator == id) {
+            operator.add_activation(time.saturating_sub(activation.start), activation.inner);
+        }
+        self.catch_up(time, Some(id));
         self.tasks.retain(|task| *task != id);
         self.operators.remove(&address);
         self.identified.remove(id);
@@ -261,14 +273,18 @@ impl Aggregator {
         }
     }
 
-    /// Brings the idle time of all tasks up to date: what is not busy is idle.
-    fn catch_up(&mut self, time: Duration) {
+    /// Brings the idle time of all tasks up to date: what is not busy is idle. The activation of a task that is running
+    /// is busy time to come, unless it was counted early because the task ends.
+    fn catch_up(&mut self, time: Duration, counted: Option<usize>) {
         self.idle_known = time;
         for id in &self.tasks {
             let Some(Some(task)) = self.identified.operator(*id).map(|operator| &operator.task) else {
                 continue;
             };
-            let known = task.io.busy_time.get() + task.io.idle_time.get();
+            let running =
+                self.running.iter().find(|activation| activation.operator == *id && counted != Some(*id));
+            let to_come = running.map_or(Duration::ZERO, |activation| time.saturating_sub(activation.start));
+            let known = task.io.busy_time.get() + task.io.idle_time.get() + nanoseconds(to_come);
             task.io.idle_time.inc_by(nanoseconds(time.saturating_sub(task.began)).saturating_sub(known));
         }
     }
@@ -288,17 +304,38 @@ enum Thing {
     Channel(Channel),
 }
 
-/// Operators and channels by their ids, which a worker counts up from one counter: a table from the least id in use.
+/// Operators and channels by their ids, which a worker counts up from one counter. In pages, because a dataflow that
+/// stays keeps low ids in use while others come and go.
 #[derive(Default)]
 struct Identified {
-    first: usize,
-    things: VecDeque<Option<Thing>>,
+    first_page: usize,
+    pages: VecDeque<Option<Box<Page>>>,
+    /// The ids of each dataflow.
+    members: HashMap<usize, Vec<usize>>,
+}
+
+const PAGE: usize = 64;
+
+struct Page {
+    things: [Option<Thing>; PAGE],
+    used: usize,
+}
+
+impl Thing {
+    fn dataflow(&self) -> Option<usize> {
+        let address = match self {
+            Self::Operator(operator) => &operator.address,
+            Self::Channel(channel) => &channel.scope,
+        };
+        address.first().copied()
+    }
 }
 
 impl Identified {
     #[inline]
     fn get(&self, id: usize) -> Option<&Thing> {
-        self.things.get(id.wrapping_sub(self.first))?.as_ref()
+        let page = self.pages.get((id / PAGE).wrapping_sub(self.first_page))?.as_ref()?;
+        page.things[id % PAGE].as_ref()
     }
 
     #[inline]
@@ -317,54 +354,57 @@ impl Identified {
         }
     }
 
-    fn get_mut(&mut self, id: usize) -> Option<&mut Option<Thing>> {
-        self.things.get_mut(id.wrapping_sub(self.first))
+    fn channel_mut(&mut self, id: usize) -> Option<&mut Channel> {
+        let page = self.pages.get_mut((id / PAGE).wrapping_sub(self.first_page))?.as_mut()?;
+        match &mut page.things[id % PAGE] {
+            Some(Thing::Channel(channel)) => Some(channel),
+            _ => None,
+        }
     }
 
     fn insert(&mut self, id: usize, thing: Thing) {
-        if self.things.is_empty() {
-            self.first = id;
+        let number = id / PAGE;
+        if self.pages.is_empty() {
+            self.first_page = number;
         }
         // Ids come out of order within a dataflow.
-        while id < self.first {
-            self.things.push_front(None);
-            self.first -= 1;
+        while number < self.first_page {
+            self.pages.push_front(None);
+            self.first_page -= 1;
         }
-        let position = id - self.first;
-        if position >= self.things.len() {
-            self.things.resize_with(position + 1, || None);
+        let position = number - self.first_page;
+        if position >= self.pages.len() {
+            self.pages.resize_with(position + 1, || None);
         }
-        self.things[position] = Some(thing);
+        if let Some(dataflow) = thing.dataflow() {
+            self.members.entry(dataflow).or_default().push(id);
+        }
+        let page = self.pages[position]
+            .get_or_insert_with(|| Box::new(Page { things: [const { None }; PAGE], used: 0 }));
+        page.used += usize::from(page.things[id % PAGE].replace(thing).is_none());
     }
 
     fn remove(&mut self, id: usize) {
-        if let Some(thing) = self.get_mut(id) {
-            *thing = None;
+        let position = (id / PAGE).wrapping_sub(self.first_page);
+        let Some(place) = self.pages.get_mut(position) else { return };
+        let Some(page) = place else { return };
+        page.used -= usize::from(page.things[id % PAGE].take().is_some());
+        if page.used == 0 {
+            *place = None;
         }
-        self.trim();
+        while let Some(None) = self.pages.front() {
+            self.pages.pop_front();
+            self.first_page += 1;
+        }
+        while let Some(None) = self.pages.back() {
+            self.pages.pop_back();
+        }
     }
 
     fn remove_dataflow(&mut self, dataflow: usize) {
-        for thing in &mut self.things {
-            let address = match thing {
-                Some(Thing::Operator(operator)) => &operator.address,
-                Some(Thing::Channel(channel)) => &channel.scope,
-                None => continue,
-            };
-            if address.first() == Some(&dataflow) {
-                *thing = None;
-            }
-        }
-        self.trim();
-    }
-
-    fn trim(&mut self) {
-        while let Some(None) = self.things.front() {
-            self.things.pop_front();
-            self.first += 1;
-        }
-        while let Some(None) = self.things.back() {
-            self.things.pop_back();
+        for id in self.members.remove(&dataflow).unwrap_or_default() {
+            // Ids are not used again, so what is there is of this dataflow.
+            self.remove(id);
         }
     }
 }

@@ -27,7 +27,7 @@
 //! | a process | a TaskManager; its group is the caller's |
 //! | a dataflow | a job: `job_name` is the dataflow's name, `job_id` the caller's |
 //! | an operator or region at the top of a dataflow | a task: `task_id` is its address, such as `0.3` |
-//! | an operator that is not a region | an operator: `operator_id` is its address, such as `0.3.1` |
+//! | an operator, unless it is a region at the top | an operator: `operator_id` is its address, such as `0.3.1` |
 //! | the index of a worker | `subtask_index` |
 //!
 //! All workers that build the same dataflows give the same addresses, so a task has one id in all processes.

@@ -34,7 +34,7 @@ fn per_series(region: &Region<'_, System>, sets: &[LabelSet]) -> f64 {
 
 fn measure_ours(results: &mut Results, sets: &[LabelSet]) {
     // The text itself is not part of the registry: it goes out in chunks.
-    let ours = Ours::new(&TextReporter::chunked(64 * 1024), sets);
+    let ours = Ours::new(&TextReporter::chunked(), sets);
     ours.report();
     let region = Region::new(&ALLOCATOR);
     let subtasks = ours.register_all(sets);

@@ -32,7 +32,7 @@ pub(super) fn register(effort: Effort) -> Row {
     let mut row = Row::new("interference/register", "us, p99.9", Better::Smaller);
     let sets = label_sets(effort.series / FAMILIES);
 
-    let ours = Ours::new(&TextReporter::chunked(64 * 1024), &sets);
+    let ours = Ours::new(&TextReporter::chunked(), &sets);
     let subtasks = ours.register_all(&sets);
     ours.report();
     let serial = AtomicU64::new(1 << 20);

@@ -7,15 +7,13 @@ use crate::harness::{Better, Row, Side, Turns, thread_cpu};
 use crate::ours::{Ours, TextReporter};
 use crate::peers::Peer;
 
-/// The size of the chunks in which a server would send the text.
-const CHUNK: usize = 64 * 1024;
-
-/// Writes all series as Prometheus text, in chunks as the endpoint sends it. The limit is a copy of that text. Each side runs twice, and the second time
-/// counts: the first finds the caches full of what others left, which costs more than the work on some machines.
+/// Writes all series as Prometheus text, into the chunks that the endpoint sends. The limit is a copy of that text. Each
+/// side runs twice, and the second time counts: the first finds the caches full of what others left, which costs more
+/// than the work on some machines.
 pub(super) fn text(effort: Effort) -> Row {
     let mut row = Row::new("scrape/text-100k", "ms", Better::Smaller);
     let sets = label_sets(effort.series / FAMILIES);
-    let (whole, chunked) = (TextReporter::whole(), TextReporter::chunked(CHUNK));
+    let (whole, chunked) = (TextReporter::whole(), TextReporter::chunked());
     let all = [&whole, &chunked].map(|reporter| {
         let ours = Ours::new(reporter, &sets);
         let subtasks = ours.register_all(&sets);

@@ -47,7 +47,7 @@ pub(super) fn wordcount(effort: Effort) -> Row {
 }
 
 fn measure(mut row: Row, kind: JobKind, effort: Effort) -> Row {
-    let ours = Ours::new(&TextReporter::chunked(64 * 1024), &label_sets(1));
+    let ours = Ours::new(&TextReporter::chunked(), &label_sets(1));
     let task_manager = Arc::new(ours.registry.task_manager("host", "tm"));
     let job = JobSpec { kind, rate: 0, duration: None, keep_output: false };
     let run = |instrumented: bool| {

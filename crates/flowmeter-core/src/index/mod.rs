@@ -448,7 +448,8 @@ impl Index {
             stays
         });
         if leaving {
-            self.take_out_leaving();
+            let unread = self.take_out_leaving();
+            self.core.counts.dropped_unread_series(unread.series, unread.example.as_deref());
             self.forget_empty_sets();
         }
         self.core.leave_to_registrars(&mut self.let_go);
@@ -457,7 +458,8 @@ impl Index {
         self.let_go.shrink_to(SPARE);
     }
 
-    fn take_out_leaving(&mut self) {
+    /// Takes out the blocks of groups that leave. Returns what of them nobody has read.
+    fn take_out_leaving(&mut self) -> Unread {
         let Self { sets, groups, .. } = self;
         let (mut unread, mut gone) = (Unread::default(), Vec::new());
         for index in sets.values_mut() {
@@ -472,7 +474,6 @@ impl Index {
             }
             self.let_go.push(entry.block);
         }
-        self.core.counts.dropped_unread_series(unread.series, unread.example.as_deref());
         let Self { groups, identities, .. } = self;
         identities.retain(|slot| leaving(groups, *slot).is_none());
         let mut contested: HashMap<Slot, HashSet<Slot>> = HashMap::new();
@@ -484,6 +485,7 @@ impl Index {
             }
         }
         self.leave_contests(&contested);
+        unread
     }
 
     /// How many series of a block were never shown, as it leaves.
@@ -524,7 +526,9 @@ impl Index {
                 group.standing = Standing::Leaving { read: false };
             }
         }
-        self.take_out_leaving();
+        // No log line: for a pull reporter it is the rule, and for the others their last report says what was wrong.
+        let unread = self.take_out_leaving();
+        self.core.counts.dropped_unread_quietly(unread.series);
     }
 
     /// Forgets sets without blocks and their families: they may be of names that were made at run time.

@@ -186,7 +186,7 @@ impl Fleet {
 
     /// Waits until all TaskManagers have ended, which each does once it is scraped or the time is over.
     pub(super) fn wait_ended(&mut self, time: Duration) -> Result<(), String> {
-        let deadline = Instant::now() + time + PATIENCE;
+        let began = Instant::now();
         while !self.is_interrupted() {
             for member in self.members.iter_mut().filter(|member| member.exited.is_none()) {
                 member.exited = member.child.try_wait().map_err(|error| error.to_string())?;
@@ -200,7 +200,7 @@ impl Fleet {
             if self.members.iter().all(|member| member.exited.is_some()) {
                 return Ok(());
             }
-            if Instant::now() > deadline {
+            if began.elapsed() > time.saturating_add(PATIENCE) {
                 return Err("a TaskManager did not end".to_owned());
             }
             thread::sleep(Duration::from_millis(10));

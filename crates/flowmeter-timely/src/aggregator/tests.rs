@@ -121,16 +121,16 @@ fn time_goes_to_the_innermost_operator_and_to_its_task() {
     assert_eq!((fed.leaf(5).num_activations.get(), fed.task(6).num_activations.get()), (1, 1));
 
     // What is not busy is idle, and the two sum up to the time since the task began.
-    fed.aggregator.flush(micros(5_000));
-    assert_eq!(fed.task(6).idle_time.get(), 4_950_000);
-    fed.aggregator.flush(micros(5_500));
-    assert_eq!(fed.task(6).idle_time.get(), 4_950_000, "not more often than each millisecond");
-    fed.feed(6_000, TimelyEvent::Park(ParkEvent::Park(None)));
-    assert_eq!(fed.task(6).idle_time.get(), 5_950_000, "but always before the worker sleeps");
-    fed.feed(7_000, ScheduleEvent::start(6));
-    fed.feed(7_250, ScheduleEvent::stop(6));
-    fed.aggregator.flush(micros(9_000));
-    assert_eq!(fed.task(6).busy_time.get() + fed.task(6).idle_time.get(), 9_000_000);
+    fed.aggregator.flush(micros(15_000));
+    assert_eq!(fed.task(6).idle_time.get(), 14_950_000);
+    fed.aggregator.flush(micros(15_500));
+    assert_eq!(fed.task(6).idle_time.get(), 14_950_000, "not more often than each ten milliseconds");
+    fed.feed(16_000, TimelyEvent::Park(ParkEvent::Park(None)));
+    assert_eq!(fed.task(6).idle_time.get(), 15_950_000, "but always before the worker sleeps");
+    fed.feed(17_000, ScheduleEvent::start(6));
+    fed.feed(17_250, ScheduleEvent::stop(6));
+    fed.aggregator.flush(micros(29_000));
+    assert_eq!(fed.task(6).busy_time.get() + fed.task(6).idle_time.get(), 29_000_000);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn groups_close_with_their_operators_and_a_dataflow_leaves_nothing() {
     fed.feed(2_000, ShutdownEvent { id: 5 });
     fed.feed(3_000, ShutdownEvent { id: 3 });
     let Aggregator { identified, operators, counting, tasks, .. } = &fed.aggregator;
-    assert!(identified.things.is_empty() && operators.is_empty() && counting.is_empty() && tasks.is_empty());
+    assert!(identified.pages.is_empty() && operators.is_empty() && counting.is_empty() && tasks.is_empty());
     // Late events of what is gone are passed over.
     fed.message(12, true, 7);
     fed.feed(4_000, ShutdownEvent { id: 3 });
@@ -169,8 +169,35 @@ fn dataflows_that_come_and_go_leave_no_trace() {
         fed.operates(first + 2, &[dataflow, 1], "operator");
         fed.channel(first + 3, &[dataflow], (1, 0), (2, 0));
         fed.operates(first + 1, &[dataflow], "job");
-        assert!(fed.aggregator.identified.things.len() <= 20);
+        assert!(fed.aggregator.identified.pages.len() <= 2);
         fed.feed(i as u64, ShutdownEvent { id: first + 1 });
     }
-    assert!(fed.aggregator.identified.things.is_empty());
+    assert!(fed.aggregator.identified.pages.is_empty() && fed.aggregator.identified.members.is_empty());
+}
+
+#[test]
+fn a_dataflow_that_stays_does_not_keep_the_places_of_others() {
+    let mut fed = Fed::new();
+    fed.operates(2, &[0, 1], "operator");
+    fed.operates(1, &[0], "stays");
+    for i in 1..20_000 {
+        let (first, dataflow) = (i * 10, i);
+        fed.operates(first + 2, &[dataflow, 1], "operator");
+        fed.operates(first + 1, &[dataflow], "job");
+        fed.feed(i as u64, ShutdownEvent { id: first + 1 });
+    }
+    assert_eq!(fed.aggregator.identified.pages.iter().flatten().count(), 1);
+    assert_eq!(fed.aggregator.identified.members.len(), 1);
+}
+
+#[test]
+fn a_task_is_not_idle_while_it_runs() {
+    let mut fed = job();
+    // A region is a task, and runs from 0 to 10 ms; an operator inside it ends at 9 ms.
+    fed.feed(0, ScheduleEvent::start(6));
+    fed.feed(9_000, ShutdownEvent { id: 5 });
+    fed.feed(10_000, ScheduleEvent::stop(6));
+    fed.aggregator.flush(micros(10_000));
+    let task = fed.task(6);
+    assert_eq!((task.busy_time.get(), task.idle_time.get()), (10_000_000, 0));
 }
