@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, Write};
+use std::process::ExitCode;
 
 use clap::Parser;
 use flowmeter_bench::rows::{Effort, ROWS};
@@ -23,12 +24,31 @@ struct Arguments {
     series: usize,
 }
 
-fn main() -> io::Result<()> {
-    let arguments = Arguments::parse();
-    let filter = arguments.filter.unwrap_or_default();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "flowmeter-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> io::Result<()> {
+    let filter = arguments.filter.as_deref().unwrap_or_default();
+    let rows: Vec<_> = ROWS.iter().filter(|(name, _)| name.contains(filter)).collect();
+    if rows.is_empty() {
+        let names: Vec<_> = ROWS.iter().map(|(name, _)| *name).collect();
+        return Err(io::Error::other(format!(
+            "no row contains `{filter}`; the rows are {}",
+            names.join(", ")
+        )));
+    }
     let effort = Effort { rounds: arguments.rounds.max(1), series: arguments.series.max(1000) };
     let mut out = io::stdout();
-    for (_, measure) in ROWS.iter().filter(|(name, _)| name.contains(&filter)) {
+    for (_, measure) in rows {
         let row = measure(effort);
         if arguments.json {
             writeln!(out, "{}", row.to_json())?;

@@ -34,7 +34,7 @@ pub(crate) use debug_value;
 /// assert_eq!(late.get(), 4);
 /// ```
 ///
-/// Several threads need a [`SharedCounter`]; sharing this one does not compile:
+/// Several threads need a [`SharedCounter`](crate::SharedCounter); sharing this one does not compile:
 ///
 /// ```compile_fail
 /// # let registry = flowmeter_core::Registry::new();

@@ -156,7 +156,8 @@ fn sent_is_not_told_to_a_client_that_left_or_asked_for_the_head_only() {
 #[test]
 fn a_client_that_takes_nothing_is_given_up() {
     let mut options = options();
-    options.client_patience = Duration::from_millis(100);
+    // Long for a client that reads, on a busy machine too.
+    options.client_patience = Duration::from_secs(1);
     options.connections = 1;
     let (server, told) = large(&options);
     let mut stuck = connect(&server);
@@ -264,4 +265,24 @@ fn stopping_does_not_wait_for_clients_that_hang() {
     let start = Instant::now();
     server.stop();
     assert!(start.elapsed() < PATIENCE);
+}
+
+#[test]
+fn a_client_that_trickles_along_is_given_up() {
+    let mut options = options();
+    options.client_patience = Duration::from_millis(200);
+    options.connections = 1;
+    let (server, _told) = large(&options);
+    let mut trickling = connect(&server);
+    trickling.write_all(get("/").as_bytes()).unwrap();
+    // It takes something all the time, but so little that the answer would take minutes.
+    let mut taken = 0;
+    let mut some = [0; 16 * 1024];
+    let deadline = Instant::now() + PATIENCE;
+    while let Ok(read @ 1..) = trickling.read(&mut some) {
+        taken += read;
+        assert!(Instant::now() < deadline, "{taken} bytes and no end");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(taken < 64 << 20, "it was not given all");
 }

@@ -189,6 +189,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn labels_that_prometheus_uses_itself_are_not_taken() {
+        for reserved in ["le", "quantile", "value"] {
+            assert_eq!(label_name(reserved, &[]), format!("{reserved}_2"));
+        }
+        let decimals = |unit: Unit| base_unit(&unit).map(|unit| unit.decimals);
+        let units = [Unit::SECONDS, Unit::MILLISECONDS, Unit::MICROSECONDS, Unit::NANOSECONDS];
+        assert_eq!(units.map(decimals), [Some(0), Some(3), Some(6), Some(9)]);
+    }
+
     proptest! {
         #[test]
         fn labels_are_valid_and_distinct(keys in prop::collection::vec("\\PC{0,8}", 0..20)) {
@@ -245,6 +255,11 @@ mod tests {
                 "g_busy_time_seconds_total",
                 metric_name::<Counter>("g", Metric::new("busyTime").with_unit(Unit::NANOSECONDS)),
             ),
+            (
+                "g_lag_seconds",
+                metric_name::<Gauge<u64>>("g", Metric::new("lag").with_unit(Unit::MICROSECONDS)),
+            ),
+            ("g_largest_bucket_value", metric_name::<Gauge<u64>>("g", Metric::new("largestBucket"))),
             ("g_bytes_total", metric_name::<Counter>("g", Metric::new("bytesTotal").with_unit(Unit::NONE))),
             (
                 "g_state_size_bytes",

@@ -23,7 +23,12 @@
 //! # Ok::<(), flowmeter::Error>(())
 //! ```
 //!
-//! This crate is [`flowmeter_core`], whose items are all here, and what its features add:
+//! # Where to begin
+//!
+//! [`Flowmeter`] for a running system, [`Registry`] for its groups, [`Counter`], [`Gauge`], [`Meter`] and [`Histogram`] for
+//! recording, [`MetricSet`] to register a struct of metrics at once, [`Reporter`] to write a reporter.
+//!
+//! All items of the crate `flowmeter-core` are here, and what the features add:
 //!
 //! | feature | brings |
 //! |---|---|
@@ -39,7 +44,7 @@
 mod builder;
 
 pub use builder::{Flowmeter, FlowmeterBuilder};
-#[doc(no_inline)]
+#[doc(inline)]
 pub use flowmeter_core::*;
 
 /// The Prometheus reporter.

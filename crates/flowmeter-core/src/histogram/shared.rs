@@ -33,7 +33,7 @@ impl SharedHistogramCells {
         }
     }
 
-    /// The cells for this thread to record in, as one of [`Many`].
+    /// The cells for this thread to record in, as one of [`Many`](super::Many).
     #[inline]
     pub(crate) fn of_this_thread(&self) -> &HistogramCells {
         // The length is a power of two.

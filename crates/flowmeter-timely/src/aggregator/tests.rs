@@ -201,3 +201,30 @@ fn a_task_is_not_idle_while_it_runs() {
     let task = fed.task(6);
     assert_eq!((task.busy_time.get(), task.idle_time.get()), (10_000_000, 0));
 }
+
+#[test]
+fn a_region_within_a_task_is_an_operator_without_the_time_of_what_is_in_it() {
+    let mut fed = Fed::new();
+    fed.operates(5, &[0, 1, 1, 1], "innermost");
+    fed.operates(4, &[0, 1, 1], "inner region");
+    fed.operates(6, &[0, 1], "region");
+    fed.operates(3, &[0], "job");
+    fed.feed(100, ScheduleEvent::start(6));
+    fed.feed(110, ScheduleEvent::start(4));
+    fed.feed(120, ScheduleEvent::start(5));
+    fed.feed(150, ScheduleEvent::stop(5));
+    fed.feed(160, ScheduleEvent::stop(4));
+    fed.feed(170, ScheduleEvent::stop(6));
+    assert_eq!(fed.leaf(5).busy_time.get(), 30_000);
+    assert_eq!(fed.leaf(4).busy_time.get(), 20_000);
+    assert_eq!(fed.task(6).busy_time.get(), 70_000);
+}
+
+#[test]
+fn a_task_that_ends_has_all_its_time() {
+    let fed = &mut job();
+    assert_eq!(fed.task(7).idle_time.get(), 0);
+    fed.feed(1_000, ShutdownEvent { id: 6 });
+    // All tasks are brought up to date when one ends, so the one that ends was too.
+    assert_eq!(fed.task(7).idle_time.get(), 1_000_000);
+}
