@@ -85,13 +85,16 @@ impl Drop for Demo {
 fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "--quiet", "--package", "flowmeter-demo"]);
-        let status = build.status().expect("cargo runs these tests");
-        assert!(status.success(), "the demo does not build");
-        // Tests are in `target/debug/deps`.
+        // Tests are in `deps` of the folder of their profile.
         let test = env::current_exe().expect("a test is a program");
         let profile = test.ancestors().nth(2).expect("it is in a folder of the target folder");
+        let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet", "--package", "flowmeter-demo"]);
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        let status = build.status().expect("cargo runs these tests");
+        assert!(status.success(), "the demo does not build");
         profile.join("flowmeter-demo")
     })
 }

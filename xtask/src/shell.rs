@@ -16,7 +16,8 @@ pub(crate) fn root() -> PathBuf {
 
 /// Where builds go.
 pub(crate) fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    // Relative to the root, where everything runs.
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 /// A program to run in the repository's root.

@@ -1,5 +1,7 @@
 //! flowmeter, set up as its users do.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +11,8 @@ use flowmeter_core::{
     ReportError, Reporter, ReporterHandle, ReporterOptions, SetCells, TaskGroup, TaskInfo, TaskManagerGroup,
     TaskManagerJobGroup,
 };
-use flowmeter_prometheus::{ChunkPool, TextEncoder};
+use flowmeter_http::Ports;
+use flowmeter_prometheus::{ChunkWriter, PrometheusOptions, PrometheusReporter, TextEncoder};
 
 use crate::data::{FAMILIES, LabelSet};
 use crate::harness::thread_cpu;
@@ -69,7 +72,7 @@ struct Output {
 enum Text {
     Nowhere,
     Whole(Vec<u8>),
-    Chunks(ChunkPool),
+    Chunks,
 }
 
 impl TextReporter {
@@ -79,10 +82,10 @@ impl TextReporter {
         Self::new(Text::Whole(Vec::new()))
     }
 
-    /// Writes the text in chunks, as the endpoint does, for one scraper that has taken a text before it wants the next.
+    /// Writes the text in chunks, as the endpoint does, for a scraper that takes them at once.
     #[must_use]
     pub fn chunked() -> Self {
-        Self::new(Text::Chunks(ChunkPool::default()))
+        Self::new(Text::Chunks)
     }
 
     /// Prepares names and labels, but writes nothing.
@@ -106,7 +109,7 @@ impl TextReporter {
     pub fn text(&self) -> Vec<u8> {
         match &*self.0.text.lock().expect("no report panicked") {
             Text::Whole(text) => text.clone(),
-            Text::Nowhere | Text::Chunks(_) => Vec::new(),
+            Text::Nowhere | Text::Chunks => Vec::new(),
         }
     }
 }
@@ -133,9 +136,8 @@ impl Reporter for TextReporter {
                 text.clear();
                 TextEncoder.encode(report, text, usize::MAX, |_| ());
             }
-            Text::Chunks(pool) => {
-                drop(pool.write(|text, full| TextEncoder.encode(report, text, ChunkPool::CHUNK, full)));
-            }
+            Text::Chunks => ChunkWriter::default()
+                .write(drop, |text, full| TextEncoder.encode(report, text, ChunkWriter::CHUNK, full)),
         }
         self.0.nanoseconds.store((thread_cpu() - start) as u64, Ordering::Relaxed);
         Ok(())
@@ -194,8 +196,31 @@ impl Ours {
         sets.iter().map(|set| self.register(set, set[5].parse().unwrap_or(0))).collect()
     }
 
+    /// Adds the real reporter, with its server.
+    #[must_use]
+    pub fn add_endpoint(&self) -> Endpoint {
+        let options = PrometheusOptions::default().with_ports(Ports::any());
+        let reporter = Box::new(PrometheusReporter::new(options));
+        let reporter = self.registry.add_reporter("prometheus", reporter, ReporterOptions::default());
+        Endpoint(reporter.expect("any port will do"))
+    }
+
     /// Has the reporter report.
     pub fn report(&self) {
         self.reporter.report_now(PATIENCE).expect("the reporter cannot fail");
+    }
+}
+
+/// The real reporter, with its server.
+pub struct Endpoint(ReporterHandle);
+
+impl Endpoint {
+    /// Fetches a text and throws it away.
+    pub fn scrape(&self) {
+        let address = self.0.endpoint().and_then(|url| url.strip_prefix("http://")?.strip_suffix("/metrics"));
+        let mut stream = TcpStream::connect(address.expect("it serves")).expect("it listens");
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("it reads");
+        let mut buffer = vec![0; 256 * 1024];
+        while stream.read(&mut buffer).expect("it answers") > 0 {}
     }
 }

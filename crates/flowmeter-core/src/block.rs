@@ -22,7 +22,9 @@ pub(crate) struct Block {
     node: Arc<Node>,
     /// Whether it belongs to its group. A detached block works, but nobody reads it, so nobody waits for its handles.
     attached: bool,
-    /// Whether a callback that sets the cells has not returned so far, or panicked when it last ran.
+    /// Whether a callback sets the cells.
+    collected: bool,
+    /// Whether that has not returned so far, or panicked when it last ran.
     missing: AtomicBool,
     /// The order of registration; written once, under the desk's lock.
     sequence: AtomicU64,
@@ -77,8 +79,14 @@ impl Object {
 
 impl Block {
     /// The block of a registration, with a handle counted for each series.
-    pub(crate) fn attached(set: Arc<FamilySet>, node: &Arc<Node>, words: Words) -> Arc<Self> {
-        let block = Self::new(set, node, words, true);
+    pub(crate) fn attached(
+        set: Arc<FamilySet>,
+        node: &Arc<Node>,
+        words: Words,
+        collected: bool,
+    ) -> Arc<Self> {
+        let block =
+            Self { collected, missing: AtomicBool::new(collected), ..Self::new(set, node, words, true) };
         block.add_handles(block.set.members.len() as u64);
         Arc::new(block)
     }
@@ -100,6 +108,7 @@ impl Block {
             set,
             node: Arc::clone(node),
             attached,
+            collected: false,
             missing: AtomicBool::new(false),
             sequence: AtomicU64::new(0),
         }
@@ -120,6 +129,10 @@ impl Block {
 
     pub(crate) fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    pub(crate) fn is_collected(&self) -> bool {
+        self.collected
     }
 
     pub(crate) fn is_missing(&self) -> bool {

@@ -214,7 +214,7 @@ impl MetricGroup {
     ) -> Result<(), Error> {
         let set = self.0.scope().table_set(S::DESCRIPTORS);
         let name = set.members.first().map_or("", |member| member.family.name()).to_owned();
-        let mut cells = SetCells::new(self.0.register_missing(set)?);
+        let mut cells = SetCells::new(self.0.register_collected(set)?);
         let output = Output::Set(Arc::clone(cells.block()));
         let handles = S::from_cells(&mut cells);
         self.0.core().sampler.add(&self.0, &name, output, Box::new(move || callback(&handles)));

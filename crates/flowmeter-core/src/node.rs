@@ -239,12 +239,12 @@ impl Node {
         self.register_as(set, false)
     }
 
-    /// Registers the series of a set that are missing until somebody says that they are there.
-    pub(crate) fn register_missing(self: &Arc<Self>, set: Arc<FamilySet>) -> Result<Arc<Block>, Error> {
+    /// Registers the series of a set whose cells a callback sets: they are missing until it has.
+    pub(crate) fn register_collected(self: &Arc<Self>, set: Arc<FamilySet>) -> Result<Arc<Block>, Error> {
         self.register_as(set, true)
     }
 
-    fn register_as(self: &Arc<Self>, set: Arc<FamilySet>, missing: bool) -> Result<Arc<Block>, Error> {
+    fn register_as(self: &Arc<Self>, set: Arc<FamilySet>, collected: bool) -> Result<Arc<Block>, Error> {
         let reused = self.core.bury(set.words);
         let inner = self.lock_open()?;
         let repeated = if set.repeats { set.repeated_name() } else { None };
@@ -253,7 +253,7 @@ impl Node {
             drop(inner);
             return Err(Error::DuplicateMetric { metric, group: self.identifier() });
         }
-        Ok(self.insert(inner, set, reused, missing))
+        Ok(self.insert(inner, set, reused, collected))
     }
 
     /// Registers the only series of a set, or finds it if it is there and both sides share it. The returned block has
@@ -282,7 +282,7 @@ impl Node {
         mut inner: MutexGuard<'_, Inner>,
         set: Arc<FamilySet>,
         reused: Option<Words>,
-        missing: bool,
+        collected: bool,
     ) -> Arc<Block> {
         let words = if set.words == 1 && set.members.len() == 1 {
             inner.take_word()
@@ -293,8 +293,7 @@ impl Node {
             self.slot.store(self.core.take_slot(), Relaxed);
         }
         inner.mask |= set.mask;
-        let block = Block::attached(set, self, words);
-        block.set_missing(missing);
+        let block = Block::attached(set, self, words, collected);
         inner.push(Arc::clone(&block));
         // Numbered under this group's lock as well, so that a reporter that is being added finds the block either in
         // the tree or in its inbox, and never in both.

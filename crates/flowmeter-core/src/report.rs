@@ -120,7 +120,7 @@ impl<'a> FamilyView<'a> {
                     *bits = word.load(Relaxed);
                 }
             }
-            for (entry, bits) in lot.iter().zip(words).filter(|(entry, _)| !entry.block.is_missing()) {
+            for (entry, bits) in lot.iter().zip(words) {
                 if let Some(bits) = shown(entry, part.member, bits) {
                     visit(&SeriesView { entry, value: value_of(kind, value_type, bits) })?;
                 }
@@ -136,9 +136,6 @@ impl<'a> FamilyView<'a> {
         part: &Part,
         visit: &mut impl FnMut(&SeriesView<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if entry.block.is_missing() {
-            return Ok(());
-        }
         let family = &self.entry.family;
         let bits = match part.place {
             Place::Word(word) => match entry.block.words().get(word) {
@@ -148,7 +145,7 @@ impl<'a> FamilyView<'a> {
             Place::Object(object) => {
                 let Some(object) = entry.block.object(object) else { return Ok(()) };
                 let page = entry.page(part.member);
-                if page.is_some_and(|page| !page.is_shown()) {
+                if page.is_some_and(|page| !page.is_shown() || entry.block.is_missing()) {
                     return Ok(());
                 }
                 if family.kind() == MetricKind::Histogram {
@@ -185,12 +182,12 @@ impl std::fmt::Debug for FamilyView<'_> {
     }
 }
 
-/// What a series shows whose cells hold so much; nothing if another has its identity.
+/// What a series shows whose cells hold so much; nothing if another has its identity, or its callback has not returned.
 #[inline(always)]
 fn shown(entry: &Entry, member: usize, bits: u64) -> Option<u64> {
     match entry.page(member) {
         None => Some(bits),
-        Some(page) => page.is_shown().then(|| page.base().add_to_sum(bits)),
+        Some(page) => (page.is_shown() && !entry.block.is_missing()).then(|| page.base().add_to_sum(bits)),
     }
 }
 

@@ -1,13 +1,14 @@
-//! The body of an answer: chunks in a row, and a note when the last was taken.
+//! The body of an answer, and a note when all of it has left.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::sync::mpsc;
 
 use crate::exchange::OnSent;
 
@@ -29,56 +30,122 @@ impl Sent {
     }
 }
 
-pub(crate) struct ChunkedBody {
-    chunks: VecDeque<Bytes>,
-    length: u64,
-    on_sent: Option<OnSent>,
-    sent: Sent,
+/// What a body is made of.
+pub(crate) enum Content {
+    /// All of it is there.
+    Whole(VecDeque<Bytes>),
+    /// It comes while it is sent.
+    Stream(mpsc::UnboundedReceiver<Piece>),
 }
 
-impl ChunkedBody {
-    pub(crate) fn new(chunks: Vec<Bytes>, on_sent: Option<OnSent>, sent: Sent) -> Self {
-        let length = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-        let chunks: VecDeque<_> = chunks.into_iter().filter(|chunk| !chunk.is_empty()).collect();
-        let mut body = Self { chunks, length, on_sent, sent };
-        if body.chunks.is_empty() {
-            body.sent.set(body.on_sent.take());
+pub(crate) enum Piece {
+    Chunk(Bytes),
+    End,
+}
+
+impl Content {
+    /// The length in bytes, if it is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        match self {
+            Self::Whole(chunks) => Some(chunks.iter().map(|chunk| chunk.len() as u64).sum()),
+            Self::Stream(_) => None,
+        }
+    }
+}
+
+/// The side of a streamed answer on which its body is written, see [`Response::stream`](crate::Response::stream).
+///
+/// Writing does not wait for the client: what it has not taken yet is kept, and a client that takes too little for too
+/// long is given up. If this is dropped without [`finish`](Self::finish), the answer breaks off, and the client notices.
+#[derive(Debug)]
+pub struct BodyWriter(mpsc::UnboundedSender<Piece>);
+
+impl BodyWriter {
+    pub(crate) fn new() -> (Self, Content) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), Content::Stream(receiver))
+    }
+
+    /// Writes a chunk. Does nothing if the client is gone.
+    pub fn write(&self, chunk: Bytes) {
+        let _ = self.0.send(Piece::Chunk(chunk));
+    }
+
+    /// Ends the body.
+    pub fn finish(self) {
+        let _ = self.0.send(Piece::End);
+    }
+}
+
+impl std::fmt::Debug for Piece {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Chunk(chunk) => f.debug_tuple("Chunk").field(&chunk.len()).finish(),
+            Self::End => f.write_str("End"),
+        }
+    }
+}
+
+pub(crate) struct AnswerBody {
+    content: Content,
+    on_sent: Option<OnSent>,
+    sent: Sent,
+    ended: bool,
+}
+
+impl AnswerBody {
+    pub(crate) fn new(content: Content, on_sent: Option<OnSent>, sent: Sent) -> Self {
+        let mut body = Self { content, on_sent, sent, ended: false };
+        if let Content::Whole(chunks) = &mut body.content {
+            chunks.retain(|chunk| !chunk.is_empty());
+            if chunks.is_empty() {
+                body.end();
+            }
         }
         body
     }
 
-    /// For an answer without a body: it has the length that the body would have.
-    pub(crate) fn head(chunks: &[Bytes], sent: Sent) -> Self {
-        let length = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-        Self { chunks: VecDeque::new(), length, on_sent: None, sent }
+    /// No body, for an answer to a request that asks for none.
+    pub(crate) fn none(sent: Sent) -> Self {
+        Self { content: Content::Whole(VecDeque::new()), on_sent: None, sent, ended: true }
     }
 
-    pub(crate) fn length(&self) -> u64 {
-        self.length
+    fn end(&mut self) {
+        self.ended = true;
+        self.sent.set(self.on_sent.take());
     }
 }
 
-impl Body for ChunkedBody {
+impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let chunk = self.chunks.pop_front();
-        if chunk.is_some() && self.chunks.is_empty() {
-            let on_sent = self.on_sent.take();
-            self.sent.set(on_sent);
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let (chunk, is_last) = match &mut self.content {
+            Content::Whole(chunks) => (chunks.pop_front(), chunks.is_empty()),
+            Content::Stream(pieces) => match ready!(pieces.poll_recv(cx)) {
+                Some(Piece::Chunk(chunk)) => (Some(chunk), false),
+                Some(Piece::End) => (None, true),
+                None => return Poll::Ready(Some(Err(io::Error::other("the answer was not finished")))),
+            },
+        };
+        if is_last {
+            self.end();
         }
         Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.chunks.is_empty()
+        self.ended
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.chunks.iter().map(|chunk| chunk.len() as u64).sum())
+        self.content.length().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

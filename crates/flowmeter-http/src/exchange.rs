@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 use tokio::sync::oneshot;
 
+use crate::body::{BodyWriter, Content};
+
 /// A `GET` or `HEAD` request.
 #[derive(Debug)]
 pub struct Request {
@@ -76,7 +78,7 @@ impl fmt::Debug for Responder {
 pub struct Response {
     pub(crate) status: StatusCode,
     pub(crate) content_type: &'static str,
-    pub(crate) chunks: Vec<Bytes>,
+    pub(crate) content: Content,
     pub(crate) on_sent: Option<OnSent>,
 }
 
@@ -86,7 +88,18 @@ impl Response {
     /// A body of chunks, which many answers can share.
     #[must_use]
     pub fn chunks(content_type: &'static str, chunks: Vec<Bytes>) -> Self {
-        Self { status: StatusCode::OK, content_type, chunks, on_sent: None }
+        Self::of(content_type, Content::Whole(chunks.into()))
+    }
+
+    /// A body that is written while it is sent, and where to write it.
+    #[must_use]
+    pub fn stream(content_type: &'static str) -> (Self, BodyWriter) {
+        let (writer, content) = BodyWriter::new();
+        (Self::of(content_type, content), writer)
+    }
+
+    fn of(content_type: &'static str, content: Content) -> Self {
+        Self { status: StatusCode::OK, content_type, content, on_sent: None }
     }
 
     /// Plain text.
@@ -116,10 +129,9 @@ impl Response {
 
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let length: usize = self.chunks.iter().map(Bytes::len).sum();
         f.debug_struct("Response")
             .field("status", &self.status)
-            .field("length", &length)
+            .field("length", &self.content.length())
             .finish_non_exhaustive()
     }
 }

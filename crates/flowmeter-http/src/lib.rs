@@ -26,6 +26,7 @@ mod exchange;
 mod ports;
 mod server;
 
+pub use body::BodyWriter;
 pub use exchange::{Handler, Request, Responder, Response};
 pub use ports::{ParsePortsError, Ports};
 pub use server::{Server, ServerOptions};

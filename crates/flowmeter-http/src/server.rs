@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use crate::body::{ChunkedBody, Sent};
+use crate::body::{AnswerBody, Sent};
 use crate::connection::Connection;
 use crate::{Error, Handler, Ports, Request, Responder, Response};
 
@@ -247,7 +247,7 @@ async fn answer(
     handler: &impl Handler,
     sent: Sent,
     patience: Duration,
-) -> http::Response<ChunkedBody> {
+) -> http::Response<AnswerBody> {
     let head = request.method() == Method::HEAD;
     let response = if head || request.method() == Method::GET {
         let (parts, _) = request.into_parts();
@@ -261,14 +261,16 @@ async fn answer(
     } else {
         Response::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served\n")
     };
-    let Response { status, content_type, chunks, on_sent } = response;
-    let body = if head { ChunkedBody::head(&chunks, sent) } else { ChunkedBody::new(chunks, on_sent, sent) };
-    let length = body.length();
+    let Response { status, content_type, content, on_sent } = response;
+    let length = content.length();
+    let body = if head { AnswerBody::none(sent) } else { AnswerBody::new(content, on_sent, sent) };
     let mut answer = http::Response::new(body);
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    if let Some(length) = length {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));

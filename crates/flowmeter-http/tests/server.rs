@@ -286,3 +286,40 @@ fn a_client_that_trickles_along_is_given_up() {
     }
     assert!(taken < 64 << 20, "it was not given all");
 }
+
+/// Answers with a stream: `/whole` is finished, `/broken` is not.
+fn streaming(request: Request, responder: Responder) {
+    let (response, body) = Response::stream("text/plain");
+    responder.send(response);
+    thread::spawn(move || {
+        for i in 0..1_000 {
+            body.write(format!("{i:099}\n").into());
+        }
+        if request.path() == "/whole" {
+            body.finish();
+        }
+    });
+}
+
+#[test]
+fn a_body_is_sent_while_it_is_written() {
+    let server = start(&options(), streaming);
+    // A client of HTTP/1.0 knows no chunks: for it the body ends with the connection.
+    let answer = exchange(&server, "GET /whole HTTP/1.0\r\n\r\n");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.0 200 OK") && !head.contains("content-length"), "{head}");
+    let expected: String = (0..1_000).map(|i| format!("{i:099}\n")).collect();
+    assert!(body == expected);
+    let answer = exchange(&server, &get("/whole"));
+    assert!(answer.contains("transfer-encoding: chunked") && answer.ends_with("\r\n0\r\n\r\n"));
+    let head = exchange(&server, "HEAD /whole HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert!(head.ends_with("\r\n\r\n") && !head.contains("0000"), "{head}");
+}
+
+#[test]
+fn a_body_that_breaks_off_is_not_taken_for_whole() {
+    let server = start(&options(), streaming);
+    let answer = exchange(&server, &get("/broken"));
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "it began well");
+    assert!(!answer.ends_with("\r\n0\r\n\r\n"), "but the last chunk is missing");
+}

@@ -1,51 +1,76 @@
-//! Memory for texts that several readers share.
+//! Memory for a text that is sent while it is written.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 
-/// Buffers of one size that a text is written into, and that are written into again once all its readers are through.
+/// Makes chunks of a text, in buffers that are used again as soon as all readers of a chunk are through with it.
 ///
 /// A text of many megabytes would otherwise be written into memory that is new each time, which takes several times as
-/// long as writing the text. What a text took is kept until the next: a scrape costs no more memory than the last.
+/// long as writing it. When the text is written and sent, nothing of it is kept.
 #[derive(Debug, Default)]
-pub struct ChunkPool {
-    /// What was handed out last.
-    lent: Vec<Bytes>,
-    spare: Vec<Vec<u8>>,
+pub struct ChunkWriter {
+    spare: Arc<Spare>,
 }
 
-impl ChunkPool {
+#[derive(Debug, Default)]
+struct Spare(Mutex<Vec<Vec<u8>>>);
+
+/// A chunk that readers share. The last of them gives its buffer back, if the text is still being written.
+struct Chunk {
+    buffer: Vec<u8>,
+    spare: Weak<Spare>,
+}
+
+impl ChunkWriter {
     /// The size of a chunk; the last one of a text may be smaller, and all may be a line larger.
     pub const CHUNK: usize = 64 * 1024;
 
-    /// Writes a text in chunks: `write` gets a buffer and a function to call whenever that has grown by a chunk or a
-    /// little more, which leaves it empty.
-    pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>, &mut dyn FnMut(&mut Vec<u8>))) -> Vec<Bytes> {
-        self.take_back();
-        let mut chunks = Vec::with_capacity(self.spare.len());
+    /// Writes a text and hands it to `send` in chunks: `write` gets a buffer and a function to call whenever that has
+    /// grown by a chunk or a little more, which leaves it empty.
+    pub fn write(
+        &self,
+        mut send: impl FnMut(Bytes),
+        write: impl FnOnce(&mut Vec<u8>, &mut dyn FnMut(&mut Vec<u8>)),
+    ) {
         let mut buffer = self.buffer();
         write(&mut buffer, &mut |full| {
-            let next = self.buffer();
-            chunks.push(Bytes::from(std::mem::replace(full, next)));
+            // The chunk that was sent before may be on its way back already.
+            let full = std::mem::replace(full, self.buffer());
+            send(self.chunk(full));
         });
-        chunks.push(buffer.into());
-        self.spare.clear();
-        self.lent.clone_from(&chunks);
-        chunks
+        send(self.chunk(buffer));
     }
 
-    fn buffer(&mut self) -> Vec<u8> {
+    fn buffer(&self) -> Vec<u8> {
+        let spare = self.spare.lock().pop();
         // Room for a line beyond the chunk, in most cases.
-        self.spare.pop().unwrap_or_else(|| Vec::with_capacity(Self::CHUNK + Self::CHUNK / 8))
+        spare.unwrap_or_else(|| Vec::with_capacity(Self::CHUNK + Self::CHUNK / 8))
     }
 
-    /// Takes back the buffers that nobody reads any more. Those that somebody does go with their last reader.
-    fn take_back(&mut self) {
-        for chunk in self.lent.drain(..) {
-            if let Ok(unique) = chunk.try_into_mut() {
-                let mut buffer = Vec::from(unique);
-                buffer.clear();
-                self.spare.push(buffer);
-            }
+    fn chunk(&self, buffer: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Chunk { buffer, spare: Arc::downgrade(&self.spare) })
+    }
+}
+
+impl Spare {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        if let Some(spare) = self.spare.upgrade() {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            buffer.clear();
+            spare.lock().push(buffer);
         }
     }
 }
@@ -54,45 +79,50 @@ impl ChunkPool {
 mod tests {
     use super::*;
 
-    fn text(pool: &mut ChunkPool, chunks: usize) -> Vec<Bytes> {
-        pool.write(|buffer, full| {
-            for _ in 1..chunks {
-                buffer.extend(std::iter::repeat_n(b'x', ChunkPool::CHUNK));
+    /// Writes chunks of one letter each, and keeps those that `keeps` says. Returns what was kept, and where all were.
+    fn write(writer: &ChunkWriter, chunks: u8, keeps: impl Fn(usize) -> bool) -> (Vec<Bytes>, Vec<usize>) {
+        let (mut kept, mut places) = (Vec::new(), Vec::new());
+        let send = |chunk: Bytes| {
+            places.push(chunk.as_ptr() as usize);
+            if keeps(places.len() - 1) {
+                kept.push(chunk);
+            }
+        };
+        writer.write(send, |buffer, full| {
+            for letter in b'a'..b'a' + chunks {
+                buffer.extend(std::iter::repeat_n(letter, ChunkWriter::CHUNK));
                 full(buffer);
             }
-            buffer.push(b'y');
-        })
+            buffer.push(b'!');
+        });
+        (kept, places)
     }
 
-    fn places(chunks: &[Bytes]) -> Vec<*const u8> {
-        let mut places: Vec<_> = chunks.iter().map(|chunk| chunk.as_ptr()).collect();
+    #[test]
+    fn chunks_that_are_read_at_once_take_two_buffers() {
+        let (_, mut places) = write(&ChunkWriter::default(), 20, |_| false);
         places.sort_unstable();
-        places
+        places.dedup();
+        assert!(places.len() <= 2, "{places:?}");
     }
 
     #[test]
-    fn buffers_are_used_again_once_nobody_reads_them() {
-        let mut pool = ChunkPool::default();
-        let first = text(&mut pool, 4);
-        assert_eq!(first.iter().map(Bytes::len).collect::<Vec<_>>(), [65_536, 65_536, 65_536, 1]);
-        let before = places(&first);
-        drop(first);
-        let second = text(&mut pool, 4);
-        assert_eq!(places(&second), before);
-        assert_eq!(second.concat().len(), 3 * ChunkPool::CHUNK + 1);
-        // Somebody still reads one of them.
-        let read = second[1].clone();
-        drop(second);
-        let third = text(&mut pool, 4);
-        assert!(!places(&third).contains(&read.as_ptr()));
-        assert_eq!(read.len(), ChunkPool::CHUNK);
+    fn what_is_being_read_is_not_written_over() {
+        let (kept, _) = write(&ChunkWriter::default(), 20, |number| number % 3 == 0);
+        for (chunk, letter) in kept.iter().zip((b'a'..).step_by(3)) {
+            assert!(chunk.iter().all(|byte| *byte == letter));
+        }
+        let (all, _) = write(&ChunkWriter::default(), 3, |_| true);
+        assert_eq!(all.iter().map(Bytes::len).collect::<Vec<_>>(), [65_536, 65_536, 65_536, 1]);
     }
 
     #[test]
-    fn what_a_shorter_text_does_not_need_is_given_back() {
-        let mut pool = ChunkPool::default();
-        drop(text(&mut pool, 9));
-        drop(text(&mut pool, 2));
-        assert_eq!((pool.spare.len(), pool.lent.len()), (0, 2));
+    fn nothing_is_kept() {
+        let writer = ChunkWriter::default();
+        let (kept, _) = write(&writer, 5, |_| true);
+        let spare = Arc::downgrade(&writer.spare);
+        drop(writer);
+        assert_eq!(spare.strong_count(), 0);
+        drop(kept);
     }
 }

@@ -39,6 +39,6 @@ mod number;
 mod reporter;
 mod text;
 
-pub use chunks::ChunkPool;
+pub use chunks::ChunkWriter;
 pub use reporter::{PrometheusOptions, PrometheusReporter};
 pub use text::{CONTENT_TYPE, TextEncoder};

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flowmeter_core::{Family, GroupView, Naming, Report, ReportError, ReportMode, Reporter, ReporterContext};
-use flowmeter_http::{Ports, Request, Responder, Response, Server, ServerOptions};
+use flowmeter_http::{BodyWriter, Ports, Request, Responder, Response, Server, ServerOptions};
 
-use crate::chunks::ChunkPool;
+use crate::chunks::ChunkWriter;
 use crate::text::{CONTENT_TYPE, TextEncoder};
 
 /// Where Flink's own reporter listens, so that existing scrape configurations go on working.
@@ -50,7 +50,6 @@ impl PrometheusOptions {
 pub struct PrometheusReporter {
     options: PrometheusOptions,
     waiting: Waiting,
-    chunks: ChunkPool,
     context: Option<ReporterContext>,
     server: Option<Server>,
 }
@@ -69,8 +68,7 @@ impl PrometheusReporter {
     /// A reporter that will listen when it is added to a registry.
     #[must_use]
     pub fn new(options: PrometheusOptions) -> Self {
-        let (waiting, chunks) = (Waiting::default(), ChunkPool::default());
-        Self { options, waiting, chunks, context: None, server: None }
+        Self { options, waiting: Waiting::default(), context: None, server: None }
     }
 }
 
@@ -121,20 +119,25 @@ impl Reporter for PrometheusReporter {
     }
 
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
-        // If writing panics, these are dropped, which answers 503.
         let scrapes = self.waiting.take();
         let Some(context) = self.context.as_ref().filter(|_| !scrapes.is_empty()) else { return Ok(()) };
-        let chunks = self.chunks.write(|text, full| {
-            TextEncoder.encode(report, text, ChunkPool::CHUNK, full);
-        });
-        for scrape in scrapes {
-            let mut response = Response::chunks(CONTENT_TYPE, chunks.clone());
+        // All who wait share the chunks. They are on their way while the rest is written. If that panics, the answers
+        // break off.
+        let answer = |scrape: Scrape| {
+            let (mut response, body) = Response::stream(CONTENT_TYPE);
             if !scrape.peek {
                 let (context, number) = (context.clone(), report.number());
                 response = response.on_sent(move || context.delivered(number));
             }
             scrape.responder.send(response);
-        }
+            body
+        };
+        let bodies: Vec<_> = scrapes.into_iter().map(answer).collect();
+        ChunkWriter::default().write(
+            |chunk| bodies.iter().for_each(|body| body.write(chunk.clone())),
+            |text, full| TextEncoder.encode(report, text, ChunkWriter::CHUNK, full),
+        );
+        bodies.into_iter().for_each(BodyWriter::finish);
         Ok(())
     }
 

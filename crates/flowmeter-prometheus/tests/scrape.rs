@@ -32,7 +32,24 @@ fn get(handle: &ReporterHandle, path: &str) -> (String, String) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.to_owned(), body.to_owned())
+    let is_chunked = head.contains("transfer-encoding: chunked");
+    (head.to_owned(), if is_chunked { unchunked(body) } else { body.to_owned() })
+}
+
+/// The content of a body in HTTP's chunks, of which none may be missing.
+fn unchunked(mut body: &str) -> String {
+    let mut content = String::new();
+    loop {
+        let (length, rest) = body.split_once("\r\n").unwrap();
+        let length = usize::from_str_radix(length, 16).unwrap();
+        let (chunk, rest) = rest.split_at(length);
+        content.push_str(chunk);
+        body = rest.strip_prefix("\r\n").unwrap();
+        if length == 0 {
+            assert_eq!(body, "");
+            return content;
+        }
+    }
 }
 
 fn scrape(handle: &ReporterHandle) -> String {

@@ -1,4 +1,6 @@
+use std::fs;
 use std::hint::black_box;
+use std::time::Instant;
 
 use super::Effort;
 use crate::data::{FAMILIES, LabelSet, Numbers, label_sets};
@@ -46,10 +48,36 @@ pub(super) fn text(effort: Effort) -> Row {
     });
     for_each_peer!(add_scrape(&mut turns, &sets));
     turns.run(&mut row, effort.rounds);
+    // What a scrape over a connection costs, where the text is sent while it is written.
+    let (mut reporter, mut server, mut wall) = (Vec::new(), Vec::new(), Vec::new());
+    let endpoint = all[0].0.add_endpoint();
+    for _ in 0..=effort.rounds {
+        let start = (Instant::now(), cpu_of("flowmeter-prome"), cpu_of("prometheus-http"));
+        endpoint.scrape();
+        wall.push(start.0.elapsed().as_secs_f64() * 1e3);
+        reporter.push(cpu_of("flowmeter-prome") - start.1);
+        server.push(cpu_of("prometheus-http") - start.2);
+    }
+    row.detail("the endpoint's reporter thread, ms", &reporter[1..]);
+    row.detail("the endpoint's server thread, ms", &server[1..]);
+    row.detail("the endpoint, from request to end, ms", &wall[1..]);
     row.detail("into one buffer of the text's size, ms", &at_once);
     row.detail("with caches full of other things, ms", &cold);
     row.detail("the text, MB", &[text.len() as f64 / 1e6]);
     row
+}
+
+/// CPU milliseconds of the thread of this process with this name, so far.
+fn cpu_of(name: &str) -> f64 {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let of_name = |task: &fs::DirEntry| {
+        fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+    };
+    let time = |task: fs::DirEntry| {
+        let statistics = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        statistics.split_whitespace().next().and_then(|time| time.parse::<f64>().ok())
+    };
+    tasks.filter(of_name).find_map(time).unwrap_or(f64::NAN) / 1e6
 }
 
 fn add_scrape<P: Peer + 'static>(turns: &mut Turns<'_>, sets: &[LabelSet]) {

@@ -14,7 +14,8 @@ pub(crate) struct Entry {
     pub(crate) block: Arc<Block>,
     /// What was prepared for the block's group.
     pub(crate) prepared: Arc<[u8]>,
-    /// Only for blocks of groups that share their identity with others.
+    /// Only for blocks of groups that share their identity with others, and those that a callback sets: whoever reads
+    /// the others need not ask, nor touch more memory than their words.
     pub(crate) book: Option<Box<Book>>,
 }
 
@@ -51,6 +52,11 @@ pub(crate) enum Base {
 }
 
 impl Entry {
+    pub(super) fn new(block: Arc<Block>, prepared: Arc<[u8]>) -> Self {
+        let book = block.is_collected().then(|| Box::new(Book::new(block.set.members.len())));
+        Self { block, prepared, book }
+    }
+
     pub(super) fn slot(&self) -> Slot {
         self.block.node().slot()
     }

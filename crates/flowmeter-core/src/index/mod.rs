@@ -298,7 +298,7 @@ impl Index {
             let length = index.entries.len() + 1;
             reserve(&mut index.entries, length);
         }
-        let entry = Entry { block, prepared, book: None };
+        let entry = Entry::new(block, prepared);
         match index.entries.last() {
             Some(last) if last.block.sequence() > sequence => {
                 let position = index.entries.partition_point(|other| other.block.sequence() < sequence);
