@@ -212,6 +212,11 @@ pub fn each(count: u64, mut call: impl FnMut(u64)) -> f64 {
     (thread_cpu() - start) / count as f64
 }
 
+/// A number on cache lines of its own.
+#[repr(align(128))]
+#[derive(Debug, Default)]
+pub struct Padded(pub AtomicU64);
+
 /// CPU nanoseconds of one call where two threads make `count` of them at the same time: the slower one's, in bursts
 /// that overlapped by two thirds.
 #[must_use]

@@ -1,12 +1,12 @@
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use flowmeter_core::SharedCounter;
 
 use super::Effort;
 use crate::data::{LabelSet, label_sets};
 use crate::for_each_peer;
-use crate::harness::{Better, Row, Side, Turns, each, each_of_two};
+use crate::harness::{Better, Padded, Row, Side, Turns, each, each_of_two};
 use crate::ours::{Ours, TextReporter};
 use crate::peers::Peer;
 
@@ -42,10 +42,6 @@ fn add_single_writer<P: Peer + 'static>(turns: &mut Turns<'_>, sets: &[LabelSet]
         each(CALLS / 8, |_| P::inc(counter))
     });
 }
-
-#[repr(align(128))]
-#[derive(Default)]
-struct Padded(AtomicU64);
 
 /// Two threads count with handles of one series. The limit is an atomic addition to a line of the thread's own.
 pub(super) fn shared_2_threads(effort: Effort) -> Row {

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram as HdrHistogram;
 use super::Effort;
 use crate::data::{LATENCIES, label_sets, latencies};
 use crate::for_each_peer;
-use crate::harness::{Better, Row, Side, Turns, each, each_of_two};
+use crate::harness::{Better, Padded, Row, Side, Turns, each, each_of_two};
 use crate::ours::{Ours, TextReporter};
 use crate::peers::Peer;
 
@@ -71,8 +71,7 @@ pub(super) fn shared_2_threads(effort: Effort) -> Row {
     let ours = Ours::new(&TextReporter::whole(), &sets);
     let shared = ours.registry.add_group("bench").shared_histogram::<f64>("latency");
     ours.report();
-    let of_thread =
-        |_| ((0..1 << 17).map(|_| AtomicU64::new(0)).collect::<Vec<_>>(), Box::new(AtomicU64::new(0)));
+    let of_thread = |_| ((0..1 << 17).map(|_| AtomicU64::new(0)).collect::<Vec<_>>(), Padded::default());
     let (cells, next) = ([0, 1].map(of_thread), AtomicUsize::new(0));
 
     let mut turns = Turns::default();
@@ -89,7 +88,7 @@ pub(super) fn shared_2_threads(effort: Effort) -> Row {
                 let value = value(i);
                 counts[(value.to_bits() >> 47) as usize].fetch_add(1, Relaxed);
                 let add = |bits| Some((f64::from_bits(bits) + value).to_bits());
-                let _ = black_box(sum).fetch_update(Relaxed, Relaxed, add);
+                let _ = black_box(&sum.0).fetch_update(Relaxed, Relaxed, add);
             }
         })
     });
