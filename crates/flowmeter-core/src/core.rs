@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::DefaultHashBuilder;
 
-use crate::Clock;
 use crate::block::Block;
 use crate::cell::Words;
 use crate::sampler::Sampler;
 use crate::scope::{Scope, ScopeKind};
 use crate::statistics::Counts;
+use crate::{Clock, Error, SystemClock};
 
 /// How many blocks may wait for a reporter before those of closed groups are dropped unread.
 pub(crate) const INBOX_LIMIT: usize = 65_536;
@@ -24,6 +24,8 @@ pub(crate) struct Core {
     pub(crate) hasher: DefaultHashBuilder,
     pub(crate) sampler: Sampler,
     pub(crate) counts: Counts,
+    /// Nothing of it is ever reported, on purpose, so refusals are no news.
+    noop: bool,
     scopes: [Arc<Scope>; KINDS.len()],
     /// Moves whenever groups close, so that a reporter need not look for closed ones otherwise.
     closings: AtomicU64,
@@ -67,11 +69,28 @@ struct Inbox {
 
 impl Core {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Self::of(clock, false)
+    }
+
+    /// For groups that nobody reports.
+    pub(crate) fn noop() -> Arc<Self> {
+        Self::of(Arc::new(SystemClock::new()), true)
+    }
+
+    /// Counts a registration that was refused, and says so.
+    pub(crate) fn refused(&self, error: &Error) {
+        if !self.noop {
+            self.counts.refused(error);
+        }
+    }
+
+    fn of(clock: Arc<dyn Clock>, noop: bool) -> Arc<Self> {
         Arc::new(Self {
             clock,
             hasher: DefaultHashBuilder::default(),
             sampler: Sampler::default(),
             counts: Counts::default(),
+            noop,
             scopes: KINDS.map(|kind| Scope::new(kind.logical_scope())),
             closings: AtomicU64::new(0),
             slots: Mutex::default(),

@@ -58,6 +58,13 @@ pub enum Error {
         name: String,
     },
 
+    /// There is no such reporter.
+    #[error("there is no reporter named `{name}`: it was never added, or has been removed")]
+    UnknownReporter {
+        /// The name.
+        name: String,
+    },
+
     /// Another reporter has this name.
     #[error("a reporter named `{name}` exists already: choose another name")]
     DuplicateReporter {

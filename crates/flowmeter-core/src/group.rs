@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::block::{Block, Keep, Object};
+use crate::core::Core;
 use crate::gauge::GaugeValue;
 use crate::histogram::HistogramValue;
 use crate::node::Node;
@@ -34,6 +35,15 @@ impl MetricGroup {
 
     pub(crate) fn node(&self) -> &Arc<Node> {
         &self.0
+    }
+
+    /// A group for nobody: what is registered in it and below works and is never reported. For libraries whose users may
+    /// not want metrics. Each is apart from all others, and takes some kilobytes.
+    #[must_use]
+    pub fn noop() -> Self {
+        let node = Node::root(&Core::noop());
+        node.lifecycle().close(std::time::Duration::ZERO);
+        Self(node)
     }
 
     /// A counter for one writer.
@@ -319,7 +329,7 @@ impl MetricGroup {
         SetCells::new(Block::detached(set, &self.0))
     }
 
-    fn handle<H: MetricHandle>(&self, metric: impl Into<Metric>) -> H {
+    pub(crate) fn handle<H: MetricHandle>(&self, metric: impl Into<Metric>) -> H {
         let metric = metric.into();
         let descriptor = Descriptor::of::<H>(metric.clone());
         named(metric, &self.0).and_then(|_| self.try_descriptor(&descriptor)).unwrap_or_else(|error| {
@@ -339,7 +349,7 @@ impl MetricGroup {
     }
 
     fn core_counts_refusal(&self, error: &Error) {
-        self.0.core().counts.refused(error);
+        self.0.core().refused(error);
     }
 
     fn or_refuse(&self, result: Result<(), Error>) {

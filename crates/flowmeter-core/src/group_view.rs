@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::ReporterOptions;
 use crate::node::Node;
 use crate::scope::ScopeKind;
 
@@ -10,11 +11,18 @@ use crate::scope::ScopeKind;
 #[derive(Clone, Copy)]
 pub struct GroupView<'a> {
     node: &'a Node,
+    /// How the reporter wants it, if it is for one.
+    options: Option<&'a ReporterOptions>,
 }
 
 impl<'a> GroupView<'a> {
     pub(crate) fn new(node: &'a Node) -> Self {
-        Self { node }
+        Self { node, options: None }
+    }
+
+    /// For a reporter with these options.
+    pub(crate) fn of_reporter(node: &'a Node, options: &'a ReporterOptions) -> Self {
+        Self { node, options: Some(options) }
     }
 
     /// The kind of the group, or for a user group of the system group that it is below.
@@ -30,10 +38,18 @@ impl<'a> GroupView<'a> {
     }
 
     /// The variables of the group and of those above it, outermost first. A key that a group sets again keeps its
-    /// place and takes the inner value.
+    /// place and takes the inner value. A reporter does not see what is excluded for it, and sees what is added for it.
     pub fn variables(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         let mut variables = Vec::with_capacity(12);
         collect_variables(self.node, &mut variables);
+        if let Some(options) = self.options {
+            variables.retain(|(key, _)| !options.excluded_variables.iter().any(|excluded| excluded == key));
+            for (key, value) in &options.additional_variables {
+                if variables.iter().all(|(known, _)| known != key) {
+                    variables.push((key, value));
+                }
+            }
+        }
         variables.into_iter()
     }
 

@@ -152,7 +152,7 @@ impl Node {
                 children.system.push(Arc::clone(&child));
             }
             Err(error) => {
-                self.core.counts.refused(&error);
+                self.core.refused(&error);
                 child.lifecycle.close(self.core.clock.monotonic());
             }
         }

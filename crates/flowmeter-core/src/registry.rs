@@ -122,6 +122,22 @@ impl Registry {
         }
     }
 
+    /// Has a reporter report one last time and stops it, waiting no longer than `deadline`; it is left to itself after
+    /// that. Its name is free at once.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such reporter, its last report or its end fails, or it does not end in time.
+    pub fn remove_reporter(&self, name: &str, deadline: Duration) -> Result<(), Error> {
+        let mut reporters = self.reporters();
+        let position = reporters.running.iter().position(|control| control.name() == name);
+        let control = position.map(|position| reporters.running.swap_remove(position));
+        drop(reporters);
+        let control = control.ok_or_else(|| Error::UnknownReporter { name: name.to_owned() })?;
+        control.stop();
+        control.wait_stopped(deadline)
+    }
+
     /// Takes the name, so that no other reporter starts under it meanwhile.
     fn reserve(&self, control: &Arc<Control>) -> Result<(), Error> {
         let name = control.name();

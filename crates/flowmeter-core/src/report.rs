@@ -122,7 +122,11 @@ impl<'a> FamilyView<'a> {
             }
             for (entry, bits) in lot.iter().zip(words) {
                 if let Some(bits) = shown(entry, part.member, bits) {
-                    visit(&SeriesView { entry, value: value_of(kind, value_type, bits) })?;
+                    visit(&SeriesView {
+                        report: self.report,
+                        entry,
+                        value: value_of(kind, value_type, bits),
+                    })?;
                 }
             }
         }
@@ -153,13 +157,14 @@ impl<'a> FamilyView<'a> {
                     let mut snapshot = self.report.snapshot.take();
                     object.read_histogram(&mut snapshot);
                     page.inspect(|page| page.base().add_to_histogram(&mut snapshot));
-                    let result = visit(&SeriesView { entry, value: Value::Histogram(&snapshot) });
+                    let result =
+                        visit(&SeriesView { report: self.report, entry, value: Value::Histogram(&snapshot) });
                     self.report.snapshot.replace(snapshot);
                     return result;
                 }
                 if let Object::Text(text) = object {
                     let Some(text) = &*text.get() else { return Ok(()) };
-                    return visit(&SeriesView { entry, value: Value::Text(text) });
+                    return visit(&SeriesView { report: self.report, entry, value: Value::Text(text) });
                 }
                 match object.read() {
                     Some(bits) => bits,
@@ -168,9 +173,11 @@ impl<'a> FamilyView<'a> {
             }
         };
         match shown(entry, part.member, bits) {
-            Some(bits) => {
-                visit(&SeriesView { entry, value: value_of(family.kind(), family.value_type(), bits) })
-            }
+            Some(bits) => visit(&SeriesView {
+                report: self.report,
+                entry,
+                value: value_of(family.kind(), family.value_type(), bits),
+            }),
             None => Ok(()),
         }
     }
@@ -203,6 +210,7 @@ fn value_of(kind: MetricKind, value_type: ValueType, bits: u64) -> Value<'static
 
 /// One series of a family.
 pub struct SeriesView<'a> {
+    report: &'a Report<'a>,
     entry: &'a Entry,
     value: Value<'a>,
 }
@@ -225,7 +233,7 @@ impl<'a> SeriesView<'a> {
     /// The group that the series belongs to.
     #[must_use]
     pub fn group(&self) -> GroupView<'a> {
-        GroupView::new(self.entry.block.node())
+        GroupView::of_reporter(self.entry.block.node(), self.report.index.options())
     }
 }
 

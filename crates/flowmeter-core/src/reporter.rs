@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::runner::Control;
-use crate::{Family, GroupView, Report, ReportError};
+use crate::{Family, GroupView, MetricFilter, Report, ReportError, VariableFilter};
 
 /// Brings series to one backend.
 ///
@@ -147,7 +147,7 @@ impl fmt::Debug for ReporterContext {
 pub struct ReportNumber(pub(crate) u64);
 
 /// How a reporter is run. The defaults suit most.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReporterOptions {
     /// The time between reports of a push reporter: 10 s.
@@ -162,6 +162,16 @@ pub struct ReporterOptions {
     pub grace: Duration,
     /// How long a report waits for callbacks: 500 ms.
     pub callback_patience: Duration,
+    /// Which metrics the reporter gets: all.
+    pub metrics: MetricFilter,
+    /// Which groups the reporter gets: all.
+    pub groups: VariableFilter,
+    /// Variables that the reporter does not see, by key: none. Groups that differ in nothing else then clash.
+    pub excluded_variables: Vec<String>,
+    /// Variables that the reporter sees in every group, behind the group's own: none. A group's own value comes first.
+    pub additional_variables: Vec<(String, String)>,
+    /// How many series the reporter takes at most; what comes beyond it is withheld, counted, and its group named: 2,000,000.
+    pub series_limit: usize,
 }
 
 impl Default for ReporterOptions {
@@ -173,6 +183,11 @@ impl Default for ReporterOptions {
             keep_groups: 65_536,
             grace: Duration::from_secs(1),
             callback_patience: Duration::from_millis(500),
+            metrics: MetricFilter::default(),
+            groups: VariableFilter::default(),
+            excluded_variables: Vec::new(),
+            additional_variables: Vec::new(),
+            series_limit: 2_000_000,
         }
     }
 }
@@ -190,6 +205,34 @@ impl ReporterOptions {
     pub fn with_retention(mut self, delivered: Duration, undelivered: Duration) -> Self {
         self.keep_delivered = delivered;
         self.keep_undelivered = undelivered;
+        self
+    }
+
+    /// Sets which metrics the reporter gets.
+    #[must_use]
+    pub fn with_metrics(mut self, filter: MetricFilter) -> Self {
+        self.metrics = filter;
+        self
+    }
+
+    /// Sets which groups the reporter gets.
+    #[must_use]
+    pub fn with_groups(mut self, filter: VariableFilter) -> Self {
+        self.groups = filter;
+        self
+    }
+
+    /// Hides a variable from the reporter.
+    #[must_use]
+    pub fn without_variable(mut self, key: impl Into<String>) -> Self {
+        self.excluded_variables.push(key.into());
+        self
+    }
+
+    /// Adds a variable to every group that the reporter sees.
+    #[must_use]
+    pub fn with_variable(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.additional_variables.push((key.into(), value.into()));
         self
     }
 

@@ -197,7 +197,7 @@ pub(crate) struct Runner {
     core: Arc<Core>,
     id: u64,
     control: Arc<Control>,
-    options: ReporterOptions,
+    options: Arc<ReporterOptions>,
     mode: ReportMode,
     reporter: Box<dyn Reporter>,
     index: Index,
@@ -216,7 +216,8 @@ impl Runner {
         options: ReporterOptions,
         (reporter, naming, mode): (Box<dyn Reporter>, Naming, ReportMode),
     ) -> Self {
-        let index = Index::new(core, &control.name, naming);
+        let options = Arc::new(options);
+        let index = Index::new(core, &control.name, naming, &options);
         let core = Arc::clone(core);
         let number = ReportNumber::default();
         let collected = Vec::new();

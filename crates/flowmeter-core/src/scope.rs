@@ -75,7 +75,7 @@ impl Scope {
         })
     }
 
-    pub(crate) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &Arc<str> {
         &self.path
     }
 

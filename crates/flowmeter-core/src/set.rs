@@ -145,6 +145,12 @@ pub trait MetricHandle: Attach {
     const VALUE_TYPE: ValueType;
     /// The unit of its values when the metric states none.
     const UNIT: Unit = Unit::NONE;
+
+    /// A handle that works and that nobody reports. Of many, take each from one [`MetricGroup::noop`], which is lighter.
+    #[must_use]
+    fn noop() -> Self {
+        MetricGroup::noop().handle(Metric::new("noop"))
+    }
 }
 
 /// Makes a handle from its place in a block; seals [`MetricHandle`].

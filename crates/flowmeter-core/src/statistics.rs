@@ -18,6 +18,8 @@ pub struct Statistics {
     pub dropped_unread_series: u64,
     /// Series, or families of them, that a reporter withheld because another renders to the same identity.
     pub clashes: u64,
+    /// Series that a reporter withheld because it had as many as it takes.
+    pub limited_series: u64,
     /// Callbacks that panicked.
     pub callback_panics: u64,
     /// Callbacks that did not return in time, so that reports went out with their last values.
@@ -30,6 +32,7 @@ pub(crate) struct Counts {
     refused_registrations: AtomicU64,
     dropped_unread_series: AtomicU64,
     clashes: AtomicU64,
+    limited_series: AtomicU64,
     callback_panics: AtomicU64,
     callback_timeouts: AtomicU64,
 }
@@ -40,6 +43,7 @@ impl Counts {
             refused_registrations: self.refused_registrations.load(Relaxed),
             dropped_unread_series: self.dropped_unread_series.load(Relaxed),
             clashes: self.clashes.load(Relaxed),
+            limited_series: self.limited_series.load(Relaxed),
             callback_panics: self.callback_panics.load(Relaxed),
             callback_timeouts: self.callback_timeouts.load(Relaxed),
         }
@@ -72,6 +76,10 @@ impl Counts {
 
     pub(crate) fn clash(&self) {
         self.clashes.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn limited(&self, series: usize) {
+        self.limited_series.fetch_add(series as u64, Relaxed);
     }
 
     pub(crate) fn callback_panic(&self) {

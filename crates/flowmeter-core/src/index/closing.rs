@@ -135,11 +135,13 @@ impl Index {
 
     /// Takes out the blocks of groups that leave. Returns what of them nobody has read.
     fn take_out_leaving(&mut self) -> Unread {
-        let Self { sets, groups, .. } = self;
+        let Self { sets, groups, series, .. } = self;
         let (mut unread, mut gone) = (Unread::default(), Vec::new());
         for index in sets.values_mut() {
             let leaves = |entry: &mut Entry| leaving(groups, entry.slot()).is_some();
+            let before = gone.len();
             gone.extend(index.entries.extract_if(.., leaves));
+            *series -= (gone.len() - before) * index.set.members.len();
         }
         for entry in gone {
             let read = leaving(&self.groups, entry.slot()) == Some(true);

@@ -202,7 +202,7 @@ impl Index {
 
     /// Lets the blocks go of which all series are gone from sight.
     fn let_continued_go(&mut self) {
-        let Self { sets, let_go, family_names, contests, .. } = self;
+        let Self { sets, let_go, family_names, contests, series, .. } = self;
         let wanted = |family: u64| family_names.get(&family).is_some_and(|named| named.name.is_some());
         for index in sets.values_mut() {
             let SetIndex { set, entries } = index;
@@ -212,7 +212,9 @@ impl Index {
                         entry.standing(number) == Standing::Continued || !wanted(member.family.id())
                     })
             };
+            let before = entries.len();
             let_go.extend(entries.extract_if(.., gone).map(|entry| entry.block));
+            *series -= (before - entries.len()) * set.members.len();
         }
         for rival in contests.values_mut().flat_map(|contest| &mut contest.groups) {
             rival.blocks.retain(|(set, sequence)| position(sets, *set, *sequence).is_some());

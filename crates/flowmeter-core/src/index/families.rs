@@ -57,7 +57,7 @@ impl Index {
     ) -> Option<Arc<[u8]>> {
         let mut name = Vec::new();
         let wanted = guarded(|| {
-            let wanted = reporter.accepts(family);
+            let wanted = self.options.metrics.keeps(family) && reporter.accepts(family);
             if wanted {
                 reporter.prepare_family(family, &mut name);
             }

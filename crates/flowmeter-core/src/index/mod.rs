@@ -26,7 +26,7 @@ use crate::block::Block;
 use crate::core::Core;
 use crate::family::{Family, FamilySet, Place};
 use crate::node::Node;
-use crate::reporter::{Naming, Reporter};
+use crate::reporter::{Naming, Reporter, ReporterOptions};
 
 /// The capacity that lists of what comes and goes keep when they are empty.
 const SPARE: usize = 1_024;
@@ -39,6 +39,11 @@ pub(crate) struct Index {
     /// The reporter's name, for log lines.
     name: Arc<str>,
     naming: Naming,
+    options: Arc<ReporterOptions>,
+    /// How many series its blocks have.
+    series: usize,
+    /// Logical scopes of which it was said that they are beyond the limit.
+    limited: HashSet<Arc<str>>,
     sets: HashMap<u64, SetIndex>,
     /// By prepared name, then by identity, so that the same program has the same order each time.
     families: BTreeMap<(Arc<[u8]>, u64), FamilyEntry>,
@@ -112,11 +117,19 @@ enum Standing {
 }
 
 impl Index {
-    pub(crate) fn new(core: &Arc<Core>, name: &Arc<str>, naming: Naming) -> Self {
+    pub(crate) fn new(
+        core: &Arc<Core>,
+        name: &Arc<str>,
+        naming: Naming,
+        options: &Arc<ReporterOptions>,
+    ) -> Self {
         Self {
             core: Arc::clone(core),
             name: Arc::clone(name),
             naming,
+            options: Arc::clone(options),
+            series: 0,
+            limited: HashSet::new(),
             sets: HashMap::new(),
             families: BTreeMap::new(),
             family_names: HashMap::new(),
@@ -139,6 +152,10 @@ impl Index {
         self.sets.get(&set).map_or(&[], |index| &index.entries)
     }
 
+    pub(crate) fn options(&self) -> &ReporterOptions {
+        &self.options
+    }
+
     /// Takes in newly registered blocks.
     pub(crate) fn admit_all(
         &mut self,
@@ -151,8 +168,13 @@ impl Index {
     }
 
     fn admit(&mut self, block: Arc<Block>, reporter: &dyn Reporter) {
-        if !self.wants(&block.set, reporter) {
+        let options = Arc::clone(&self.options);
+        if !self.wants(&block.set, reporter) || !options.groups.keeps(&GroupView::new(block.node())) {
             self.let_go.push(block);
+            return;
+        }
+        if self.series + block.set.members.len() > options.series_limit {
+            self.refuse_beyond_limit(block);
             return;
         }
         let slot = block.node().slot();
@@ -165,7 +187,7 @@ impl Index {
             self.insert_entry(block, prepared);
             return;
         }
-        let group = GroupView::new(block.node());
+        let group = GroupView::of_reporter(block.node(), &options);
         self.scratch.clear();
         if guarded(|| reporter.prepare_group(&group, &mut self.scratch)).is_none() {
             warn!(
@@ -180,6 +202,22 @@ impl Index {
         let prepared = Arc::from(&*self.scratch);
         self.add_group(block.node(), Arc::clone(&prepared));
         self.insert_entry(block, prepared);
+    }
+
+    /// Withholds a block that would be too many, and says so once for each logical scope.
+    fn refuse_beyond_limit(&mut self, block: Arc<Block>) {
+        self.core.counts.limited(block.set.members.len());
+        let scope = block.node().scope().path();
+        if self.limited.len() < SPARE && self.limited.insert(Arc::clone(scope)) {
+            warn!(
+                reporter = &*self.name,
+                limit = self.options.series_limit,
+                scope = &**scope,
+                group = block.node().identifier(),
+                "the reporter has as many series as it takes; those beyond are withheld"
+            );
+        }
+        self.let_go.push(block);
     }
 
     fn add_group(&mut self, node: &Arc<Node>, prepared: Arc<[u8]>) {
@@ -250,6 +288,7 @@ impl Index {
             self.enter_contest(holder, slot, (set, sequence));
         }
         let Some(index) = self.sets.get_mut(&set) else { return };
+        self.series += index.set.members.len();
         if index.entries.len() == index.entries.capacity() {
             let length = index.entries.len() + 1;
             reserve(&mut index.entries, length);
