@@ -78,7 +78,9 @@ pub use owners::{
 };
 pub use registry::{Registry, ReporterHandle};
 pub use report::{FamilyView, Report, SeriesView};
-pub use reporter::{Naming, ReportMode, ReportNumber, Reporter, ReporterContext, ReporterOptions};
+pub use reporter::{
+    Naming, ReportMark, ReportMode, ReportNumber, Reporter, ReporterContext, ReporterOptions,
+};
 pub use runner::ReporterStatus;
 pub use scope::ScopeKind;
 pub use set::{Descriptor, MetricHandle, MetricSet, SetCells};

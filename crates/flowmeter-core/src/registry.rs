@@ -13,7 +13,7 @@ use crate::clock::moment_after;
 use crate::core::Core;
 use crate::node::Node;
 use crate::reporter::{Reporter, ReporterContext, ReporterOptions};
-use crate::runner::{Control, Runner, panicked};
+use crate::runner::{Control, Runner, Traits, panicked};
 use crate::statistics::Statistics;
 use crate::{Clock, Error, JobManagerGroup, MetricGroup, ReporterStatus, SystemClock, TaskManagerGroup};
 
@@ -101,14 +101,14 @@ impl Registry {
         self.reserve(&control)?;
         let context = ReporterContext::new(Arc::clone(&control));
         let start = catch_unwind(AssertUnwindSafe(|| {
-            reporter.start(&context).map(|()| (reporter.endpoint(), reporter.naming(), reporter.mode()))
+            reporter.start(&context).map(|()| (reporter.endpoint(), Traits::of(&*reporter)))
         }));
         let start = start.unwrap_or_else(|panic| Err(panicked(&*panic).into()));
-        let started = start.and_then(|(endpoint, naming, mode)| {
+        let started = start.and_then(|(endpoint, traits)| {
             let id = self.next_reporter.fetch_add(1, Relaxed);
             let sequence = self.core.open_inbox(id);
             let present = self.root.collect_blocks(sequence);
-            let runner = Runner::new(&self.core, id, Arc::clone(&control), options, (reporter, naming, mode));
+            let runner = Runner::new(&self.core, id, Arc::clone(&control), options, reporter, traits);
             let thread = thread::Builder::new().name(format!("flowmeter-{name}"));
             thread.spawn(move || runner.run(present)).inspect_err(|_| self.core.close_inbox(id))?;
             Ok(endpoint)

@@ -1,13 +1,14 @@
 //! What a reporter reads: families, and the series of each.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::block::Object;
 use crate::family::Place;
 use crate::index::{Entry, FamilyEntry, Index, Part};
-use crate::reporter::ReportNumber;
+use crate::reporter::{ReportMark, ReportNumber};
+use crate::set::Storage;
 use crate::{Family, GroupView, HistogramSnapshot, MetricKind, Number, Value, ValueType};
 
 /// All series that a reporter sees, at the time of one report.
@@ -19,11 +20,21 @@ pub struct Report<'a> {
     unix: Duration,
     /// The memory that histograms are read into, one at a time.
     snapshot: RefCell<HistogramSnapshot>,
+    /// How many differences were asked for, and how many of them the backend has accepted for certain.
+    asked: Cell<u64>,
+    acknowledged: Cell<u64>,
 }
 
 impl<'a> Report<'a> {
     pub(crate) fn new(index: &'a Index, number: ReportNumber, unix: Duration) -> Self {
-        Self { index, number, unix, snapshot: RefCell::default() }
+        Self {
+            index,
+            number,
+            unix,
+            snapshot: RefCell::default(),
+            asked: Cell::new(0),
+            acknowledged: Cell::new(0),
+        }
     }
 
     /// Which of the reporter's reports it is.
@@ -36,6 +47,21 @@ impl<'a> Report<'a> {
     #[must_use]
     pub fn unix_time(&self) -> Duration {
         self.unix
+    }
+
+    /// Tells that the backend has accepted all differences that were asked for up to a mark, whatever becomes of the rest.
+    /// A report that succeeds need not: all of it is accepted then.
+    pub fn acknowledge(&self, mark: ReportMark) {
+        self.acknowledged.set(self.acknowledged.get().max(mark.0));
+    }
+
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.acknowledged.get()
+    }
+
+    fn next_mark(&self) -> u64 {
+        self.asked.set(self.asked.get() + 1);
+        self.asked.get()
     }
 
     /// The families that have series, sorted by what the reporter prepared for them.
@@ -125,6 +151,7 @@ impl<'a> FamilyView<'a> {
                     visit(&SeriesView {
                         report: self.report,
                         entry,
+                        member: part.member,
                         value: value_of(kind, value_type, bits),
                     })?;
                 }
@@ -157,14 +184,23 @@ impl<'a> FamilyView<'a> {
                     let mut snapshot = self.report.snapshot.take();
                     object.read_histogram(&mut snapshot);
                     page.inspect(|page| page.base().add_to_histogram(&mut snapshot));
-                    let result =
-                        visit(&SeriesView { report: self.report, entry, value: Value::Histogram(&snapshot) });
+                    let result = visit(&SeriesView {
+                        report: self.report,
+                        entry,
+                        member: part.member,
+                        value: Value::Histogram(&snapshot),
+                    });
                     self.report.snapshot.replace(snapshot);
                     return result;
                 }
                 if let Object::Text(text) = object {
                     let Some(text) = &*text.get() else { return Ok(()) };
-                    return visit(&SeriesView { report: self.report, entry, value: Value::Text(text) });
+                    return visit(&SeriesView {
+                        report: self.report,
+                        entry,
+                        member: part.member,
+                        value: Value::Text(text),
+                    });
                 }
                 match object.read() {
                     Some(bits) => bits,
@@ -176,6 +212,7 @@ impl<'a> FamilyView<'a> {
             Some(bits) => visit(&SeriesView {
                 report: self.report,
                 entry,
+                member: part.member,
                 value: value_of(family.kind(), family.value_type(), bits),
             }),
             None => Ok(()),
@@ -212,6 +249,7 @@ fn value_of(kind: MetricKind, value_type: ValueType, bits: u64) -> Value<'static
 pub struct SeriesView<'a> {
     report: &'a Report<'a>,
     entry: &'a Entry,
+    member: usize,
     value: Value<'a>,
 }
 
@@ -228,6 +266,31 @@ impl<'a> SeriesView<'a> {
     #[must_use]
     pub fn value(&self) -> Value<'a> {
         self.value
+    }
+
+    /// What a sum that only grows has grown by since the value that the backend accepted last, for a reporter that wants
+    /// [`deltas`](crate::Reporter::deltas); nothing for other values. From now on the report has it, and the next one
+    /// goes on from here if this one succeeds or is [acknowledged](Report::acknowledge) so far.
+    #[must_use]
+    pub fn delta(&self) -> Option<u64> {
+        let member = self.entry.block.set.members.get(self.member)?;
+        let account = self.entry.account(self.member).filter(|_| member.family.kind().is_monotonic_sum())?;
+        let Value::Number(Number::U64(value)) = self.value else { return None };
+        Some(account.ask(self.report.next_mark(), value, member.storage == Storage::Sampled))
+    }
+
+    /// What a histogram has recorded since; see [`delta`](Self::delta).
+    #[must_use]
+    pub fn histogram_delta(&self) -> Option<HistogramSnapshot> {
+        let Value::Histogram(snapshot) = self.value else { return None };
+        let account = self.entry.account(self.member)?;
+        Some(account.ask_histogram(self.report.next_mark(), snapshot))
+    }
+
+    /// The place in the report behind the last difference that was asked for.
+    #[must_use]
+    pub fn mark(&self) -> ReportMark {
+        ReportMark(self.report.asked.get())
     }
 
     /// The group that the series belongs to.

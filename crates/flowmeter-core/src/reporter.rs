@@ -46,6 +46,12 @@ pub trait Reporter: Send {
         Naming::Flat
     }
 
+    /// Whether the core is to keep for every series what the backend has accepted, so that
+    /// [`SeriesView::delta`](crate::SeriesView::delta) can say what is new. Takes some dozens of bytes a series.
+    fn deltas(&self) -> bool {
+        false
+    }
+
     /// Opens what the reporter needs, on the thread that adds it.
     ///
     /// # Errors
@@ -81,7 +87,8 @@ pub trait Reporter: Send {
     ///
     /// # Errors
     ///
-    /// Whatever kept the backend from taking the report. Groups that closed meanwhile are kept for the next one.
+    /// Whatever kept the backend from taking the report, or the rest of it if a part was [acknowledged](Report::acknowledge).
+    /// Groups that closed meanwhile are kept for the next one.
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError>;
 
     /// Closes what the reporter opened. The last call it gets.
@@ -141,6 +148,10 @@ impl fmt::Debug for ReporterContext {
         f.debug_struct("ReporterContext").field("name", &self.name()).finish()
     }
 }
+
+/// A place in a report: behind a series whose difference was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReportMark(pub(crate) u64);
 
 /// Which of a reporter's reports it is, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -192,6 +192,20 @@ impl Control {
     }
 }
 
+/// What a reporter says of itself, once.
+#[derive(Clone, Copy)]
+pub(crate) struct Traits {
+    naming: Naming,
+    mode: ReportMode,
+    deltas: bool,
+}
+
+impl Traits {
+    pub(crate) fn of(reporter: &dyn Reporter) -> Self {
+        Self { naming: reporter.naming(), mode: reporter.mode(), deltas: reporter.deltas() }
+    }
+}
+
 /// A reporter with its index, on its thread.
 pub(crate) struct Runner {
     core: Arc<Core>,
@@ -214,10 +228,11 @@ impl Runner {
         id: u64,
         control: Arc<Control>,
         options: ReporterOptions,
-        (reporter, naming, mode): (Box<dyn Reporter>, Naming, ReportMode),
+        reporter: Box<dyn Reporter>,
+        Traits { naming, mode, deltas }: Traits,
     ) -> Self {
         let options = Arc::new(options);
-        let index = Index::new(core, &control.name, naming, &options);
+        let index = Index::new(core, &control.name, (naming, deltas), &options);
         let core = Arc::clone(core);
         let number = ReportNumber::default();
         let collected = Vec::new();
@@ -310,6 +325,8 @@ impl Runner {
                 Err(panicked(&*panic))
             }
         };
+        let accepted = if outcome.is_ok() { u64::MAX } else { report.acknowledged() };
+        index.settle_accounts(accepted);
         match &outcome {
             Ok(()) => {
                 self.control.lock().reports += 1;

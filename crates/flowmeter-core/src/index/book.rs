@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Slot;
+use super::account::Account;
 use crate::block::{Block, Object};
 use crate::family::{Member, Place};
 use crate::set::Storage;
@@ -14,14 +15,16 @@ pub(crate) struct Entry {
     pub(crate) block: Arc<Block>,
     /// What was prepared for the block's group.
     pub(crate) prepared: Arc<[u8]>,
-    /// Only for blocks of groups that share their identity with others, and those that a callback sets: whoever reads
-    /// the others need not ask, nor touch more memory than their words.
+    /// Only for blocks of groups that share their identity with others, those that a callback sets, and all where the
+    /// reporter wants differences: whoever reads the others need not ask, nor touch more memory than their words.
     pub(crate) book: Option<Box<Book>>,
 }
 
-/// For each member of a block's set: whether its series is shown, and what it goes on from.
+/// For each member of a block's set: whether its series is shown, what it goes on from, and what the backend has of it.
 pub(crate) struct Book {
     members: Box<[Page]>,
+    /// Empty unless the reporter wants differences.
+    accounts: Box<[Account]>,
 }
 
 /// One series of a [`Book`].
@@ -30,6 +33,12 @@ pub(crate) struct Page {
     /// Whether it was counted that it clashes.
     pub(super) clash_noted: bool,
     base: Base,
+}
+
+/// What a series leaves to the one that goes on from it.
+pub(super) struct Before {
+    pub(super) base: Base,
+    pub(super) account: Option<Account>,
 }
 
 /// Whether a series is shown.
@@ -52,8 +61,9 @@ pub(crate) enum Base {
 }
 
 impl Entry {
-    pub(super) fn new(block: Arc<Block>, prepared: Arc<[u8]>) -> Self {
-        let book = block.is_collected().then(|| Box::new(Book::new(block.set.members.len())));
+    pub(super) fn new(block: Arc<Block>, prepared: Arc<[u8]>, deltas: bool) -> Self {
+        let members = block.set.members.len();
+        let book = (deltas || block.is_collected()).then(|| Box::new(Book::new(members, deltas)));
         Self { block, prepared, book }
     }
 
@@ -69,7 +79,7 @@ impl Entry {
 
     pub(super) fn page_mut(&mut self, member: usize) -> Option<&mut Page> {
         let count = self.block.set.members.len();
-        self.book.get_or_insert_with(|| Box::new(Book::new(count))).members.get_mut(member)
+        self.book.get_or_insert_with(|| Box::new(Book::new(count, false))).members.get_mut(member)
     }
 
     pub(super) fn standing(&self, member: usize) -> Standing {
@@ -100,18 +110,29 @@ impl Entry {
         }
     }
 
-    pub(super) fn go_on_from(&mut self, member: usize, base: Base) {
+    pub(super) fn go_on_from(&mut self, member: usize, before: &Before) {
         if let Some(page) = self.page_mut(member) {
             page.standing = Standing::Shown;
-            page.base = base;
+            page.base = before.base.clone();
+        }
+        if let (Some(mine), Some(theirs)) = (self.account(member), &before.account) {
+            mine.take_over(theirs);
         }
     }
 }
 
 impl Book {
-    fn new(members: usize) -> Self {
+    fn new(members: usize, deltas: bool) -> Self {
         let page = || Page { standing: Standing::Shown, clash_noted: false, base: Base::None };
-        Self { members: (0..members).map(|_| page()).collect() }
+        let accounts = if deltas { members } else { 0 };
+        Self {
+            members: (0..members).map(|_| page()).collect(),
+            accounts: (0..accounts).map(|_| Account::default()).collect(),
+        }
+    }
+
+    pub(super) fn accounts(&self) -> &[Account] {
+        &self.accounts
     }
 }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 use hashbrown::{HashMap, HashSet};
 use tracing::warn;
 
-use super::book::{Base, Entry, Standing};
+use super::account::Account;
+use super::book::{Base, Before, Entry, Standing};
 use super::{Index, SetIndex, Slot};
 use crate::GroupView;
 
@@ -144,13 +145,13 @@ impl Index {
         let Some(name) = self.family_name(family) else { return false };
         let holder = holders.get(&name).copied();
         let withheld = holder.is_some_and(|holder| !finals.contains(&holder.slot));
-        let base = holder.filter(|_| !withheld).map(|holder| self.take_over(holder));
+        let before = holder.filter(|_| !withheld).map(|holder| self.take_over(holder));
         if let (Some(holder), true) = (holder, withheld) {
             self.note_clash(place, holder);
         }
         let Some(entry) = self.entry_mut(place.set, place.sequence) else { return false };
-        match base {
-            Some(base) => entry.go_on_from(place.member, base),
+        match before {
+            Some(before) => entry.go_on_from(place.member, &before),
             None if withheld || entry.standing(place.member) == Standing::Withheld => {
                 if let Some(page) = entry.page_mut(place.member) {
                     page.standing = if withheld { Standing::Withheld } else { Standing::Shown };
@@ -165,15 +166,21 @@ impl Index {
     }
 
     /// Takes a series out of sight and gives its final value to the one that goes on from it.
-    fn take_over(&mut self, holder: Place) -> Base {
-        let Some(entry) = self.entry_mut(holder.set, holder.sequence) else { return Base::None };
+    fn take_over(&mut self, holder: Place) -> Before {
+        let mut before = Before { base: Base::None, account: None };
+        let Some(entry) = self.entry_mut(holder.set, holder.sequence) else { return before };
         let set = Arc::clone(&entry.block.set);
-        let base = entry.final_value(holder.member, &set.members[holder.member]);
+        before.base = entry.final_value(holder.member, &set.members[holder.member]);
+        before.account = entry.account(holder.member).map(|account| {
+            let taken = Account::default();
+            taken.take_over(account);
+            taken
+        });
         if let Some(page) = entry.page_mut(holder.member) {
             page.standing = Standing::Continued;
         }
         self.taken_over = true;
-        base
+        before
     }
 
     /// Counts a series that clashes, and says so once for each set. One after the other is no clash, even where the

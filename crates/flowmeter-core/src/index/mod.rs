@@ -4,6 +4,7 @@
 //! it. Filtering and naming cost something once for each family, labels once for each group, a series nothing. All of
 //! it is plain data of the reporter's thread.
 
+mod account;
 mod book;
 mod closing;
 mod contest;
@@ -39,6 +40,8 @@ pub(crate) struct Index {
     /// The reporter's name, for log lines.
     name: Arc<str>,
     naming: Naming,
+    /// Whether the reporter wants differences.
+    deltas: bool,
     options: Arc<ReporterOptions>,
     /// How many series its blocks have.
     series: usize,
@@ -120,13 +123,14 @@ impl Index {
     pub(crate) fn new(
         core: &Arc<Core>,
         name: &Arc<str>,
-        naming: Naming,
+        (naming, deltas): (Naming, bool),
         options: &Arc<ReporterOptions>,
     ) -> Self {
         Self {
             core: Arc::clone(core),
             name: Arc::clone(name),
             naming,
+            deltas,
             options: Arc::clone(options),
             series: 0,
             limited: HashSet::new(),
@@ -293,7 +297,7 @@ impl Index {
             let length = index.entries.len() + 1;
             reserve(&mut index.entries, length);
         }
-        let entry = Entry::new(block, prepared);
+        let entry = Entry::new(block, prepared, self.deltas);
         match index.entries.last() {
             Some(last) if last.block.sequence() > sequence => {
                 let position = index.entries.partition_point(|other| other.block.sequence() < sequence);

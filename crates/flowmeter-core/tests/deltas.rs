@@ -1,0 +1,244 @@
+//! Differences: what a backend accepts of them adds up to what was counted, whatever fails on the way.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use common::{PATIENCE, on_request};
+use flowmeter_core::{
+    GroupView, HistogramSnapshot, Registry, Report, ReportError, Reporter, ReporterHandle, ReporterOptions,
+    TaskInfo,
+};
+
+/// What the next report does after it has sent so many series.
+#[derive(Clone, Copy, Default)]
+enum Plan {
+    #[default]
+    Succeed,
+    /// Fails with so many accepted.
+    FailAfter(usize),
+    /// Panics with so many accepted.
+    PanicAfter(usize),
+}
+
+/// A backend that adds up the differences that it accepts.
+#[derive(Clone, Default)]
+struct Backend {
+    sums: Arc<Mutex<BTreeMap<String, u64>>>,
+    histogram: Arc<Mutex<HistogramSnapshot>>,
+    plan: Arc<Mutex<Plan>>,
+}
+
+impl Backend {
+    fn plan(&self, plan: Plan) {
+        *self.plan.lock().unwrap() = plan;
+    }
+
+    fn sum(&self, name: &str) -> u64 {
+        self.sums.lock().unwrap().get(name).copied().unwrap_or(0)
+    }
+
+    fn total(&self) -> u64 {
+        self.sums.lock().unwrap().values().sum()
+    }
+}
+
+impl Reporter for Backend {
+    fn deltas(&self) -> bool {
+        true
+    }
+
+    fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {
+        group.variables().for_each(|(_, value)| out.extend_from_slice(value.as_bytes()));
+        out.push(b'.');
+    }
+
+    fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+        let plan = *self.plan.lock().unwrap();
+        let limit = match plan {
+            Plan::Succeed => usize::MAX,
+            Plan::FailAfter(limit) | Plan::PanicAfter(limit) => limit,
+        };
+        let mut sent = 0;
+        for family in report.families() {
+            family.for_each(|series| {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                let name = text(series.prepared()) + &text(family.prepared());
+                // Asked for in any case; accepted only up to the limit.
+                let (delta, histogram) = (series.delta(), series.histogram_delta());
+                if sent < limit {
+                    sent += 1;
+                    if let Some(delta) = delta {
+                        *self.sums.lock().unwrap().entry(name).or_default() += delta;
+                    }
+                    if let Some(histogram) = histogram {
+                        self.histogram.lock().unwrap().merge(&histogram);
+                    }
+                    report.acknowledge(series.mark());
+                }
+                Ok::<_, ReportError>(())
+            })?;
+        }
+        match plan {
+            Plan::Succeed => Ok(()),
+            Plan::FailAfter(_) => Err("told to".into()),
+            Plan::PanicAfter(_) => panic!("told to"),
+        }
+    }
+}
+
+fn with_backend() -> (Registry, ReporterHandle, Backend) {
+    let (registry, backend) = (Registry::new(), Backend::default());
+    let handle = registry.add_reporter("backend", Box::new(backend.clone()), on_request()).unwrap();
+    (registry, handle, backend)
+}
+
+#[test]
+fn a_report_that_fails_is_made_up_for() {
+    let (registry, handle, backend) = with_backend();
+    let group = registry.add_group("g");
+    let counters = ["a", "b", "c", "d"].map(|name| group.counter(name));
+    let plans = [
+        Plan::FailAfter(0),
+        Plan::Succeed,
+        Plan::FailAfter(2),
+        Plan::PanicAfter(1),
+        Plan::FailAfter(3),
+        Plan::PanicAfter(0),
+        Plan::Succeed,
+    ];
+    for (plan, round) in plans.into_iter().zip(1..) {
+        counters.iter().zip([1, 10, 100, 1_000]).for_each(|(counter, n)| counter.inc_by(n * round));
+        backend.plan(plan);
+        assert_eq!(handle.report_now(PATIENCE).is_ok(), matches!(plan, Plan::Succeed));
+    }
+    for (name, n) in ["a", "b", "c", "d"].into_iter().zip([1, 10, 100, 1_000]) {
+        assert_eq!(backend.sum(&format!(".{name}")), 28 * n, "{name}");
+    }
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(backend.total(), 28 * 1_111, "nothing new, nothing sent");
+}
+
+#[test]
+fn the_last_values_of_a_group_are_sent_once() {
+    let (registry, handle, backend) = with_backend();
+    let group = registry.add_group("g");
+    group.shared_counter("n").inc_by(5);
+    handle.report_now(PATIENCE).unwrap();
+    group.shared_counter("n").inc_by(2);
+    group.close();
+    backend.plan(Plan::FailAfter(0));
+    handle.report_now(PATIENCE).unwrap_err();
+    // Accepted, although the report as a whole was not.
+    backend.plan(Plan::FailAfter(1));
+    handle.report_now(PATIENCE).unwrap_err();
+    backend.plan(Plan::Succeed);
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(backend.total(), 7);
+    handle.wait_delivered(PATIENCE).unwrap();
+}
+
+#[test]
+fn a_task_that_is_restarted_goes_on_with_its_account() {
+    let (registry, handle, backend) = with_backend();
+    for n in 1..=50 {
+        let group = registry.add_group("g");
+        group.counter("n").inc_by(n);
+        group.histogram::<u64>("h").record(n);
+        if n % 3 == 0 {
+            backend.plan(if n % 2 == 0 { Plan::Succeed } else { Plan::FailAfter(1) });
+            let _ = handle.report_now(PATIENCE);
+        }
+        group.close();
+    }
+    backend.plan(Plan::Succeed);
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(backend.total(), 50 * 51 / 2);
+    let histogram = backend.histogram.lock().unwrap().clone();
+    assert_eq!((histogram.count(), histogram.sum().to_f64()), (50, 1275.0));
+}
+
+#[test]
+fn histograms_have_accounts_too() {
+    let (registry, handle, backend) = with_backend();
+    let histogram = registry.add_group("g").histogram::<f64>("latency");
+    let mut truth = 0.0;
+    for round in 0..20_i32 {
+        for i in 1..=round {
+            // Further and further apart, so that the scale changes on the way.
+            let value = 2_f64.powi(4 * i);
+            histogram.record(value);
+            truth += value;
+        }
+        backend.plan(if round % 3 == 0 { Plan::FailAfter(0) } else { Plan::Succeed });
+        let _ = handle.report_now(PATIENCE);
+    }
+    backend.plan(Plan::Succeed);
+    handle.report_now(PATIENCE).unwrap();
+    let seen = backend.histogram.lock().unwrap().clone();
+    assert_eq!(seen.count(), 190);
+    assert!((seen.sum().to_f64() - truth).abs() <= truth * 1e-12);
+}
+
+#[test]
+fn a_callback_that_begins_anew_is_taken_for_a_restart() {
+    let (registry, handle, backend) = with_backend();
+    let source = Arc::new(AtomicU64::new(10));
+    let read = Arc::clone(&source);
+    registry.add_group("g").counter_callback("n", move || read.load(Ordering::Relaxed));
+    handle.report_now(PATIENCE).unwrap();
+    source.store(4, Ordering::Relaxed);
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(backend.total(), 14);
+}
+
+#[test]
+fn what_is_accepted_adds_up_to_the_truth_while_tasks_come_and_go() {
+    let (registry, backend) = (Registry::new(), Backend::default());
+    let options = ReporterOptions::default().with_interval(Duration::from_millis(1));
+    let handle = registry.add_reporter("backend", Box::new(backend.clone()), options).unwrap();
+    let truth = AtomicU64::new(0);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..2)
+            .map(|worker: u64| {
+                let (registry, truth) = (&registry, &truth);
+                scope.spawn(move || {
+                    let task_manager = registry.task_manager("h", &format!("tm-{worker}"));
+                    let job = task_manager.job("j", "job");
+                    for i in 0..2_000_u64 {
+                        // Ten identities, over and over.
+                        let id = (i % 10).to_string();
+                        let task = job.task(TaskInfo { id: &id, ..TaskInfo::default() });
+                        let (records, bytes) = (task.counter("records"), task.shared_counter("bytes"));
+                        records.inc_by(i);
+                        bytes.inc_by(2 * i);
+                        truth.fetch_add(3 * i, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        let mut rounds = 0;
+        while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
+            rounds += 1;
+            backend.plan(match rounds % 4 {
+                0 => Plan::Succeed,
+                1 => Plan::FailAfter(rounds % 7),
+                2 => Plan::PanicAfter(rounds % 5),
+                _ => Plan::FailAfter(0),
+            });
+            let _ = handle.report_now(PATIENCE);
+        }
+    });
+    backend.plan(Plan::Succeed);
+    handle.report_now(PATIENCE).unwrap();
+    handle.wait_delivered(PATIENCE).unwrap();
+    assert_eq!(backend.total(), truth.load(Ordering::Relaxed));
+    let statistics = registry.statistics();
+    assert_eq!((statistics.dropped_unread_series, statistics.clashes), (0, 0));
+}
