@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use crate::cell::Words;
 use crate::family::{FamilySet, Place};
@@ -26,6 +27,8 @@ pub(crate) struct Block {
     collected: bool,
     /// Whether that has not returned so far, or panicked when it last ran.
     missing: AtomicBool,
+    /// When it was registered, in monotonic nanoseconds.
+    start: u64,
     /// The order of registration; written once, under the desk's lock.
     sequence: AtomicU64,
 }
@@ -110,6 +113,7 @@ impl Block {
             attached,
             collected: false,
             missing: AtomicBool::new(false),
+            start: u64::try_from(node.core().clock.monotonic().as_nanos()).unwrap_or(u64::MAX),
             sequence: AtomicU64::new(0),
         }
     }
@@ -129,6 +133,11 @@ impl Block {
 
     pub(crate) fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    /// When it was registered, on the core's clock.
+    pub(crate) fn start(&self) -> Duration {
+        Duration::from_nanos(self.start)
     }
 
     pub(crate) fn is_collected(&self) -> bool {

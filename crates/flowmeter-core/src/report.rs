@@ -17,6 +17,8 @@ use crate::{Family, GroupView, HistogramSnapshot, MetricKind, Number, Value, Val
 pub struct Report<'a> {
     index: &'a Index,
     number: ReportNumber,
+    /// The time of the report, on both clocks.
+    now: Duration,
     unix: Duration,
     /// The memory that histograms are read into, one at a time.
     snapshot: RefCell<HistogramSnapshot>,
@@ -26,10 +28,11 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(index: &'a Index, number: ReportNumber, unix: Duration) -> Self {
+    pub(crate) fn new(index: &'a Index, number: ReportNumber, now: Duration, unix: Duration) -> Self {
         Self {
             index,
             number,
+            now,
             unix,
             snapshot: RefCell::default(),
             asked: Cell::new(0),
@@ -285,6 +288,26 @@ impl<'a> SeriesView<'a> {
         let Value::Histogram(snapshot) = self.value else { return None };
         let account = self.entry.account(self.member)?;
         Some(account.ask_histogram(self.report.next_mark(), snapshot))
+    }
+
+    /// How fast a sum that only grows does so, in its unit a second, for a reporter that wants
+    /// [`rates`](crate::Reporter::rates); nothing for other values, and nothing in the first report of a series that is
+    /// older than the [window](crate::ReporterOptions::rate_window).
+    #[must_use]
+    pub fn rate(&self) -> Option<f64> {
+        let member = self.entry.block.set.members.get(self.member)?;
+        let account = self.entry.account(self.member).filter(|_| member.family.kind().is_monotonic_sum())?;
+        let Value::Number(Number::U64(value)) = self.value else { return None };
+        let base = self.entry.page(self.member).map_or(0, |page| page.base().add_to_sum(0));
+        let (report, start) = (self.report, self.entry.block.start());
+        account.rate(report.now, value, (start, base), report.index.options().rate_window)
+    }
+
+    /// When the series began, since the Unix epoch: with its registration, or that of the series that it goes on from.
+    #[must_use]
+    pub fn start_time(&self) -> Duration {
+        let age = self.report.now.saturating_sub(self.entry.start(self.member));
+        self.report.unix.saturating_sub(age)
     }
 
     /// The place in the report behind the last difference that was asked for.

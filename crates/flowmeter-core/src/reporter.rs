@@ -52,6 +52,12 @@ pub trait Reporter: Send {
         false
     }
 
+    /// Whether the core is to keep what reports have seen of every sum, so that [`SeriesView::rate`](crate::SeriesView::rate)
+    /// can say how fast it grows. Takes some hundreds of bytes a sum whose rate is asked for.
+    fn rates(&self) -> bool {
+        false
+    }
+
     /// Opens what the reporter needs, on the thread that adds it.
     ///
     /// # Errors
@@ -181,6 +187,8 @@ pub struct ReporterOptions {
     pub excluded_variables: Vec<String>,
     /// Variables that the reporter sees in every group, behind the group's own: none. A group's own value comes first.
     pub additional_variables: Vec<(String, String)>,
+    /// The time over which rates are worked out: 60 s.
+    pub rate_window: Duration,
     /// How many series the reporter takes at most; what comes beyond it is withheld, counted, and its group named: 2,000,000.
     pub series_limit: usize,
 }
@@ -198,6 +206,7 @@ impl Default for ReporterOptions {
             groups: VariableFilter::default(),
             excluded_variables: Vec::new(),
             additional_variables: Vec::new(),
+            rate_window: Duration::from_secs(60),
             series_limit: 2_000_000,
         }
     }

@@ -197,12 +197,13 @@ impl Control {
 pub(crate) struct Traits {
     naming: Naming,
     mode: ReportMode,
-    deltas: bool,
+    accounts: bool,
 }
 
 impl Traits {
     pub(crate) fn of(reporter: &dyn Reporter) -> Self {
-        Self { naming: reporter.naming(), mode: reporter.mode(), deltas: reporter.deltas() }
+        let accounts = reporter.deltas() || reporter.rates();
+        Self { naming: reporter.naming(), mode: reporter.mode(), accounts }
     }
 }
 
@@ -229,10 +230,10 @@ impl Runner {
         control: Arc<Control>,
         options: ReporterOptions,
         reporter: Box<dyn Reporter>,
-        Traits { naming, mode, deltas }: Traits,
+        Traits { naming, mode, accounts }: Traits,
     ) -> Self {
         let options = Arc::new(options);
-        let index = Index::new(core, &control.name, (naming, deltas), &options);
+        let index = Index::new(core, &control.name, (naming, accounts), &options);
         let core = Arc::clone(core);
         let number = ReportNumber::default();
         let collected = Vec::new();
@@ -317,7 +318,7 @@ impl Runner {
         let finals = self.index.final_groups(now, grace);
         self.number.0 += 1;
         let Self { index, reporter, number, core, .. } = self;
-        let report = Report::new(index, *number, core.clock.unix());
+        let report = Report::new(index, *number, now, core.clock.unix());
         let outcome = match catch_unwind(AssertUnwindSafe(|| reporter.report(&report))) {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
             Err(panic) => {

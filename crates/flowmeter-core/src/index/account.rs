@@ -1,6 +1,9 @@
-//! What a backend has of each series, for reporters that send differences.
+//! What a backend has of each series, for reporters that send differences, and what was seen of it, for those that
+//! send rates.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::Index;
 use super::book::Entry;
@@ -17,7 +20,12 @@ pub(crate) struct Account {
     /// Which of the report's questions it was, from 1; 0 for none.
     mark: Cell<u64>,
     histograms: RefCell<Option<Box<Histograms>>>,
+    /// Times and values of reports, the earliest first: as many as a rate over the window takes.
+    seen: RefCell<VecDeque<(Duration, u64)>>,
 }
+
+/// How many values are kept in a window; more of them would say nothing new.
+const VALUES_IN_WINDOW: u32 = 12;
 
 #[derive(Default)]
 struct Histograms {
@@ -47,6 +55,38 @@ impl Account {
         difference
     }
 
+    /// The growth of a sum a second, over the window or a little more; over its life while that is shorter. It comes
+    /// from values that were really seen, at times that they were really seen at, so it is right from the start and
+    /// whatever the pace of reports. Nothing before there are two.
+    pub(crate) fn rate(
+        &self,
+        now: Duration,
+        value: u64,
+        start: (Duration, u64),
+        window: Duration,
+    ) -> Option<f64> {
+        let mut seen = self.seen.borrow_mut();
+        if seen.back().is_some_and(|(_, last)| *last > value) {
+            // It began anew.
+            seen.clear();
+        } else if seen.is_empty() && now.saturating_sub(start.0) <= window {
+            seen.push_back(start);
+        }
+        // The newest that is as old as the window is the one to compare with.
+        while seen.get(1).is_some_and(|(at, _)| now.saturating_sub(*at) >= window) {
+            seen.pop_front();
+        }
+        let rate = seen
+            .front()
+            .filter(|(at, _)| *at < now)
+            .map(|(at, earlier)| value.wrapping_sub(*earlier) as f64 / (now - *at).as_secs_f64());
+        let step = window / VALUES_IN_WINDOW;
+        if seen.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= step.max(Duration::from_nanos(1))) {
+            seen.push_back((now, value));
+        }
+        rate
+    }
+
     /// Ends a report of which what was asked up to a mark was accepted.
     fn settle(&self, accepted: u64) {
         let mark = self.mark.replace(0);
@@ -65,13 +105,14 @@ impl Account {
     pub(super) fn take_over(&self, from: &Self) {
         self.accepted.set(from.accepted.get());
         self.histograms.replace(from.histograms.take());
+        self.seen.replace(from.seen.take());
     }
 }
 
 impl Index {
     /// Ends a report of which what was asked up to a mark was accepted.
     pub(crate) fn settle_accounts(&self, accepted: u64) {
-        if self.deltas {
+        if self.accounts {
             let books =
                 self.sets.values().flat_map(|set| &set.entries).filter_map(|entry| entry.book.as_ref());
             books.flat_map(|book| book.accounts()).for_each(|account| account.settle(accepted));
@@ -80,7 +121,7 @@ impl Index {
 }
 
 impl Entry {
-    /// The account of a member, where the reporter wants differences.
+    /// The account of a member, where the reporter wants differences or rates.
     pub(crate) fn account(&self, member: usize) -> Option<&Account> {
         self.book.as_ref()?.accounts().get(member)
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use super::Slot;
 use super::account::Account;
@@ -16,14 +17,14 @@ pub(crate) struct Entry {
     /// What was prepared for the block's group.
     pub(crate) prepared: Arc<[u8]>,
     /// Only for blocks of groups that share their identity with others, those that a callback sets, and all where the
-    /// reporter wants differences: whoever reads the others need not ask, nor touch more memory than their words.
+    /// reporter wants differences or rates: whoever reads the others need not ask, nor touch more memory than their words.
     pub(crate) book: Option<Box<Book>>,
 }
 
 /// For each member of a block's set: whether its series is shown, what it goes on from, and what the backend has of it.
 pub(crate) struct Book {
     members: Box<[Page]>,
-    /// Empty unless the reporter wants differences.
+    /// Empty unless the reporter wants differences or rates.
     accounts: Box<[Account]>,
 }
 
@@ -33,11 +34,14 @@ pub(crate) struct Page {
     /// Whether it was counted that it clashes.
     pub(super) clash_noted: bool,
     base: Base,
+    /// When the first of the series that it goes on from began, if there is one.
+    start: Option<Duration>,
 }
 
 /// What a series leaves to the one that goes on from it.
 pub(super) struct Before {
     pub(super) base: Base,
+    pub(super) start: Duration,
     pub(super) account: Option<Account>,
 }
 
@@ -61,9 +65,9 @@ pub(crate) enum Base {
 }
 
 impl Entry {
-    pub(super) fn new(block: Arc<Block>, prepared: Arc<[u8]>, deltas: bool) -> Self {
+    pub(super) fn new(block: Arc<Block>, prepared: Arc<[u8]>, accounts: bool) -> Self {
         let members = block.set.members.len();
-        let book = (deltas || block.is_collected()).then(|| Box::new(Book::new(members, deltas)));
+        let book = (accounts || block.is_collected()).then(|| Box::new(Book::new(members, accounts)));
         Self { block, prepared, book }
     }
 
@@ -80,6 +84,11 @@ impl Entry {
     pub(super) fn page_mut(&mut self, member: usize) -> Option<&mut Page> {
         let count = self.block.set.members.len();
         self.book.get_or_insert_with(|| Box::new(Book::new(count, false))).members.get_mut(member)
+    }
+
+    /// When a series began, in the backend's eyes.
+    pub(crate) fn start(&self, member: usize) -> Duration {
+        self.page(member).and_then(|page| page.start).unwrap_or_else(|| self.block.start())
     }
 
     pub(super) fn standing(&self, member: usize) -> Standing {
@@ -114,6 +123,7 @@ impl Entry {
         if let Some(page) = self.page_mut(member) {
             page.standing = Standing::Shown;
             page.base = before.base.clone();
+            page.start = Some(before.start);
         }
         if let (Some(mine), Some(theirs)) = (self.account(member), &before.account) {
             mine.take_over(theirs);
@@ -122,12 +132,12 @@ impl Entry {
 }
 
 impl Book {
-    fn new(members: usize, deltas: bool) -> Self {
-        let page = || Page { standing: Standing::Shown, clash_noted: false, base: Base::None };
-        let accounts = if deltas { members } else { 0 };
+    fn new(members: usize, accounts: bool) -> Self {
+        let page = || Page { standing: Standing::Shown, clash_noted: false, base: Base::None, start: None };
+        let with_account = if accounts { members } else { 0 };
         Self {
             members: (0..members).map(|_| page()).collect(),
-            accounts: (0..accounts).map(|_| Account::default()).collect(),
+            accounts: (0..with_account).map(|_| Account::default()).collect(),
         }
     }
 

@@ -167,10 +167,11 @@ impl Index {
 
     /// Takes a series out of sight and gives its final value to the one that goes on from it.
     fn take_over(&mut self, holder: Place) -> Before {
-        let mut before = Before { base: Base::None, account: None };
+        let mut before = Before { base: Base::None, start: Duration::ZERO, account: None };
         let Some(entry) = self.entry_mut(holder.set, holder.sequence) else { return before };
         let set = Arc::clone(&entry.block.set);
         before.base = entry.final_value(holder.member, &set.members[holder.member]);
+        before.start = entry.start(holder.member);
         before.account = entry.account(holder.member).map(|account| {
             let taken = Account::default();
             taken.take_over(account);

@@ -40,8 +40,8 @@ pub(crate) struct Index {
     /// The reporter's name, for log lines.
     name: Arc<str>,
     naming: Naming,
-    /// Whether the reporter wants differences.
-    deltas: bool,
+    /// Whether the reporter wants differences or rates.
+    accounts: bool,
     options: Arc<ReporterOptions>,
     /// How many series its blocks have.
     series: usize,
@@ -123,14 +123,14 @@ impl Index {
     pub(crate) fn new(
         core: &Arc<Core>,
         name: &Arc<str>,
-        (naming, deltas): (Naming, bool),
+        (naming, accounts): (Naming, bool),
         options: &Arc<ReporterOptions>,
     ) -> Self {
         Self {
             core: Arc::clone(core),
             name: Arc::clone(name),
             naming,
-            deltas,
+            accounts,
             options: Arc::clone(options),
             series: 0,
             limited: HashSet::new(),
@@ -297,7 +297,7 @@ impl Index {
             let length = index.entries.len() + 1;
             reserve(&mut index.entries, length);
         }
-        let entry = Entry::new(block, prepared, self.deltas);
+        let entry = Entry::new(block, prepared, self.accounts);
         match index.entries.last() {
             Some(last) if last.block.sequence() > sequence => {
                 let position = index.entries.partition_point(|other| other.block.sequence() < sequence);

@@ -1,0 +1,130 @@
+//! Rates: from values and times that were really seen.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{MockClock, PATIENCE, on_request};
+use flowmeter_core::{Meter, Registry, Report, ReportError, Reporter, ReporterHandle};
+
+/// Rate and start of each series.
+type Seen = BTreeMap<String, (Option<f64>, Duration)>;
+
+/// What the last report had.
+#[derive(Clone, Default)]
+struct Rates(Arc<Mutex<Seen>>);
+
+impl Reporter for Rates {
+    fn rates(&self) -> bool {
+        true
+    }
+
+    fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+        let mut rates = BTreeMap::new();
+        for family in report.families() {
+            let name = family.family().name();
+            family.for_each(|series| {
+                rates.insert(name.to_owned(), (series.rate(), series.start_time()));
+                Ok::<_, ReportError>(())
+            })?;
+        }
+        *self.0.lock().unwrap() = rates;
+        Ok(())
+    }
+}
+
+impl Rates {
+    fn of(&self, name: &str) -> Option<f64> {
+        self.0.lock().unwrap()[name].0
+    }
+}
+
+fn with_rates() -> (Registry, Arc<MockClock>, ReporterHandle, Rates) {
+    let (clock, rates) = (Arc::new(MockClock::default()), Rates::default());
+    let registry = Registry::with_clock(clock.clone());
+    let handle = registry.add_reporter("rates", Box::new(rates.clone()), on_request()).unwrap();
+    (registry, clock, handle, rates)
+}
+
+/// Marks so many events a second for some seconds.
+fn run(clock: &MockClock, meter: &Meter, seconds: u64, a_second: u64) {
+    for _ in 0..seconds {
+        meter.mark_by(a_second);
+        clock.advance(Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn a_rate_is_right_from_the_first_report_and_at_any_pace() {
+    let (registry, clock, handle, rates) = with_rates();
+    let meter = registry.add_group("g").meter("events");
+    for seconds in [7, 10, 1, 33, 10, 200, 10] {
+        run(&clock, &meter, seconds, 200);
+        handle.report_now(PATIENCE).unwrap();
+        assert_eq!(rates.of("events"), Some(200.0), "after {seconds} s more");
+    }
+}
+
+#[test]
+fn a_rate_forgets_what_is_older_than_the_window() {
+    let (registry, clock, handle, rates) = with_rates();
+    let meter = registry.add_group("g").meter("events");
+    let report = |a_second| {
+        run(&clock, &meter, 10, a_second);
+        handle.report_now(PATIENCE).unwrap();
+        rates.of("events").unwrap()
+    };
+    (0..10).for_each(|_| assert_eq!(report(600), 600.0));
+    let falling: Vec<f64> = (0..8).map(|_| report(0)).collect();
+    assert_eq!(falling, [500.0, 400.0, 300.0, 200.0, 100.0, 0.0, 0.0, 0.0]);
+}
+
+#[test]
+fn what_began_long_before_has_a_rate_from_the_second_report_on() {
+    let (registry, clock, _, _) = with_rates();
+    let meter = registry.add_group("g").meter("events");
+    run(&clock, &meter, 1_000, 5);
+    let late = Rates::default();
+    let handle = registry.add_reporter("late", Box::new(late.clone()), on_request()).unwrap();
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(late.of("events"), None);
+    run(&clock, &meter, 2, 70);
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(late.of("events"), Some(70.0));
+}
+
+#[test]
+fn a_restart_keeps_start_time_and_rate() {
+    let (registry, clock, handle, rates) = with_rates();
+    let began = Duration::from_secs(1_700_000_000 + 5);
+    clock.advance(Duration::from_secs(5));
+    let group = registry.add_group("g");
+    let meter = group.meter("events");
+    run(&clock, &meter, 10, 30);
+    handle.report_now(PATIENCE).unwrap();
+    drop(meter);
+    group.close();
+    let meter = registry.add_group("g").meter("events");
+    run(&clock, &meter, 10, 30);
+    handle.report_now(PATIENCE).unwrap();
+    let rates = rates.0.lock().unwrap();
+    assert_eq!(rates["events"], (Some(30.0), began));
+}
+
+#[test]
+fn a_callback_that_begins_anew_has_no_negative_rate() {
+    let (registry, clock, handle, rates) = with_rates();
+    let values = Mutex::new(vec![5, 3, 1_000, 100]);
+    registry.add_group("g").counter_callback("n", move || values.lock().unwrap().pop().unwrap_or(0));
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        clock.advance(Duration::from_secs(10));
+        handle.report_now(PATIENCE).unwrap();
+        seen.push(rates.of("n"));
+    }
+    assert_eq!(seen, [Some(10.0), Some(50.0), None, Some(0.2)]);
+}
