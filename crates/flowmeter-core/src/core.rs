@@ -10,7 +10,7 @@ use crate::cell::Words;
 use crate::sampler::Sampler;
 use crate::scope::{Scope, ScopeKind};
 use crate::statistics::Counts;
-use crate::{Clock, Error, SystemClock};
+use crate::{Clock, Error, ScopeFormats, SystemClock};
 
 /// How many blocks may wait for a reporter before those of closed groups are dropped unread.
 pub(crate) const INBOX_LIMIT: usize = 65_536;
@@ -21,6 +21,7 @@ const GRAVES_KEPT: usize = 4_096;
 /// The part of a registry that groups and reporters hold. It does not hold them, so it goes with the last of them.
 pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) scope_formats: ScopeFormats,
     pub(crate) hasher: DefaultHashBuilder,
     pub(crate) sampler: Sampler,
     pub(crate) counts: Counts,
@@ -68,13 +69,13 @@ struct Inbox {
 }
 
 impl Core {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        Self::of(clock, false)
+    pub(crate) fn new(clock: Arc<dyn Clock>, scope_formats: ScopeFormats) -> Arc<Self> {
+        Self::of(clock, scope_formats, false)
     }
 
     /// For groups that nobody reports.
     pub(crate) fn noop() -> Arc<Self> {
-        Self::of(Arc::new(SystemClock::new()), true)
+        Self::of(Arc::new(SystemClock::new()), ScopeFormats::default(), true)
     }
 
     /// Counts a registration that was refused, and says so.
@@ -84,9 +85,10 @@ impl Core {
         }
     }
 
-    fn of(clock: Arc<dyn Clock>, noop: bool) -> Arc<Self> {
+    fn of(clock: Arc<dyn Clock>, scope_formats: ScopeFormats, noop: bool) -> Arc<Self> {
         Arc::new(Self {
             clock,
+            scope_formats,
             hasher: DefaultHashBuilder::default(),
             sampler: Sampler::default(),
             counts: Counts::default(),

@@ -1,8 +1,10 @@
 //! Families, and the sets of them that one registration brings.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::group_view::without_delimiter;
 use crate::set::{Descriptor, Storage};
 use crate::{HistogramOptions, Metric, MetricKind, Unit, ValueType};
 
@@ -55,6 +57,12 @@ impl Family {
     #[must_use]
     pub fn name(&self) -> &str {
         self.metric.name()
+    }
+
+    /// The name as the last part of a flat identifier: without the delimiter, as the parts before it.
+    #[must_use]
+    pub fn identifier(&self, delimiter: char) -> Cow<'_, str> {
+        without_delimiter(self.name(), delimiter)
     }
 
     /// The unit of the values.

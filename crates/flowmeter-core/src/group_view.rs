@@ -6,6 +6,7 @@ use std::fmt;
 use crate::ReporterOptions;
 use crate::node::Node;
 use crate::scope::ScopeKind;
+use crate::scope_format::Component;
 
 /// The place of a group and its variables, for a reporter that prepares what it writes for the group's series.
 #[derive(Clone, Copy)]
@@ -53,8 +54,8 @@ impl<'a> GroupView<'a> {
         variables.into_iter()
     }
 
-    /// The parts of the flat identifier, in Flink's default scope formats: for an operator host, `taskmanager`, TaskManager
-    /// id, job name, operator name, subtask index; then the user groups.
+    /// The parts of the flat identifier: those of the [scope format](crate::ScopeFormats), by default for an operator host,
+    /// `taskmanager`, TaskManager id, job name, operator name, subtask index; then the user groups.
     #[must_use]
     pub fn components(&self) -> Vec<Cow<'a, str>> {
         let path = self.path();
@@ -64,12 +65,12 @@ impl<'a> GroupView<'a> {
             let own = system.iter().rev().flat_map(|node| node.own().iter());
             own.into_iter().find(|(known, _)| *known == key).map_or("", |(_, value)| value)
         };
-        let format = format_of(self.scope_kind());
+        let format = self.node.core().scope_formats.components(self.scope_kind());
         let mut components: Vec<Cow<'a, str>> = format
-            .iter()
-            .map(|part| match part {
-                Part::Text(text) => Cow::Borrowed(*text),
-                Part::Variable(key) => Cow::Borrowed(variable(key)),
+            .into_iter()
+            .map(|component| match component {
+                Component::Text(text) => Cow::Borrowed(&**text),
+                Component::Variable(key) => Cow::Borrowed(variable(key.name())),
             })
             .collect();
         for node in user {
@@ -84,10 +85,25 @@ impl<'a> GroupView<'a> {
         components
     }
 
-    /// The components joined by dots.
+    /// The components joined by the reporter's delimiter, a dot by default. Where a component has it, an underscore is in its
+    /// place, or a hyphen if the delimiter is an underscore, so that components stay apart.
     #[must_use]
     pub fn identifier(&self) -> String {
-        self.components().join(".")
+        self.identifier_filtered(|component| Cow::Borrowed(component))
+    }
+
+    /// The identifier, with components that went through a filter of characters.
+    #[must_use]
+    pub fn identifier_filtered(&self, filter: impl Fn(&str) -> Cow<'_, str>) -> String {
+        let delimiter = self.options.map_or(DEFAULT_DELIMITER, |options| options.scope_delimiter);
+        let mut identifier = String::new();
+        for (position, component) in self.components().iter().enumerate() {
+            if position > 0 {
+                identifier.push(delimiter);
+            }
+            identifier.push_str(&without_delimiter(&filter(component), delimiter));
+        }
+        identifier
     }
 
     /// The groups from the outermost to this one, without the root.
@@ -100,6 +116,18 @@ impl<'a> GroupView<'a> {
         }
         path.reverse();
         path
+    }
+}
+
+/// Between the components of an identifier.
+pub(crate) const DEFAULT_DELIMITER: char = '.';
+
+/// A text with something else in the place of delimiters.
+pub(crate) fn without_delimiter(text: &str, delimiter: char) -> Cow<'_, str> {
+    if text.contains(delimiter) {
+        Cow::Owned(text.replace(delimiter, if delimiter == '_' { "-" } else { "_" }))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
@@ -118,44 +146,6 @@ fn collect_variables<'a>(node: &'a Node, variables: &mut Vec<(&'a str, &'a str)>
 /// Whether the group was added by a user: it shares its kind with its parent.
 fn is_user(node: &Node) -> bool {
     node.parent().is_none_or(|parent| parent.kind() == node.kind())
-}
-
-enum Part {
-    Text(&'static str),
-    Variable(&'static str),
-}
-
-/// Flink's default scope formats.
-fn format_of(kind: ScopeKind) -> &'static [Part] {
-    use Part::{Text, Variable};
-    match kind {
-        ScopeKind::Root => &[],
-        ScopeKind::JobManager => &[Variable("host"), Text("jobmanager")],
-        ScopeKind::JobManagerJob => &[Variable("host"), Text("jobmanager"), Variable("job_name")],
-        ScopeKind::JobManagerOperator => {
-            &[Variable("host"), Text("jobmanager"), Variable("job_name"), Variable("operator_name")]
-        }
-        ScopeKind::TaskManager => &[Variable("host"), Text("taskmanager"), Variable("tm_id")],
-        ScopeKind::TaskManagerJob => {
-            &[Variable("host"), Text("taskmanager"), Variable("tm_id"), Variable("job_name")]
-        }
-        ScopeKind::Task => &[
-            Variable("host"),
-            Text("taskmanager"),
-            Variable("tm_id"),
-            Variable("job_name"),
-            Variable("task_name"),
-            Variable("subtask_index"),
-        ],
-        ScopeKind::Operator => &[
-            Variable("host"),
-            Text("taskmanager"),
-            Variable("tm_id"),
-            Variable("job_name"),
-            Variable("operator_name"),
-            Variable("subtask_index"),
-        ],
-    }
 }
 
 impl fmt::Debug for GroupView<'_> {

@@ -49,6 +49,7 @@ mod runner;
 mod sample;
 mod sampler;
 mod scope;
+mod scope_format;
 mod set;
 mod shards;
 mod shared_counter;
@@ -76,13 +77,14 @@ pub use owners::{
     JobManagerGroup, JobManagerJobGroup, JobManagerOperatorGroup, OperatorGroup, TaskGroup, TaskInfo,
     TaskManagerGroup, TaskManagerJobGroup,
 };
-pub use registry::{Registry, ReporterHandle};
+pub use registry::{Registry, RegistryOptions, ReporterHandle};
 pub use report::{FamilyView, Report, SeriesView};
 pub use reporter::{
     Naming, ReportMark, ReportMode, ReportNumber, Reporter, ReporterContext, ReporterOptions,
 };
 pub use runner::ReporterStatus;
 pub use scope::ScopeKind;
+pub use scope_format::{ParseScopeFormatError, ScopeFormats};
 pub use set::{Descriptor, MetricHandle, MetricSet, SetCells};
 pub use shared_counter::{
     CounterWriter, MeterWriter, SharedCounter, SharedMeter, SharedUpDownCounter, UpDownCounterWriter,

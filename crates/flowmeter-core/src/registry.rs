@@ -15,7 +15,9 @@ use crate::node::Node;
 use crate::reporter::{Reporter, ReporterContext, ReporterOptions};
 use crate::runner::{Control, Runner, Traits, panicked};
 use crate::statistics::Statistics;
-use crate::{Clock, Error, JobManagerGroup, MetricGroup, ReporterStatus, SystemClock, TaskManagerGroup};
+use crate::{
+    Clock, Error, JobManagerGroup, MetricGroup, ReporterStatus, ScopeFormats, SystemClock, TaskManagerGroup,
+};
 
 /// How long a registry that is dropped waits for its reporters.
 const PATIENCE_ON_DROP: Duration = Duration::from_secs(5);
@@ -50,17 +52,62 @@ struct Reporters {
     shut_down: bool,
 }
 
+/// What can be chosen for a registry. The defaults suit most.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct RegistryOptions {
+    /// Where time comes from: the operating system.
+    pub clock: Arc<dyn Clock>,
+    /// What flat identifiers are made of: Flink's defaults.
+    pub scope_formats: ScopeFormats,
+}
+
+impl Default for RegistryOptions {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock::new()), scope_formats: ScopeFormats::default() }
+    }
+}
+
+impl RegistryOptions {
+    /// Sets where time comes from.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets what flat identifiers are made of.
+    #[must_use]
+    pub fn with_scope_formats(mut self, formats: ScopeFormats) -> Self {
+        self.scope_formats = formats;
+        self
+    }
+}
+
+impl fmt::Debug for RegistryOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryOptions").field("scope_formats", &self.scope_formats).finish_non_exhaustive()
+    }
+}
+
 impl Registry {
     /// A registry without reporters, on the system's clocks.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_clock(Arc::new(SystemClock::new()))
+        Self::with_options(RegistryOptions::default())
     }
 
     /// A registry on a clock of the caller's.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        let core = Core::new(clock);
+        Self::with_options(RegistryOptions { clock, ..RegistryOptions::default() })
+    }
+
+    /// A registry with options.
+    #[must_use]
+    pub fn with_options(options: RegistryOptions) -> Self {
+        let RegistryOptions { clock, scope_formats } = options;
+        let core = Core::new(clock, scope_formats);
         let root = Node::root(&core);
         Self { core, root, reporters: Mutex::default(), next_reporter: AtomicU64::new(1) }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::group_view::DEFAULT_DELIMITER;
 use crate::runner::Control;
 use crate::{Family, GroupView, MetricFilter, Report, ReportError, VariableFilter};
 
@@ -78,9 +79,9 @@ pub trait Reporter: Send {
         out.extend_from_slice(group.identifier().as_bytes());
     }
 
-    /// Writes the name of a family. By default its name as registered.
+    /// Writes the name of a family. By default its name as registered, but for dots.
     fn prepare_family(&self, family: &Family, out: &mut Vec<u8>) {
-        out.extend_from_slice(family.name().as_bytes());
+        out.extend_from_slice(family.identifier(DEFAULT_DELIMITER).as_bytes());
     }
 
     /// Whether the reporter wants this family at all; asked once.
@@ -187,6 +188,8 @@ pub struct ReporterOptions {
     pub excluded_variables: Vec<String>,
     /// Variables that the reporter sees in every group, behind the group's own: none. A group's own value comes first.
     pub additional_variables: Vec<(String, String)>,
+    /// What is between the components of flat identifiers: a dot.
+    pub scope_delimiter: char,
     /// The time over which rates are worked out: 60 s.
     pub rate_window: Duration,
     /// How many series the reporter takes at most; what comes beyond it is withheld, counted, and its group named: 2,000,000.
@@ -206,6 +209,7 @@ impl Default for ReporterOptions {
             groups: VariableFilter::default(),
             excluded_variables: Vec::new(),
             additional_variables: Vec::new(),
+            scope_delimiter: DEFAULT_DELIMITER,
             rate_window: Duration::from_secs(60),
             series_limit: 2_000_000,
         }

@@ -4,10 +4,12 @@
 
 mod common;
 
+use std::sync::mpsc;
+
 use common::{Capture, PATIENCE, on_request};
 use flowmeter_core::{
-    Counter, Descriptor, Error, Gauge, Histogram, Metric, MetricSet, Registry, SetCells, SharedCounter,
-    TaskInfo, Unit,
+    Counter, Descriptor, Error, Gauge, Histogram, Metric, MetricSet, Registry, RegistryOptions, Report,
+    ReportError, Reporter, ScopeFormats, ScopeKind, SetCells, SharedCounter, TaskInfo, Unit,
 };
 
 fn variables(group: &flowmeter_core::MetricGroup) -> Vec<(String, String)> {
@@ -278,4 +280,60 @@ fn handles_move_between_threads() {
     }
     let mut counter = group.counter("h");
     moves(&task(&mut counter));
+}
+
+#[test]
+fn identifiers_follow_the_scope_formats() {
+    let formats = ScopeFormats::default()
+        .with(ScopeKind::TaskManagerJob, "<tm_id>.<job_name>")
+        .and_then(|formats| formats.with(ScopeKind::Task, "*.<task_name>.<subtask_index>"))
+        .and_then(|formats| formats.with(ScopeKind::Operator, "*.<operator_id>.<task_attempt_num>.end"))
+        .and_then(|formats| formats.with(ScopeKind::JobManagerJob, "jobs.<job_id>-literal"))
+        .unwrap();
+    let registry = Registry::with_options(RegistryOptions::default().with_scope_formats(formats));
+    let task_manager = registry.task_manager("h", "tm.1");
+    let job = task_manager.job("j", "job");
+    let info =
+        TaskInfo { id: "7", name: "map", subtask_index: 2, attempt_number: Some(3), ..TaskInfo::default() };
+    let task = job.task(info);
+    let operator = task.operator("o", "filter");
+    // Inherited all the way down; a delimiter within a component is none. What inherits nothing stays as it was.
+    assert_eq!(task_manager.view().identifier(), "h.taskmanager.tm_1");
+    assert_eq!(task.view().identifier(), "tm_1.job.map.2");
+    assert_eq!(operator.add_group("user").view().identifier(), "tm_1.job.map.2.o.3.end.user");
+    assert_eq!(operator.view().components()[0], "tm.1");
+    let job_manager = registry.job_manager("h");
+    assert_eq!(
+        job_manager.job("j", "job").view().identifier(),
+        "jobs.<job_id>-literal",
+        "no variable within a text"
+    );
+    assert_eq!(operator.view().logical_scope(), "taskmanager.job.task.operator");
+    let shouting = operator.view().identifier_filtered(|text| text.to_uppercase().into());
+    assert_eq!(shouting, "TM_1.JOB.MAP.2.O.3.END");
+}
+
+#[test]
+fn a_reporter_has_its_own_delimiter() {
+    struct Names(mpsc::Sender<String>);
+    impl Reporter for Names {
+        fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+            for family in report.families() {
+                family.for_each(|series| {
+                    let group = String::from_utf8_lossy(series.prepared());
+                    let name = family.family().identifier('_');
+                    Ok::<_, ReportError>(self.0.send(format!("{group}_{name}"))?)
+                })?;
+            }
+            Ok(())
+        }
+    }
+    let (sender, names) = mpsc::channel();
+    let registry = Registry::new();
+    let mut options = on_request();
+    options.scope_delimiter = '_';
+    let handle = registry.add_reporter("names", Box::new(Names(sender)), options).unwrap();
+    let _counter = registry.add_group("a_b").add_group("c.d").counter("e_f");
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(names.recv().unwrap(), "a-b_c.d_e-f");
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use crate::{Error, Registry, Reporter, ReporterHandle, ReporterOptions};
+use crate::{Error, Registry, RegistryOptions, Reporter, ReporterHandle, ReporterOptions, ScopeFormats};
 
 /// A registry with running reporters.
 ///
@@ -46,10 +46,17 @@ impl Deref for Flowmeter {
 #[derive(Default)]
 #[must_use = "nothing runs until it is started"]
 pub struct FlowmeterBuilder {
+    options: RegistryOptions,
     reporters: Vec<(String, Box<dyn Reporter>, ReporterOptions)>,
 }
 
 impl FlowmeterBuilder {
+    /// Sets what flat identifiers are made of.
+    pub fn scope_formats(mut self, formats: ScopeFormats) -> Self {
+        self.options.scope_formats = formats;
+        self
+    }
+
     /// Adds a reporter of any crate.
     pub fn reporter(
         mut self,
@@ -78,7 +85,7 @@ impl FlowmeterBuilder {
     ///
     /// When two reporters have one name, or one cannot start; those that started are stopped again.
     pub fn start(self) -> Result<Flowmeter, Error> {
-        let registry = Registry::new();
+        let registry = Registry::with_options(self.options);
         let mut reporters = Vec::with_capacity(self.reporters.len());
         for (name, reporter, options) in self.reporters {
             reporters.push(registry.add_reporter(&name, reporter, options)?);
