@@ -11,7 +11,8 @@ use crate::node::Node;
 use crate::sample::{Sample, Text};
 use crate::set::Storage;
 use crate::shards::Shards;
-use crate::{Family, HistogramSnapshot, MetricKind, ValueType};
+use crate::time_meter::TimeCells;
+use crate::{Clock, Family, HistogramSnapshot, MetricKind, ValueType};
 
 /// The cells of one registration, of a set or of a single metric.
 ///
@@ -39,18 +40,20 @@ pub(crate) enum Object {
     Value(Arc<AtomicU64>),
     Sample(Arc<Sample>),
     Text(Arc<Text>),
+    Time(Arc<TimeCells>),
     Histogram(Arc<HistogramCells>),
     SharedHistogram(Arc<SharedHistogramCells>),
 }
 
 impl Object {
-    fn new(storage: Storage, family: &Family) -> Self {
+    fn new(storage: Storage, family: &Family, clock: &Arc<dyn Clock>) -> Self {
         let (value_type, options) = (family.value_type(), family.histogram());
         match (family.kind(), storage) {
             (MetricKind::Histogram, Storage::Shared) => {
                 Self::SharedHistogram(Arc::new(SharedHistogramCells::new(value_type, options)))
             }
             (MetricKind::Histogram, _) => Self::Histogram(Arc::new(HistogramCells::new(value_type, options))),
+            (_, Storage::Timed) => Self::Time(Arc::new(TimeCells::new(clock))),
             (_, Storage::Sampled) if value_type == ValueType::Text => Self::Text(Arc::default()),
             (_, Storage::Sampled) => Self::Sample(Arc::default()),
             (MetricKind::Gauge, _) if value_type == ValueType::Text => Self::Text(Arc::new(Text::empty())),
@@ -65,6 +68,7 @@ impl Object {
             Self::Sum(shards) => Some(shards.sum()),
             Self::Value(word) => Some(word.load(Relaxed)),
             Self::Sample(sample) => sample.get(),
+            Self::Time(cells) => Some(cells.read()),
             Self::Text(_) | Self::Histogram(_) | Self::SharedHistogram(_) => None,
         }
     }
@@ -103,7 +107,7 @@ impl Block {
     fn new(set: Arc<FamilySet>, node: &Arc<Node>, words: Words, attached: bool) -> Self {
         let objects = (set.objects > 0).then(|| {
             let members = set.members.iter().filter(|member| matches!(member.place, Place::Object(_)));
-            members.map(|member| Object::new(member.storage, &member.family)).collect()
+            members.map(|member| Object::new(member.storage, &member.family, &node.core().clock)).collect()
         });
         Self {
             words,

@@ -13,7 +13,7 @@ use crate::sampler::Call;
 use crate::set::{Descriptor, MetricHandle, MetricSet, SetCells, Slot};
 use crate::{
     Counter, Error, Gauge, GroupView, Histogram, Meter, Metric, MetricKind, SharedCounter, SharedGauge,
-    SharedHistogram, SharedMeter, SharedUpDownCounter, TextGauge, UpDownCounter, ValueType,
+    SharedHistogram, SharedMeter, SharedUpDownCounter, TextGauge, TimeMeter, UpDownCounter, ValueType,
 };
 
 /// A node of the group tree: a place with variables, at which metrics and further groups are registered.
@@ -73,6 +73,11 @@ impl MetricGroup {
 
     /// A count of events with a rate, for any number of writers; the same one each time it is asked for.
     pub fn shared_meter(&self, metric: impl Into<Metric>) -> SharedMeter {
+        self.handle(metric)
+    }
+
+    /// How long something is in a state, for one writer.
+    pub fn time_meter(&self, metric: impl Into<Metric>) -> TimeMeter {
         self.handle(metric)
     }
 

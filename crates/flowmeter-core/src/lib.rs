@@ -56,6 +56,7 @@ mod shared_counter;
 mod statistics;
 mod sync;
 mod text_gauge;
+mod time_meter;
 mod unit;
 mod value;
 mod variables;
@@ -91,5 +92,6 @@ pub use shared_counter::{
 };
 pub use statistics::Statistics;
 pub use text_gauge::TextGauge;
+pub use time_meter::{TimeGuard, TimeMeter};
 pub use unit::Unit;
 pub use value::{Number, Value};

@@ -122,6 +122,8 @@ pub enum Storage {
     Owned,
     /// Any number of handles.
     Shared,
+    /// One handle, with the clock.
+    Timed,
     /// The sampler, from a callback.
     Sampled,
 }

@@ -128,3 +128,29 @@ fn a_callback_that_begins_anew_has_no_negative_rate() {
     }
     assert_eq!(seen, [Some(10.0), Some(50.0), None, Some(0.2)]);
 }
+
+#[test]
+fn the_rate_of_a_time_meter_is_the_share_of_time_also_of_an_interval_that_lasts() {
+    let (registry, clock, handle, rates) = with_rates();
+    let group = registry.add_group("g");
+    let meter = group.time_meter("backPressuredTime");
+    let report = |seconds: u64| {
+        clock.advance(Duration::from_secs(seconds));
+        handle.report_now(PATIENCE).unwrap();
+        rates.of("backPressuredTime").unwrap() / 1e9
+    };
+    meter.add(Duration::from_secs(5));
+    assert_eq!(report(10), 0.5);
+    let guard = meter.time();
+    assert_eq!(report(10), 0.75, "stuck for the last ten seconds");
+    let rate = report(20);
+    assert!((rate - 35.0 / 40.0).abs() < 1e-9, "{rate}");
+    drop(guard);
+    assert_eq!((meter.total(), meter.longest()), (Duration::from_secs(35), Duration::from_secs(30)));
+    assert!(report(20) < rate);
+    // What is open when the handle goes is over.
+    meter.start();
+    drop(meter);
+    group.close();
+    report(0);
+}
