@@ -101,11 +101,22 @@ impl Account {
         }
     }
 
-    /// Goes on from the account of the series before.
+    /// Goes on from the account of the series before. What both have accepted adds up, as their values do.
     pub(super) fn take_over(&self, from: &Self) {
-        self.accepted.set(from.accepted.get());
-        self.histograms.replace(from.histograms.take());
-        self.seen.replace(from.seen.take());
+        self.accepted.set(self.accepted.get().wrapping_add(from.accepted.get()));
+        let theirs = from.histograms.take();
+        match (&mut *self.histograms.borrow_mut(), theirs) {
+            (_, None) => {}
+            (mine @ None, theirs) => *mine = theirs,
+            (Some(mine), Some(theirs)) => match (&mut mine.accepted, theirs.accepted) {
+                (Some(mine), Some(theirs)) => mine.merge(&theirs),
+                (mine, theirs) => *mine = mine.take().or(theirs),
+            },
+        }
+        // Rates are of values that add up as well, so what was seen of only one of them is no use to both.
+        let theirs = from.seen.take();
+        let mut mine = self.seen.borrow_mut();
+        *mine = if mine.is_empty() { theirs } else { VecDeque::new() };
     }
 }
 

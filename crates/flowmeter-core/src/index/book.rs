@@ -122,8 +122,9 @@ impl Entry {
     pub(super) fn go_on_from(&mut self, member: usize, before: &Before) {
         if let Some(page) = self.page_mut(member) {
             page.standing = Standing::Shown;
-            page.base = before.base.clone();
-            page.start = Some(before.start);
+            // Added to what it goes on from already, which a block that came late may follow.
+            page.base.add(&before.base);
+            page.start = Some(page.start.map_or(before.start, |start| start.min(before.start)));
         }
         if let (Some(mine), Some(theirs)) = (self.account(member), &before.account) {
             mine.take_over(theirs);
@@ -165,6 +166,15 @@ impl Base {
         match self {
             Self::Sum(base) => base.wrapping_add(sum),
             _ => sum,
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        match (&mut *self, other) {
+            (_, Self::None) => {}
+            (Self::Sum(sum), Self::Sum(more)) => *sum = sum.wrapping_add(*more),
+            (Self::Histogram(snapshot), Self::Histogram(more)) => snapshot.merge(more),
+            (base, other) => *base = other.clone(),
         }
     }
 
