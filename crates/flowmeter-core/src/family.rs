@@ -95,6 +95,11 @@ impl Family {
         self.value_type
     }
 
+    /// Whether values of another family can be added to those of this one.
+    pub(crate) fn goes_on_as(&self, other: &Self) -> bool {
+        (self.kind, self.value_type, self.unit()) == (other.kind, other.value_type, other.unit())
+    }
+
     pub(crate) fn describes(&self, descriptor: &Descriptor) -> bool {
         self.name() == descriptor.metric().name()
             && self.kind == descriptor.kind()

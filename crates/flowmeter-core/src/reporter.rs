@@ -178,7 +178,7 @@ pub struct ReporterOptions {
     pub keep_groups: usize,
     /// How long a closed group's handles may go on recording before its values are taken for final: 1 s.
     pub grace: Duration,
-    /// How long a report waits for callbacks: 500 ms.
+    /// How long a report waits for callbacks, and up to twice as long if one has only just begun by then: 500 ms.
     pub callback_patience: Duration,
     /// Which metrics the reporter gets: all.
     pub metrics: MetricFilter,

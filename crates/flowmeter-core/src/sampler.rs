@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use hashbrown::HashMap;
 use tracing::warn;
 
-use crate::clock::moment_after;
 use crate::core::Core;
 use crate::node::Node;
 use crate::sample::Output;
@@ -123,17 +122,23 @@ impl Sampler {
             self.start_thread(&mut state, core);
         }
         self.wanted.notify_one();
-        let (generation, deadline) = (state.generation, moment_after(patience));
+        let (generation, began) = (state.generation, Instant::now());
         while state.completed < ticket && state.running && !state.stopped {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                let stuck = if state.generation == generation { state.stuck_in(patience) } else { None };
-                let notice = stuck.map(|callback| self.give_up(&mut state, core, callback));
-                drop(state);
-                // A log line is the user's code.
-                notice.inspect(Notice::log);
-                return;
-            }
+            let waited = began.elapsed();
+            // The one that runs when the time is over gets the whole of it too, before it is said to hang.
+            let age = state.age_of_current();
+            let left = match age.filter(|_| waited >= patience && state.generation == generation) {
+                None if waited < patience => patience - waited,
+                Some(age) if age < patience && waited < patience.saturating_mul(2) => patience - age,
+                Some(age) if age >= patience => {
+                    let notice = self.give_up(&mut state, core);
+                    drop(state);
+                    // A log line is the user's code.
+                    notice.as_ref().inspect(|notice| notice.log());
+                    return;
+                }
+                _ => return,
+            };
             state = self.completed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -150,9 +155,10 @@ impl Sampler {
     }
 
     /// Leaves the thread in charge to the callback that it is stuck in, and starts another.
-    fn give_up(&self, state: &mut State, core: &Arc<Core>, (group, callback): (String, Arc<str>)) -> Notice {
+    fn give_up(&self, state: &mut State, core: &Arc<Core>) -> Option<Notice> {
+        let group = state.current.take()?;
+        let callback = group.lock().running.as_ref().map(|(name, _)| Arc::clone(name)).unwrap_or_default();
         core.counts.callback_timeout();
-        state.current = None;
         state.generation += 1;
         state.stuck += 1;
         state.running = false;
@@ -160,7 +166,7 @@ impl Sampler {
         if !last {
             self.start_thread(state, core);
         }
-        Notice { group, callback, last }
+        Some(Notice { group: group.node.identifier(), callback, last })
     }
 
     fn start_thread(&self, state: &mut State, core: &Arc<Core>) {
@@ -182,11 +188,10 @@ impl Sampler {
 }
 
 impl State {
-    /// Group and name of the callback that has not returned for so long.
-    fn stuck_in(&self, patience: Duration) -> Option<(String, Arc<str>)> {
-        let group = self.current.as_ref()?;
-        let (callback, since) = group.lock().running.clone()?;
-        (since.elapsed() >= patience).then(|| (group.node.identifier(), callback))
+    /// How long the callback that runs now has been running.
+    fn age_of_current(&self) -> Option<Duration> {
+        let running = self.current.as_ref()?.lock().running.as_ref().map(|(_, since)| since.elapsed());
+        running.or(Some(Duration::ZERO))
     }
 }
 

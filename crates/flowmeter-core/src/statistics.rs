@@ -18,7 +18,7 @@ pub struct Statistics {
     pub dropped_unread_series: u64,
     /// Series, or families of them, that a reporter withheld because another renders to the same identity.
     pub clashes: u64,
-    /// Series that a reporter withheld because it had as many as it takes.
+    /// Series that a reporter withheld, for a time at least, because it had as many as it takes.
     pub limited_series: u64,
     /// Callbacks that panicked.
     pub callback_panics: u64,

@@ -165,8 +165,18 @@ impl TimeCells {
 
     /// All time so far. For readers it never goes back.
     pub(crate) fn read(&self) -> u64 {
-        let state = self.state.load(Relaxed);
-        let total = if state & OPEN == 0 { state } else { state.wrapping_add(self.now()) & !OPEN };
+        let mut state = self.state.load(Relaxed);
+        let total = loop {
+            if state & OPEN == 0 {
+                break state;
+            }
+            let now = self.now();
+            // Over meanwhile? Then this time is not part of it.
+            match self.state.load(Relaxed) {
+                same if same == state => break state.wrapping_add(now) & !OPEN,
+                other => state = other,
+            }
+        };
         self.shown.fetch_max(total, Relaxed).max(total)
     }
 

@@ -242,3 +242,61 @@ fn what_is_accepted_adds_up_to_the_truth_while_tasks_come_and_go() {
     let statistics = registry.statistics();
     assert_eq!((statistics.dropped_unread_series, statistics.clashes), (0, 0));
 }
+
+#[test]
+fn a_name_that_the_first_group_registers_late_does_not_take_the_place_of_the_seconds() {
+    let (registry, handle, backend) = with_backend();
+    let (first, second) = (registry.task_manager("h", "tm"), registry.task_manager("h", "tm"));
+    let x = first.counter("x");
+    handle.report_now(PATIENCE).unwrap();
+    second.counter("y").inc_by(100);
+    handle.report_now(PATIENCE).unwrap();
+    first.counter("y").inc_by(5);
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(backend.sum("htm.y"), 100, "what is shown stays");
+    drop((x, first));
+    handle.report_now(PATIENCE).unwrap();
+    drop(second);
+    (0..2).for_each(|_| handle.report_now(PATIENCE).unwrap());
+    assert_eq!(backend.sum("htm.y"), 105);
+}
+
+#[test]
+fn another_kind_or_storage_begins_or_goes_on_as_it_should() {
+    let (registry, handle, backend) = with_backend();
+    let group = registry.add_group("g");
+    group.counter_callback("n", || 100);
+    handle.report_now(PATIENCE).unwrap();
+    group.close();
+    let group = registry.add_group("g");
+    group.counter("n").inc_by(5);
+    handle.report_now(PATIENCE).unwrap();
+    assert!([5, 105].contains(&backend.sum(".n")), "{}", backend.sum(".n"));
+    let before = backend.sum(".n");
+    group.close();
+    let group = registry.add_group("g");
+    group.histogram::<u64>("n").record(1);
+    handle.report_now(PATIENCE).unwrap();
+    group.close();
+    let group = registry.add_group("g");
+    group.counter("n").inc_by(7);
+    (0..4).for_each(|_| handle.report_now(PATIENCE).unwrap());
+    assert_eq!(backend.sum(".n"), before + 7);
+}
+
+#[test]
+fn two_names_of_one_group_that_are_one_in_the_backend_clash() {
+    let (registry, handle, backend) = with_backend();
+    let group = registry.add_group("g");
+    let (dot, underscore) = (group.counter("a.b"), group.counter("a_b"));
+    dot.inc_by(1);
+    underscore.inc_by(7);
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!((backend.sum(".a_b"), registry.statistics().clashes), (1, 1));
+    drop((dot, underscore));
+    group.close();
+    let group = registry.add_group("g");
+    group.counter("a.b").inc_by(100);
+    (0..2).for_each(|_| handle.report_now(PATIENCE).unwrap());
+    assert!(backend.sum(".a_b") >= 101, "{}", backend.sum(".a_b"));
+}

@@ -99,7 +99,9 @@ fn series_beyond_the_limit_are_withheld_and_counted() {
     let more = add(20, 30);
     handle.report_now(PATIENCE).unwrap();
     assert_eq!(capture.last().len(), 10);
-    assert_eq!(registry.statistics().limited_series, 2 + 5);
+    assert_eq!(registry.statistics().limited_series, 2 + 7);
+    let last = names(&capture.last()).into_iter().map(str::to_owned).collect::<Vec<_>>();
+    assert!(last.contains(&"g.i.n{i=11}".to_owned()), "those that waited come first: {last:?}");
     drop(more);
 }
 

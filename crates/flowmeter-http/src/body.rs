@@ -15,18 +15,27 @@ use crate::exchange::OnSent;
 /// What is to be called once all that was written to a connection has left it. Set by the body when its last chunk is
 /// taken; read by the connection when it is flushed, which by then includes that chunk.
 #[derive(Clone, Default)]
-pub(crate) struct Sent(Arc<Mutex<Option<OnSent>>>);
+pub(crate) struct Sent(Arc<Mutex<Ended>>);
+
+/// Answers of which all was written, but not flushed yet. Several, if a client sends requests ahead.
+#[derive(Default)]
+struct Ended {
+    any: bool,
+    on_sent: Vec<OnSent>,
+}
 
 impl Sent {
-    fn set(&self, sent: Option<OnSent>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = sent;
+    fn ended(&self, on_sent: Option<OnSent>) {
+        let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.any = true;
+        ended.on_sent.extend(on_sent);
     }
 
-    pub(crate) fn flushed(&self) {
-        let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(sent) = sent {
-            sent();
-        }
+    /// Tells those who want to know. Returns whether an answer has left.
+    pub(crate) fn flushed(&self) -> bool {
+        let ended = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        ended.on_sent.into_iter().for_each(|sent| sent());
+        ended.any
     }
 }
 
@@ -107,12 +116,13 @@ impl AnswerBody {
 
     /// No body, for an answer to a request that asks for none.
     pub(crate) fn none(sent: Sent) -> Self {
+        sent.ended(None);
         Self { content: Content::Whole(VecDeque::new()), on_sent: None, sent, ended: true }
     }
 
     fn end(&mut self) {
         self.ended = true;
-        self.sent.set(self.on_sent.take());
+        self.sent.ended(self.on_sent.take());
     }
 }
 

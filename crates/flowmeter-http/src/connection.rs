@@ -90,8 +90,9 @@ impl AsyncWrite for Connection {
         let result = Pin::new(&mut self.stream).poll_flush(cx);
         if let Poll::Ready(Ok(())) = result {
             // HTTP writes all that it holds before it flushes, so the answer is with the system now.
-            self.sent.flushed();
-            self.answer = None;
+            if self.sent.flushed() {
+                self.answer = None;
+            }
         }
         result
     }

@@ -17,8 +17,8 @@ type Octave = [AtomicU64; PER_OCTAVE];
 /// Buckets, sum, least and greatest value of one series.
 ///
 /// Buckets are kept at the finest scale, from which readers take a coarser one, and come an octave at a time when a
-/// value first falls into it. Count is the buckets' sum, so it can never disagree with them; a reader that meets a
-/// recording half done misses at most that one value in one of count, sum, least and greatest.
+/// value first falls into it. Count is the buckets' sum, so it can never disagree with them. What is recorded while a
+/// reader reads may be in some of count, sum, least and greatest and not yet in others.
 pub struct HistogramCells {
     value_type: ValueType,
     options: HistogramOptions,
@@ -223,7 +223,10 @@ impl HistogramCells {
             ValueType::F64 => Number::F64(f64::from_bits(word(cell))),
             _ => Number::U64(word(cell)),
         };
-        snapshot.extremes = (snapshot.count > 0).then(|| (number(&self.min), number(&self.max)));
+        // A reader that meets the first recording half done finds a count, but no extremes yet.
+        let extremes = (number(&self.min), number(&self.max));
+        let is_set = extremes.0.to_f64() <= extremes.1.to_f64();
+        snapshot.extremes = (snapshot.count > 0 && is_set).then_some(extremes);
         match &self.classic {
             Some(classic) => classic.read_into(snapshot.classic.get_or_insert_default()),
             None => snapshot.classic = None,

@@ -87,17 +87,19 @@ impl Account {
         rate
     }
 
+    pub(super) fn forget_seen(&self) {
+        self.seen.take();
+    }
+
     /// Ends a report of which what was asked up to a mark was accepted.
     fn settle(&self, accepted: u64) {
         let mark = self.mark.replace(0);
         let is_accepted = mark > 0 && mark <= accepted;
-        if let Some(histograms) = &mut *self.histograms.borrow_mut() {
-            let asked = histograms.asked.take();
-            if is_accepted {
-                histograms.accepted = asked;
-            }
-        } else if is_accepted {
-            self.accepted.set(self.asked.get());
+        let mut histograms = self.histograms.borrow_mut();
+        match histograms.as_mut().and_then(|histograms| Some((histograms.asked.take()?, histograms))) {
+            Some((asked, histograms)) if is_accepted => histograms.accepted = Some(asked),
+            None if is_accepted => self.accepted.set(self.asked.get()),
+            _ => {}
         }
     }
 

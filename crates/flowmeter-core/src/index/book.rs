@@ -41,7 +41,8 @@ pub(crate) struct Page {
 /// What a series leaves to the one that goes on from it.
 pub(super) struct Before {
     pub(super) base: Base,
-    pub(super) start: Duration,
+    /// Nothing if none can go on from it.
+    pub(super) start: Option<Duration>,
     pub(super) account: Option<Account>,
 }
 
@@ -96,11 +97,11 @@ impl Entry {
     }
 
     /// The final value of a series of a closed group, if others can go on from it.
-    pub(super) fn final_value(&self, number: usize, member: &Member) -> Base {
+    pub(super) fn final_value(&self, number: usize, member: &Member, successor: Storage) -> Base {
         let base = self.page(number).map_or(&Base::None, |page| &page.base);
         match member.family.kind() {
-            // What a callback reads goes on by itself.
-            _ if member.storage == Storage::Sampled => Base::None,
+            // What a callback reads goes on by itself in the next one.
+            _ if (member.storage, successor) == (Storage::Sampled, Storage::Sampled) => base.clone(),
             MetricKind::Histogram => {
                 let Place::Object(object) = member.place else { return Base::None };
                 let mut snapshot = Box::<HistogramSnapshot>::default();
@@ -120,14 +121,20 @@ impl Entry {
     }
 
     pub(super) fn go_on_from(&mut self, member: usize, before: &Before) {
+        let mut was_clashing = false;
         if let Some(page) = self.page_mut(member) {
+            was_clashing = page.clash_noted;
             page.standing = Standing::Shown;
             // Added to what it goes on from already, which a block that came late may follow.
             page.base.add(&before.base);
-            page.start = Some(page.start.map_or(before.start, |start| start.min(before.start)));
+            page.start = page.start.into_iter().chain(before.start).min();
         }
         if let (Some(mine), Some(theirs)) = (self.account(member), &before.account) {
             mine.take_over(theirs);
+            if was_clashing {
+                // What it counted while it was withheld was not counted now.
+                mine.forget_seen();
+            }
         }
     }
 }

@@ -44,6 +44,9 @@ impl Index {
         if let Some(closed) = self.closed.iter_mut().find(|closed| closed.slot == slot) {
             (closed.reported, closed.delivered) = (None, None);
         }
+        if let Some(group) = self.group_mut(slot) {
+            group.reported = false;
+        }
     }
 
     /// Looks for groups that closed since the last time.
@@ -87,7 +90,11 @@ impl Index {
         mode: ReportMode,
         now: Duration,
     ) {
-        for closed in self.closed.iter_mut().filter(|closed| groups.contains(&closed.slot)) {
+        let Self { closed, groups: all, .. } = self;
+        for closed in closed.iter_mut().filter(|closed| groups.contains(&closed.slot)) {
+            if let Some(group) = &mut all[closed.slot as usize] {
+                group.reported = true;
+            }
             closed.reported = Some(report);
             if mode == ReportMode::Push {
                 closed.delivered = Some(now);
@@ -124,6 +131,7 @@ impl Index {
         });
         if leaving {
             let unread = self.take_out_leaving();
+            self.has_room = true;
             self.core.counts.dropped_unread_series(unread.series, unread.example.as_deref());
             self.forget_empty_sets();
         }

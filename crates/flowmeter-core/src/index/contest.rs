@@ -58,6 +58,15 @@ impl Index {
         }
     }
 
+    /// Makes a contest of one group, of which two metrics may have one name.
+    pub(super) fn contest_within(&mut self, slot: Slot) {
+        if let Some(group) = self.group_mut(slot).filter(|group| group.contest.is_none()) {
+            group.contest = Some(slot);
+            let groups = vec![Rival { slot, blocks: Vec::new(), unlisted: true }];
+            self.contests.insert(slot, Contest { groups, dirty: true, finals: 0 });
+        }
+    }
+
     /// Notes a new block of a group that shares its identity.
     pub(super) fn enter_contest(&mut self, holder: Slot, slot: Slot, block: (u64, u64)) {
         let Some(contest) = self.contests.get_mut(&holder) else { return };
@@ -115,17 +124,26 @@ impl Index {
     fn settle_contest(&mut self, contest: &mut Contest, finals: &HashSet<Slot>) {
         // Who shows the series of each name.
         let mut holders: HashMap<Arc<[u8]>, Place> = HashMap::new();
-        for rival in &contest.groups {
-            let mut withheld = false;
-            for (set, sequence) in &rival.blocks {
-                let members = self.sets.get(set).map_or(0, |index| index.set.members.len());
-                for member in 0..members {
-                    let place = Place { slot: rival.slot, set: *set, sequence: *sequence, member };
-                    withheld |= self.settle_series(place, finals, &mut holders);
+        let blocks = contest
+            .groups
+            .iter()
+            .flat_map(|rival| rival.blocks.iter().map(|(set, sequence)| (*sequence, *set, rival.slot)));
+        // In the order of registration of the series, not of their groups: what is shown stays so.
+        let mut blocks: Vec<_> = blocks.collect();
+        blocks.sort_unstable();
+        let mut withheld = HashSet::new();
+        for (sequence, set, slot) in blocks {
+            let members = self.sets.get(&set).map_or(0, |index| index.set.members.len());
+            for member in 0..members {
+                let place = Place { slot, set, sequence, member };
+                if self.settle_series(place, finals, &mut holders) {
+                    withheld.insert(slot);
                 }
             }
+        }
+        for rival in &contest.groups {
             if let Some(group) = self.group_mut(rival.slot) {
-                group.withheld = withheld;
+                group.withheld = withheld.contains(&rival.slot);
             }
         }
     }
@@ -144,8 +162,10 @@ impl Index {
         let family = entry.block.set.members[place.member].family.id();
         let Some(name) = self.family_name(family) else { return false };
         let holder = holders.get(&name).copied();
-        let withheld = holder.is_some_and(|holder| !finals.contains(&holder.slot));
-        let before = holder.filter(|_| !withheld).map(|holder| self.take_over(holder));
+        // Two of one group are never one after the other.
+        let goes_on = |holder: Place| holder.slot != place.slot && finals.contains(&holder.slot);
+        let withheld = holder.is_some_and(|holder| !goes_on(holder));
+        let before = holder.filter(|_| !withheld).map(|holder| self.take_over(holder, place));
         if let (Some(holder), true) = (holder, withheld) {
             self.note_clash(place, holder);
         }
@@ -166,17 +186,22 @@ impl Index {
     }
 
     /// Takes a series out of sight and gives its final value to the one that goes on from it.
-    fn take_over(&mut self, holder: Place) -> Before {
-        let mut before = Before { base: Base::None, start: Duration::ZERO, account: None };
+    fn take_over(&mut self, holder: Place, successor: Place) -> Before {
+        let mut before = Before { base: Base::None, start: None, account: None };
+        let set_of = |index: &Self, place: Place| index.sets.get(&place.set).map(|set| Arc::clone(&set.set));
+        let (Some(set), Some(next)) = (set_of(self, holder), set_of(self, successor)) else { return before };
+        let (member, next) = (&set.members[holder.member], &next.members[successor.member]);
         let Some(entry) = self.entry_mut(holder.set, holder.sequence) else { return before };
-        let set = Arc::clone(&entry.block.set);
-        before.base = entry.final_value(holder.member, &set.members[holder.member]);
-        before.start = entry.start(holder.member);
-        before.account = entry.account(holder.member).map(|account| {
-            let taken = Account::default();
-            taken.take_over(account);
-            taken
-        });
+        // Of another kind it is another series, which has the name by chance.
+        if member.family.goes_on_as(&next.family) {
+            before.base = entry.final_value(holder.member, member, next.storage);
+            before.start = Some(entry.start(holder.member));
+            before.account = entry.account(holder.member).map(|account| {
+                let taken = Account::default();
+                taken.take_over(account);
+                taken
+            });
+        }
         if let Some(page) = entry.page_mut(holder.member) {
             page.standing = Standing::Continued;
         }
@@ -187,8 +212,9 @@ impl Index {
     /// Counts a series that clashes, and says so once for each set. One after the other is no clash, even where the
     /// first is not final yet.
     fn note_clash(&mut self, place: Place, holder: Place) {
+        let same_group = holder.slot == place.slot;
         let holder = self.group(holder.slot).map(|group| Arc::clone(&group.node));
-        let Some(holder) = holder.filter(|node| !node.lifecycle().is_closed()) else { return };
+        let Some(holder) = holder.filter(|node| same_group || !node.lifecycle().is_closed()) else { return };
         let Some(entry) = self.entry_mut(place.set, place.sequence) else { return };
         let block = Arc::clone(&entry.block);
         match entry.page_mut(place.member) {
@@ -202,8 +228,8 @@ impl Index {
                 metric = block.set.members[place.member].family.name(),
                 withheld = ?GroupView::new(block.node()),
                 holder = ?GroupView::new(&holder),
-                "two open groups have one identity in this reporter; what the later one has in common with the \
-                 first is withheld until that closes"
+                "two metrics have one identity in this reporter; the later one is withheld until the group of the \
+                 first closes"
             );
         }
     }

@@ -99,6 +99,16 @@ impl Index {
                 != Some(family)
     }
 
+    /// Whether families of other sets have the name of one of these.
+    pub(super) fn has_shared_name(&self, set: &FamilySet) -> bool {
+        set.members.iter().any(|member| {
+            self.family_name(member.family.id()).is_some_and(|name| {
+                let named = self.families.range((Arc::clone(&name), 0)..);
+                named.take_while(|((other, _), _)| *other == name).nth(1).is_some()
+            })
+        })
+    }
+
     pub(super) fn has_series(&self, family: u64, name: &Arc<[u8]>) -> bool {
         let entry = self.families.get(&(Arc::clone(name), family));
         entry.is_some_and(|entry| entry.parts.iter().any(|part| !self.entries(part.set).is_empty()))

@@ -24,7 +24,7 @@ use contest::Contest;
 
 use crate::GroupView;
 use crate::block::Block;
-use crate::core::Core;
+use crate::core::{Core, INBOX_LIMIT};
 use crate::family::{Family, FamilySet, Place};
 use crate::node::Node;
 use crate::reporter::{Naming, Reporter, ReporterOptions};
@@ -45,6 +45,10 @@ pub(crate) struct Index {
     options: Arc<ReporterOptions>,
     /// How many series its blocks have.
     series: usize,
+    /// Blocks that would have been too many.
+    refused: Vec<Arc<Block>>,
+    /// Some left since those were refused.
+    has_room: bool,
     /// Logical scopes of which it was said that they are beyond the limit.
     limited: HashSet<Arc<str>>,
     sets: HashMap<u64, SetIndex>,
@@ -107,6 +111,8 @@ struct GroupEntry {
     standing: Standing,
     /// Whether any of its series is withheld because another group has its identity.
     withheld: bool,
+    /// Whether a report had its final values.
+    reported: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -133,6 +139,8 @@ impl Index {
             accounts,
             options: Arc::clone(options),
             series: 0,
+            refused: Vec::new(),
+            has_room: false,
             limited: HashSet::new(),
             sets: HashMap::new(),
             families: BTreeMap::new(),
@@ -166,25 +174,35 @@ impl Index {
         blocks: impl IntoIterator<Item = Arc<Block>>,
         reporter: &dyn Reporter,
     ) {
+        if std::mem::take(&mut self.has_room) {
+            for block in std::mem::take(&mut self.refused) {
+                self.admit(block, reporter, true);
+            }
+        }
         for block in blocks {
-            self.admit(block, reporter);
+            self.admit(block, reporter, false);
         }
     }
 
-    fn admit(&mut self, block: Arc<Block>, reporter: &dyn Reporter) {
+    /// Takes in a block, which may have been refused before.
+    fn admit(&mut self, block: Arc<Block>, reporter: &dyn Reporter, again: bool) {
         let options = Arc::clone(&self.options);
-        if !self.wants(&block.set, reporter) || !options.groups.keeps(&GroupView::new(block.node())) {
+        if !options.groups.keeps(&GroupView::new(block.node())) {
             self.let_go.push(block);
             return;
         }
         if self.series + block.set.members.len() > options.series_limit {
-            self.refuse_beyond_limit(block);
+            self.refuse_beyond_limit(block, again);
+            return;
+        }
+        if !self.wants(&block.set, reporter) {
+            self.let_go.push(block);
             return;
         }
         let slot = block.node().slot();
         if let Some(group) = self.group(slot) {
             let prepared = Arc::clone(&group.prepared);
-            if group.standing == Standing::Closed {
+            if group.reported {
                 // Registered just before the group closed: whoever has read the group has not read this.
                 self.reopen(slot);
             }
@@ -208,9 +226,11 @@ impl Index {
         self.insert_entry(block, prepared);
     }
 
-    /// Withholds a block that would be too many, and says so once for each logical scope.
-    fn refuse_beyond_limit(&mut self, block: Arc<Block>) {
-        self.core.counts.limited(block.set.members.len());
+    /// Withholds a block that would be too many until others have left, and says so once for each logical scope.
+    fn refuse_beyond_limit(&mut self, block: Arc<Block>, again: bool) {
+        if !again {
+            self.core.counts.limited(block.set.members.len());
+        }
         let scope = block.node().scope().path();
         if self.limited.len() < SPARE && self.limited.insert(Arc::clone(scope)) {
             warn!(
@@ -221,7 +241,11 @@ impl Index {
                 "the reporter has as many series as it takes; those beyond are withheld"
             );
         }
-        self.let_go.push(block);
+        if self.refused.len() < INBOX_LIMIT && !block.node().lifecycle().is_closed() {
+            self.refused.push(block);
+        } else {
+            self.let_go.push(block);
+        }
     }
 
     fn add_group(&mut self, node: &Arc<Node>, prepared: Arc<[u8]>) {
@@ -241,7 +265,7 @@ impl Index {
         let holder = self.holder(hash, node, &prepared);
         let node = Arc::clone(node);
         self.groups[slot as usize] =
-            Some(GroupEntry { node, prepared, contest: None, standing, withheld: false });
+            Some(GroupEntry { node, prepared, contest: None, standing, withheld: false, reported: false });
         match holder {
             Some(holder) => self.join_contest(holder, slot),
             None => self.insert_identity(hash, slot),
@@ -290,6 +314,9 @@ impl Index {
         let (slot, set, sequence) = (block.node().slot(), block.set.id, block.sequence());
         if let Some(holder) = self.group(slot).and_then(|group| group.contest) {
             self.enter_contest(holder, slot, (set, sequence));
+        }
+        if self.naming == Naming::Flat && self.has_shared_name(&block.set) {
+            self.contest_within(slot);
         }
         let Some(index) = self.sets.get_mut(&set) else { return };
         self.series += index.set.members.len();
