@@ -168,19 +168,7 @@ fn variables_of(kind: ScopeKind) -> &'static [Key] {
         ScopeKind::Task => {
             &[Host, TmId, JobId, JobName, TaskId, TaskName, TaskAttemptId, TaskAttemptNum, SubtaskIndex]
         }
-        ScopeKind::Operator => &[
-            Host,
-            TmId,
-            JobId,
-            JobName,
-            TaskId,
-            TaskName,
-            TaskAttemptId,
-            TaskAttemptNum,
-            SubtaskIndex,
-            OperatorId,
-            OperatorName,
-        ],
+        ScopeKind::Operator => &Key::ALL,
     }
 }
 

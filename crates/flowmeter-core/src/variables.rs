@@ -18,7 +18,7 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Host,
         Self::TmId,
         Self::JobId,

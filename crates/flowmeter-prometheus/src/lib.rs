@@ -18,8 +18,8 @@
 //!
 //! Metrics follow Prometheus' conventions: snake case, base units, the unit and `_total` as suffixes. `numRecordsIn` of
 //! an operator becomes `taskmanager_job_task_operator_num_records_in_total`, and a counter `busyTime` in nanoseconds
-//! becomes `..._busy_time_seconds_total`, converted exactly. Variables become labels, in snake case as well; empty ones do not, since
-//! Prometheus takes an empty label for none.
+//! becomes `..._busy_time_seconds_total`, converted exactly. Variables become labels, in snake case as well; empty ones do
+//! not, since Prometheus takes an empty label for none.
 //!
 //! Names that end as samples of counters and histograms do would be taken for those, so gauges and histograms do not: a
 //! gauge `taskSlotsTotal` becomes `..._total_task_slots`, a gauge `lag.count` becomes `..._lag_count_value`. A text is the
@@ -28,7 +28,8 @@
 //! # The end of a group
 //!
 //! When a group closes, its final values stay until they were sent in a complete answer and a minute has passed, so
-//! that several scrapers see them. What a restarted task counts goes on from them, so that no scraper misses anything. `/metrics?peek` shows the same text and does not count as a scrape.
+//! that several scrapers see them. The counts of a task that is restarted meanwhile go on from them. `/metrics?peek`
+//! shows the same text and does not count as a scrape.
 
 #![forbid(unsafe_code)]
 

@@ -106,7 +106,7 @@ pub(crate) struct Part {
 struct GroupEntry {
     node: Arc<Node>,
     prepared: Arc<[u8]>,
-    /// The first group of its identity, if others have it too.
+    /// The first group of its identity, if others have it too, or if two of its own metrics have one name.
     contest: Option<Slot>,
     standing: Standing,
     /// Whether any of its series is withheld because another group has its identity.
