@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use common::{Capture, PATIENCE, driven, names, on_request};
 use flowmeter_core::{Counter, Descriptor, Error, Gauge, Metric, MetricSet, Registry, SetCells};
+use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request};
 
 #[test]
 fn a_callback_that_panics_is_missing_until_it_returns() {

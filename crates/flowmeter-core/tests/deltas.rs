@@ -2,19 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use common::{PATIENCE, on_request};
 use flowmeter_core::{
     GroupView, HistogramSnapshot, Registry, Report, ReportError, Reporter, ReporterHandle, ReporterOptions,
     TaskInfo,
 };
+use flowmeter_testkit::{PATIENCE, on_request};
 
 /// What the next report does after it has sent so many series.
 #[derive(Clone, Copy, Default)]

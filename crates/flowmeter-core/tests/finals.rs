@@ -2,17 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod common;
-
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::{Capture, PATIENCE, driven, on_request};
 use flowmeter_core::{
     Counter, Descriptor, Family, GroupView, Metric, MetricSet, Registry, Report, ReportError, Reporter,
     SetCells,
 };
+use flowmeter_testkit::{Capture, PATIENCE, driven, on_request};
 
 struct Pair(Counter, Counter);
 

@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod common;
-
 use std::sync::mpsc;
 
-use common::{Capture, PATIENCE, on_request};
 use flowmeter_core::{
     Counter, Descriptor, Error, Gauge, Histogram, Metric, MetricSet, Registry, RegistryOptions, Report,
     ReportError, Reporter, ScopeFormats, ScopeKind, SetCells, SharedCounter, TaskInfo, Unit,
 };
+use flowmeter_testkit::{Capture, PATIENCE, on_request};
 
 fn variables(group: &flowmeter_core::MetricGroup) -> Vec<(String, String)> {
     group.view().variables().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()

@@ -2,23 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod common;
-
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use common::{Capture, PATIENCE, driven, names, on_request};
 use flowmeter_core::{
     Family, GroupView, Metric, Naming, Number, Registry, Report, ReportError, ReportMode, ReportNumber,
     Reporter, ReporterContext, TaskInfo, Unit, Value,
 };
+use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request};
 
 const MAP: TaskInfo<'_> =
     TaskInfo { id: "", name: "map", subtask_index: 0, attempt_id: "", attempt_number: None };
 
-fn values(lines: &common::Lines) -> Vec<f64> {
+fn values(lines: &flowmeter_testkit::Lines) -> Vec<f64> {
     lines.iter().map(|(_, value)| *value).collect()
 }
 

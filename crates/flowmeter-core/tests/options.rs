@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod common;
-
 use std::time::Duration;
 
-use common::{Capture, PATIENCE, driven, names, on_request};
 use flowmeter_core::{
     Counter, Error, Gauge, Histogram, MetricFilter, MetricGroup, MetricHandle, Registry, ReporterOptions,
     TaskInfo, VariableFilter,
 };
+use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request};
 
 /// A registry with some metrics, and what a reporter with these options sees of them.
 fn seen(options: ReporterOptions) -> Vec<String> {
@@ -112,7 +110,7 @@ fn reporters_come_and_go_while_others_report() {
     let counter = registry.add_group("g").counter("n");
     counter.inc();
     registry.remove_reporter("capture", PATIENCE).unwrap();
-    assert_eq!((capture.last(), capture.stopped()), (vec![("g.n{}".to_owned(), 1.0)], 1), "one last time");
+    assert_eq!((capture.last(), capture.stops()), (vec![("g.n{}".to_owned(), 1.0)], 1), "one last time");
     assert!(matches!(handle.report_now(PATIENCE), Err(Error::ShutDown { .. })));
     let again = registry.remove_reporter("capture", Duration::ZERO).unwrap_err();
     assert_eq!(

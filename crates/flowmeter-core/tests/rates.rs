@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{MockClock, PATIENCE, on_request};
 use flowmeter_core::{Meter, Registry, Report, ReportError, Reporter, ReporterHandle};
+use flowmeter_testkit::{MockClock, PATIENCE, on_request};
 
 /// Rate and start of each series.
 type Seen = BTreeMap<String, (Option<f64>, Duration)>;

@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use common::{Capture, MockClock, PATIENCE, driven, names, on_request};
 use flowmeter_core::{Error, Registry, Report, ReportError, Reporter, ReporterOptions};
+use flowmeter_testkit::{Capture, MockClock, PATIENCE, driven, names, on_request};
 
 #[test]
 fn families_are_sorted_and_series_come_in_the_order_of_registration() {
@@ -321,7 +319,7 @@ fn a_hanging_reporter_holds_up_nobody() {
     let failed: Vec<_> =
         outcomes.iter().filter(|(_, outcome)| outcome.is_err()).map(|(name, _)| name).collect();
     assert_eq!(failed, ["hanging"]);
-    assert_eq!(capture.stopped(), 1);
+    assert_eq!(capture.stops(), 1);
     drop(release);
 }
 
@@ -335,7 +333,7 @@ fn shutdown_reports_one_last_time_and_nothing_starts_after_it() {
     let outcomes = registry.shutdown(PATIENCE);
     assert!(matches!(&outcomes[..], [(name, Ok(()))] if name == "capture"), "{outcomes:?}");
     assert_eq!(capture.reports(), [[("g.n{}".to_owned(), 9.0)]]);
-    assert_eq!(capture.stopped(), 1);
+    assert_eq!(capture.stops(), 1);
     assert!(matches!(handle.report_now(PATIENCE), Err(Error::ShutDown { .. })));
     let again = registry.add_reporter("again", Capture::push().reporter(), on_request());
     assert!(matches!(again, Err(Error::ShutDown { .. })));

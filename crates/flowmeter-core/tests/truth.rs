@@ -2,19 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use common::{PATIENCE, on_request};
 use flowmeter_core::{
     GroupView, Number, Registry, Report, ReportError, ReportMode, ReportNumber, Reporter, ReporterContext,
     ReporterOptions, TaskInfo, Value,
 };
+use flowmeter_testkit::{PATIENCE, on_request};
 
 /// Keeps the last value of every series it ever saw, and fails every third report.
 #[derive(Clone, Default)]

@@ -1,0 +1,54 @@
+//! What tests of metrics and of reporters need.
+//!
+//! - [`MockClock`] moves only when told, so that retention, grace and rates need no waiting.
+//! - [`Capture`] is a reporter that remembers what it was given, and fails, panics or hangs on request.
+//! - [`driven`] puts both into a registry that reports on request.
+//!
+//! ```
+//! use flowmeter_testkit::{Capture, PATIENCE, driven};
+//!
+//! let capture = Capture::push();
+//! let (registry, _clock, reporter) = driven(&capture);
+//! let late = registry.add_group("windows").counter("lateRecords");
+//! late.inc_by(3);
+//! reporter.report_now(PATIENCE)?;
+//! assert_eq!(capture.value("windows.lateRecords{}"), Some(3.0));
+//! # Ok::<(), flowmeter_core::Error>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod capture;
+mod clock;
+mod observed;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flowmeter_core::{Registry, ReporterHandle, ReporterOptions};
+
+pub use capture::{Capture, Lines, names};
+pub use clock::MockClock;
+pub use observed::Observed;
+
+/// How long tests wait for what must happen: long enough for the slowest machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Options of a reporter that reports when it is told to, and not by itself.
+#[must_use]
+pub fn on_request() -> ReporterOptions {
+    ReporterOptions::default().with_interval(Duration::MAX)
+}
+
+/// A registry that a test drives: its clock stands still, and its reporter, named `capture`, reports on request.
+///
+/// # Panics
+///
+/// If the reporter does not start, which is for want of threads.
+#[must_use]
+pub fn driven(capture: &Capture) -> (Registry, Arc<MockClock>, ReporterHandle) {
+    let clock = Arc::new(MockClock::default());
+    let registry = Registry::with_clock(Arc::clone(&clock) as _);
+    let handle = registry.add_reporter("capture", capture.reporter(), on_request());
+    (registry, clock, handle.unwrap_or_else(|error| panic!("{error}")))
+}
