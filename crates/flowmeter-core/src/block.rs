@@ -28,6 +28,8 @@ pub(crate) struct Block {
     collected: bool,
     /// Whether that has not returned so far, or panicked when it last ran.
     missing: AtomicBool,
+    /// Whether it was taken out of its group, which may stay open.
+    removed: AtomicBool,
     /// When it was registered, in monotonic nanoseconds.
     start: u64,
     /// The order of registration; written once, under the desk's lock.
@@ -117,6 +119,7 @@ impl Block {
             attached,
             collected: false,
             missing: AtomicBool::new(false),
+            removed: AtomicBool::new(false),
             start: u64::try_from(node.core().clock.monotonic().as_nanos()).unwrap_or(u64::MAX),
             sequence: AtomicU64::new(0),
         }
@@ -154,6 +157,14 @@ impl Block {
 
     pub(crate) fn set_missing(&self, missing: bool) {
         self.missing.store(missing, Relaxed);
+    }
+
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.load(Relaxed)
+    }
+
+    pub(crate) fn set_removed(&self) {
+        self.removed.store(true, Relaxed);
     }
 
     pub(crate) fn set_sequence(&self, sequence: u64) {

@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hashbrown::DefaultHashBuilder;
+use hashbrown::{DefaultHashBuilder, HashSet};
 
 use crate::block::Block;
 use crate::cell::Words;
+use crate::node::Node;
 use crate::sampler::Sampler;
 use crate::scope::{Scope, ScopeKind};
 use crate::statistics::Counts;
@@ -63,9 +64,24 @@ struct Desk {
 
 struct Inbox {
     reporter: u64,
-    blocks: Vec<Arc<Block>>,
+    mail: Mail,
     /// The length at which to look for blocks that need not wait any longer.
     purge_at: usize,
+}
+
+/// What waits for a reporter: to be taken in, and then to be taken out of its group.
+#[derive(Default)]
+pub(crate) struct Mail {
+    pub(crate) blocks: Vec<Arc<Block>>,
+    pub(crate) removals: Vec<Removal>,
+}
+
+/// A block that was removed from its group.
+#[derive(Clone)]
+pub(crate) struct Removal {
+    pub(crate) block: Arc<Block>,
+    /// A group like its own, but closed.
+    pub(crate) node: Arc<Node>,
 }
 
 impl Core {
@@ -125,8 +141,8 @@ impl Core {
         desk.sequence += 1;
         block.set_sequence(desk.sequence);
         for inbox in &mut desk.inboxes {
-            inbox.blocks.push(Arc::clone(block));
-            if inbox.blocks.len() >= inbox.purge_at {
+            inbox.mail.blocks.push(Arc::clone(block));
+            if inbox.mail.blocks.len() >= inbox.purge_at {
                 discarded.extend(inbox.purge());
             }
         }
@@ -134,18 +150,25 @@ impl Core {
         discarded
     }
 
+    /// Tells all reporters that a block was removed from its group.
+    pub(crate) fn publish_removal(&self, removal: &Removal) {
+        for inbox in &mut self.desk().inboxes {
+            inbox.mail.removals.push(removal.clone());
+        }
+    }
+
     /// Opens an inbox for a reporter. Blocks numbered up to the returned sequence will not come through it.
     pub(crate) fn open_inbox(&self, reporter: u64) -> u64 {
         let mut desk = self.desk();
-        desk.inboxes.push(Inbox { reporter, blocks: Vec::new(), purge_at: INBOX_LIMIT });
+        desk.inboxes.push(Inbox { reporter, mail: Mail::default(), purge_at: INBOX_LIMIT });
         desk.sequence
     }
 
-    /// Swaps what waits for a reporter into `blocks`, which must be empty.
-    pub(crate) fn collect_inbox(&self, reporter: u64, blocks: &mut Vec<Arc<Block>>) {
+    /// Swaps what waits for a reporter into `mail`, which must be empty.
+    pub(crate) fn collect_inbox(&self, reporter: u64, mail: &mut Mail) {
         let mut desk = self.desk();
         if let Some(inbox) = desk.inboxes.iter_mut().find(|inbox| inbox.reporter == reporter) {
-            std::mem::swap(&mut inbox.blocks, blocks);
+            std::mem::swap(&mut inbox.mail, mail);
             inbox.purge_at = INBOX_LIMIT;
         }
     }
@@ -206,11 +229,17 @@ impl Core {
 }
 
 impl Inbox {
-    /// Takes out the blocks of closed groups. Their series were never read; open ones wait, since they exist anyway.
+    /// Takes out the blocks of closed groups, and those that were removed. Their series were never read; open ones wait,
+    /// since they exist anyway.
     fn purge(&mut self) -> Vec<Arc<Block>> {
-        let closed = |block: &mut Arc<Block>| block.node().lifecycle().is_closed();
-        let discarded = self.blocks.extract_if(.., closed).collect();
-        self.purge_at = INBOX_LIMIT.max(2 * self.blocks.len());
+        let Mail { blocks, removals } = &mut self.mail;
+        let gone = |block: &mut Arc<Block>| block.is_removed() || block.node().lifecycle().is_closed();
+        let discarded: Vec<_> = blocks.extract_if(.., gone).collect();
+        if !removals.is_empty() {
+            let unread: HashSet<_> = discarded.iter().map(|block| block.sequence()).collect();
+            removals.retain(|removal| !unread.contains(&removal.block.sequence()));
+        }
+        self.purge_at = INBOX_LIMIT.max(2 * blocks.len());
         discarded
     }
 }

@@ -24,6 +24,27 @@ pub enum Error {
         group: String,
     },
 
+    /// The group has no such metric.
+    #[error("group `{group}` has no metric `{metric}`: it was never registered there, or is removed already")]
+    UnknownMetric {
+        /// The metric's name.
+        metric: String,
+        /// The group's identifier.
+        group: String,
+    },
+
+    /// The metric came with others, whose cells are beside its own.
+    #[error(
+        "metric `{metric}` of group `{group}` is part of a metric set: register it alone, or close a group that has \
+         nothing but the set"
+    )]
+    PartOfSet {
+        /// The metric's name.
+        metric: String,
+        /// The group's identifier.
+        group: String,
+    },
+
     /// A name or a key is empty.
     #[error("empty {what} in group `{group}`: give it at least one character")]
     EmptyName {

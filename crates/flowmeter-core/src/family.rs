@@ -169,13 +169,17 @@ impl FamilySet {
         members().find(again).map(|(_, member)| member.family.name())
     }
 
+    /// Whether a member has the name of this number.
+    pub(crate) fn has_name(&self, name_id: u64) -> bool {
+        self.members.iter().any(|member| member.family.name_id == name_id)
+    }
+
     /// The first member of whose name the other set has one too.
     pub(crate) fn shared_member(&self, other: &Self) -> Option<&Member> {
         if self.mask & other.mask == 0 {
             return None;
         }
-        let holds = |name: u64| other.members.iter().any(|member| member.family.name_id == name);
-        self.members.iter().find(|member| holds(member.family.name_id))
+        self.members.iter().find(|member| other.has_name(member.family.name_id))
     }
 }
 

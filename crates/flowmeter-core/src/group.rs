@@ -303,6 +303,19 @@ impl MetricGroup {
         self.0.variable_child(key, value).map(Self)
     }
 
+    /// Removes the metric that was registered alone under this name, though its group stays open: for names that come and
+    /// go, such as those of partitions. Its name is free at once, and what is registered under it goes on from its count.
+    ///
+    /// Handles go on working. Each reporter reports the series once more, with its value when the grace time is over. A callback
+    /// is not called again: its last value is final.
+    ///
+    /// # Errors
+    ///
+    /// When the group is closed, has no such metric, or has it as part of a [metric set](MetricSet), whose cells stay together.
+    pub fn remove(&self, metric: &str) -> Result<(), Error> {
+        self.0.remove(metric)
+    }
+
     /// Closes this group and all groups below. Closing again does nothing.
     ///
     /// Handles go on working. Each reporter reports the group once more: with the values at the time when the last

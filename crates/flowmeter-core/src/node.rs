@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashTable};
 
 use crate::block::Block;
 use crate::cell::{SharedLine, Words};
-use crate::core::Core;
+use crate::core::{Core, Removal};
 use crate::family::{FamilySet, Member, Place};
 use crate::lifecycle::Lifecycle;
 use crate::scope::{Scope, ScopeKind};
@@ -112,6 +112,21 @@ impl Blocks {
                 Self::Many(blocks)
             }
         };
+    }
+
+    /// Takes a block out, and returns it with the one that is in its place now.
+    fn swap_remove(&mut self, position: usize) -> Option<(Arc<Block>, Option<Arc<Block>>)> {
+        match self {
+            Self::Many(blocks) if position < blocks.len() => {
+                let removed = blocks.swap_remove(position);
+                Some((removed, blocks.get(position).cloned()))
+            }
+            Self::One(_) if position == 0 => match std::mem::take(self) {
+                Self::One(block) => Some((block, None)),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     fn as_slice(&self) -> &[Arc<Block>] {
@@ -304,6 +319,48 @@ impl Node {
         block
     }
 
+    /// Removes the series that was registered alone under this name, as if it had been in a group of its own that closes.
+    pub(crate) fn remove(self: &Arc<Self>, name: &str) -> Result<(), Error> {
+        let (metric, group) = (|| name.to_owned(), || self.identifier());
+        let mut inner = self.lock_open()?;
+        let Some(position) = inner.position_of(name, &self.scope) else {
+            drop(inner);
+            return Err(Error::UnknownMetric { metric: metric(), group: group() });
+        };
+        if inner.blocks.as_slice()[position].set.members.len() > 1 {
+            drop(inner);
+            return Err(Error::PartOfSet { metric: metric(), group: group() });
+        }
+        let Some(block) = inner.remove(position) else { return Ok(()) };
+        block.set_removed();
+        let removal = Removal { node: self.closed_twin(), block };
+        self.core.publish_removal(&removal);
+        drop(inner);
+        let callback = self.core.sampler.remove(self.slot(), name);
+        drop(callback);
+        Ok(())
+    }
+
+    /// A closed group that is like this one to all who look at it. Its values are final when the grace time is over:
+    /// the handles of what was removed are counted with this group.
+    fn closed_twin(self: &Arc<Self>) -> Arc<Self> {
+        let twin = Self {
+            core: Arc::clone(&self.core),
+            parent: self.parent.clone(),
+            scope: Arc::clone(&self.scope),
+            kind: self.kind,
+            depth: self.depth,
+            slot: AtomicU32::new(self.core.take_slot()),
+            place: ChildPlace::Hash(0),
+            own: self.own.clone(),
+            lifecycle: Lifecycle::open(),
+            inner: Mutex::default(),
+        };
+        twin.lifecycle.add_handles(1);
+        twin.lifecycle.close(self.core.clock.monotonic());
+        Arc::new(twin)
+    }
+
     /// Closes this group and all below it, once.
     pub(crate) fn close(self: &Arc<Self>) {
         let unlinked = self.parent.as_ref().and_then(|parent| parent.lock().children.as_mut()?.unlink(self));
@@ -403,7 +460,7 @@ impl Inner {
 
     fn push(&mut self, block: Arc<Block>) {
         let blocks = self.blocks.as_slice();
-        if self.by_name.is_none() && blocks.len() == SEARCHABLE {
+        if self.by_name.is_none() && blocks.len() >= SEARCHABLE {
             let names = (0..).zip(blocks).flat_map(|(index, block)| block.names(index));
             self.by_name = Some(Box::new(names.collect()));
         }
@@ -411,6 +468,26 @@ impl Inner {
             by_name.extend(block.names(blocks.len() as u32));
         }
         self.blocks.push(block);
+    }
+
+    /// The block that has a metric of this name.
+    fn position_of(&self, name: &str, scope: &Scope) -> Option<usize> {
+        let id = scope.name_id(name)?;
+        match &self.by_name {
+            Some(by_name) => by_name.get(&id).map(|position| *position as usize),
+            None => self.blocks.as_slice().iter().position(|block| block.set.has_name(id)),
+        }
+    }
+
+    fn remove(&mut self, position: usize) -> Option<Arc<Block>> {
+        let (block, moved) = self.blocks.swap_remove(position)?;
+        if let Some(by_name) = &mut self.by_name {
+            for (name, _) in block.names(0) {
+                by_name.remove(&name);
+            }
+            by_name.extend(moved.iter().flat_map(|moved| moved.names(position as u32)));
+        }
+        Some(block)
     }
 
     fn take_word(&mut self) -> Words {

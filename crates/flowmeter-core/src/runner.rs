@@ -9,7 +9,7 @@ use tracing::warn;
 
 use crate::block::Block;
 use crate::clock::moment_after;
-use crate::core::{Core, INBOX_LIMIT};
+use crate::core::{Core, INBOX_LIMIT, Mail};
 use crate::index::Index;
 use crate::reporter::{Naming, ReportMode, ReportNumber, Reporter, ReporterOptions};
 use crate::{Clock, Error, Report};
@@ -218,7 +218,7 @@ pub(crate) struct Runner {
     index: Index,
     number: ReportNumber,
     /// What came through the inbox.
-    collected: Vec<Arc<Block>>,
+    collected: Mail,
     /// The number of registrations at the last look: memory to free is left to registering threads while there are any.
     registrations: u64,
 }
@@ -236,7 +236,7 @@ impl Runner {
         let index = Index::new(core, &control.name, (naming, accounts), &options);
         let core = Arc::clone(core);
         let number = ReportNumber::default();
-        let collected = Vec::new();
+        let collected = Mail::default();
         Self { core, id, control, options, mode, reporter, index, number, collected, registrations: 0 }
     }
 
@@ -353,8 +353,13 @@ impl Runner {
     fn collect(&mut self) {
         // Two vectors take turns, so that registering threads need not grow one after each report.
         self.core.collect_inbox(self.id, &mut self.collected);
-        self.index.admit_all(self.collected.drain(..), &*self.reporter);
-        self.collected.shrink_to(INBOX_LIMIT);
+        let Mail { blocks, removals } = &mut self.collected;
+        self.index.admit_all(blocks.drain(..), &*self.reporter);
+        blocks.shrink_to(INBOX_LIMIT);
+        for removal in removals.drain(..) {
+            self.index.remove_series(&removal);
+        }
+        removals.shrink_to(INBOX_LIMIT);
         self.index.note_closed();
     }
 

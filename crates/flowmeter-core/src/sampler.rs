@@ -76,6 +76,8 @@ struct Callbacks {
 #[derive(Default)]
 struct List {
     idle: Vec<Callback>,
+    /// What was removed while the callbacks were with a thread.
+    removed: Vec<Arc<str>>,
     /// The callbacks are with a thread. They come back to `idle` when it is through with them.
     taken: bool,
     /// The one that runs now, and since when.
@@ -108,6 +110,18 @@ impl Sampler {
         let example = ended.first().map(|(_, group)| group.node.identifier());
         node.core().counts.dropped_unread_series(unread, example.as_deref());
         drop(ended);
+    }
+
+    /// Takes a callback out, which is not called again, for the caller to drop under no lock. One that is running stays
+    /// until it returns.
+    pub(crate) fn remove(&self, slot: u32, name: &str) -> Option<impl Sized + use<>> {
+        let group = self.lock().groups.get(&slot).cloned()?;
+        let mut list = group.lock();
+        if list.taken {
+            list.removed.push(name.into());
+        }
+        let position = list.idle.iter().position(|callback| *callback.name == *name);
+        position.map(|position| list.idle.remove(position))
     }
 
     /// Has all callbacks run and waits for them, but not longer than `patience`.
@@ -246,11 +260,18 @@ impl Callbacks {
             }
         }
         let mut list = self.lock();
+        let names = std::mem::take(&mut list.removed);
+        let removed: Vec<_> = callbacks.extract_if(.., |callback| names.contains(&callback.name)).collect();
         // Callbacks that were added meanwhile come last.
         callbacks.append(&mut list.idle);
         list.idle = callbacks;
         list.taken = false;
         list.running = None;
+        drop(list);
+        // They are the user's, and so may panic.
+        if catch_unwind(AssertUnwindSafe(|| drop(removed))).is_err() {
+            core.counts.callback_panic();
+        }
     }
 }
 

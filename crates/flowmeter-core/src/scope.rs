@@ -115,6 +115,12 @@ impl Scope {
         })
     }
 
+    /// The number that all families of a name have; nothing when there are none.
+    pub(crate) fn name_id(&self, name: &str) -> Option<u64> {
+        let families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
+        families.get(name)?.iter().find_map(Weak::upgrade).map(|family| family.name_id())
+    }
+
     /// The set of one metric under this scope.
     pub(crate) fn single_set(&self, descriptor: &Descriptor) -> Arc<FamilySet> {
         let hash = self.hasher.hash_one(descriptor.metric().name());

@@ -14,6 +14,9 @@ use crate::Observed;
 /// its text, and [one number](Observed::to_f64) for each.
 pub type Lines = Vec<(String, f64)>;
 
+/// Names as in [`Lines`], but of texts too, and what was seen.
+type Series = Vec<(String, Observed)>;
+
 /// A reporter that remembers what it was given. Clones are one; the test keeps one while the registry has another.
 ///
 /// Metrics named `unwanted` it does not accept.
@@ -22,7 +25,7 @@ pub struct Capture(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    reports: Mutex<Vec<(ReportNumber, Vec<(String, Observed)>)>>,
+    reports: Mutex<Vec<(ReportNumber, Series)>>,
     fail: AtomicBool,
     panic: AtomicBool,
     pull: AtomicBool,

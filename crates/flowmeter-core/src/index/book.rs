@@ -23,6 +23,8 @@ pub(crate) struct Entry {
 
 /// For each member of a block's set: whether its series is shown, what it goes on from, and what the backend has of it.
 pub(crate) struct Book {
+    /// The group that it left its own for, as its series was removed.
+    moved: Option<Slot>,
     members: Box<[Page]>,
     /// Empty unless the reporter wants differences or rates.
     accounts: Box<[Account]>,
@@ -73,7 +75,11 @@ impl Entry {
     }
 
     pub(super) fn slot(&self) -> Slot {
-        self.block.node().slot()
+        self.book.as_ref().and_then(|book| book.moved).unwrap_or_else(|| self.block.node().slot())
+    }
+
+    pub(super) fn move_to(&mut self, slot: Slot) {
+        self.book_mut().moved = Some(slot);
     }
 
     /// The page of a member; nothing for most blocks, all of which is shown as it is.
@@ -83,8 +89,12 @@ impl Entry {
     }
 
     pub(super) fn page_mut(&mut self, member: usize) -> Option<&mut Page> {
+        self.book_mut().members.get_mut(member)
+    }
+
+    fn book_mut(&mut self) -> &mut Book {
         let count = self.block.set.members.len();
-        self.book.get_or_insert_with(|| Box::new(Book::new(count, false))).members.get_mut(member)
+        self.book.get_or_insert_with(|| Box::new(Book::new(count, false)))
     }
 
     /// When a series began, in the backend's eyes.
@@ -144,6 +154,7 @@ impl Book {
         let page = || Page { standing: Standing::Shown, clash_noted: false, base: Base::None, start: None };
         let with_account = if accounts { members } else { 0 };
         Self {
+            moved: None,
             members: (0..members).map(|_| page()).collect(),
             accounts: (0..with_account).map(|_| Account::default()).collect(),
         }

@@ -1,11 +1,13 @@
 //! The end of groups: noted, reported once more, delivered, let go, and what was never read is counted.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::{HashMap, HashSet};
 
 use super::book::{Entry, Standing as SeriesStanding};
 use super::{GroupEntry, Index, SPARE, Slot, Standing};
+use crate::core::Removal;
 use crate::reporter::{ReportMode, ReportNumber, ReporterOptions};
 
 /// A group that closed.
@@ -68,6 +70,19 @@ impl Index {
         }
         found.sort_by_key(|closed| closed.since);
         self.closed.extend(found);
+    }
+
+    /// Takes the block of a removed series out of its group, and into one that is closed and otherwise the same.
+    pub(crate) fn remove_series(&mut self, Removal { block, node }: &Removal) {
+        let (set, sequence) = (block.set.id, block.sequence());
+        let Some(entry) = self.entry_mut(set, sequence) else { return };
+        let (from, prepared) = (entry.slot(), Arc::clone(&entry.prepared));
+        entry.move_to(node.slot());
+        self.leave_rival(from, (set, sequence));
+        self.add_group(node, prepared);
+        if let Some(holder) = self.group(node.slot()).and_then(|group| group.contest) {
+            self.enter_contest(holder, node.slot(), (set, sequence));
+        }
     }
 
     /// The closed groups whose values can no longer change and are all shown, by themselves or as part of a series that

@@ -78,6 +78,16 @@ impl Index {
         }
     }
 
+    /// Notes that a block left a group that may share its identity.
+    pub(super) fn leave_rival(&mut self, slot: Slot, block: (u64, u64)) {
+        let holder = self.group(slot).and_then(|group| group.contest);
+        let Some(contest) = holder.and_then(|holder| self.contests.get_mut(&holder)) else { return };
+        contest.dirty = true;
+        for rival in contest.groups.iter_mut().filter(|rival| rival.slot == slot) {
+            rival.blocks.retain(|other| *other != block);
+        }
+    }
+
     /// Decides anew which series are shown wherever something changed. Before values are read.
     pub(crate) fn settle_contests(&mut self, now: Duration, grace: Duration) {
         if self.contests.is_empty() {
@@ -284,7 +294,7 @@ impl Index {
         }
     }
 
-    fn entry_mut(&mut self, set: u64, sequence: u64) -> Option<&mut Entry> {
+    pub(super) fn entry_mut(&mut self, set: u64, sequence: u64) -> Option<&mut Entry> {
         position(&mut self.sets, set, sequence).map(|(index, position)| &mut index.entries[position])
     }
 }

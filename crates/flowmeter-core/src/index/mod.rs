@@ -176,7 +176,11 @@ impl Index {
     ) {
         if std::mem::take(&mut self.has_room) {
             for block in std::mem::take(&mut self.refused) {
-                self.admit(block, reporter, true);
+                if block.is_removed() {
+                    self.let_go.push(block);
+                } else {
+                    self.admit(block, reporter, true);
+                }
             }
         }
         for block in blocks {
