@@ -217,8 +217,9 @@ pub struct Endpoint(ReporterHandle);
 impl Endpoint {
     /// Fetches a text and throws it away.
     pub fn scrape(&self) {
-        let address = self.0.endpoint().and_then(|url| url.strip_prefix("http://")?.strip_suffix("/metrics"));
-        let mut stream = TcpStream::connect(address.expect("it serves")).expect("it listens");
+        let url = self.0.endpoint().expect("it serves");
+        let address = url.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/metrics"));
+        let mut stream = TcpStream::connect(address.expect("it serves HTTP")).expect("it listens");
         stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("it reads");
         let mut buffer = vec![0; 256 * 1024];
         while stream.read(&mut buffer).expect("it answers") > 0 {}

@@ -100,6 +100,11 @@ impl Block {
         Arc::new(block)
     }
 
+    /// The block of a registration whose values are kept elsewhere, so that it has no handles.
+    pub(crate) fn given(set: Arc<FamilySet>, node: &Arc<Node>, objects: Box<[Object]>) -> Arc<Self> {
+        Arc::new(Self { objects: Some(objects), ..Self::new(set, node, Words::None, true) })
+    }
+
     /// The block of a registration that was refused.
     pub(crate) fn detached(set: Arc<FamilySet>, node: &Arc<Node>) -> Arc<Self> {
         let words = Words::new(set.words);

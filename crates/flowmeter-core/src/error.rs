@@ -100,6 +100,10 @@ pub enum Error {
         name: String,
     },
 
+    /// The configuration of a reporter is wrong.
+    #[error(transparent)]
+    Configuration(#[from] crate::ConfigError),
+
     /// A reporter could not begin.
     #[error("reporter `{name}` cannot start: {source}")]
     ReporterStart {

@@ -28,6 +28,8 @@
 mod block;
 mod cell;
 mod clock;
+mod config;
+mod control;
 mod core;
 mod counter;
 mod error;
@@ -41,6 +43,7 @@ mod index;
 mod lifecycle;
 mod metric;
 mod node;
+mod options;
 mod owners;
 mod registry;
 mod report;
@@ -50,6 +53,7 @@ mod sample;
 mod sampler;
 mod scope;
 mod scope_format;
+mod self_metrics;
 mod set;
 mod shards;
 mod shared_counter;
@@ -62,6 +66,8 @@ mod value;
 mod variables;
 
 pub use clock::{Clock, SystemClock};
+pub use config::{ConfigError, ConfigKey, ConfigSection, ConfigValue, FromConfig, KeyInfo, ReporterFactory};
+pub use control::ReporterStatus;
 pub use counter::{Counter, Meter, UpDownCounter};
 pub use error::{Error, ReportError};
 pub use family::Family;
@@ -74,16 +80,14 @@ pub use histogram::{
     SharedHistogram,
 };
 pub use metric::{Metric, MetricKind, ValueType};
+pub use options::ReporterOptions;
 pub use owners::{
     JobManagerGroup, JobManagerJobGroup, JobManagerOperatorGroup, OperatorGroup, TaskGroup, TaskInfo,
     TaskManagerGroup, TaskManagerJobGroup,
 };
 pub use registry::{Registry, RegistryOptions, ReporterHandle};
 pub use report::{FamilyView, Report, SeriesView};
-pub use reporter::{
-    Naming, ReportMark, ReportMode, ReportNumber, Reporter, ReporterContext, ReporterOptions,
-};
-pub use runner::ReporterStatus;
+pub use reporter::{Naming, ReportMark, ReportMode, ReportNumber, Reporter, ReporterContext};
 pub use scope::ScopeKind;
 pub use scope_format::{ParseScopeFormatError, ScopeFormats};
 pub use set::{Descriptor, MetricHandle, MetricSet, SetCells};

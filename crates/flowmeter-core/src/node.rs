@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::{HashMap, HashTable};
 
-use crate::block::Block;
+use crate::block::{Block, Object};
 use crate::cell::{SharedLine, Words};
 use crate::core::{Core, Removal};
 use crate::family::{FamilySet, Member, Place};
@@ -259,16 +259,40 @@ impl Node {
         self.register_as(set, true)
     }
 
+    /// Registers the series of a set whose values are kept elsewhere: one object for each.
+    pub(crate) fn register_given(
+        self: &Arc<Self>,
+        set: Arc<FamilySet>,
+        objects: Box<[Object]>,
+    ) -> Result<(), Error> {
+        let inner = self.lock_for(&set)?;
+        self.insert(inner, &Block::given(set, self, objects));
+        Ok(())
+    }
+
     fn register_as(self: &Arc<Self>, set: Arc<FamilySet>, collected: bool) -> Result<Arc<Block>, Error> {
         let reused = self.core.bury(set.words);
+        let mut inner = self.lock_for(&set)?;
+        let words = if set.words == 1 && set.members.len() == 1 {
+            inner.take_word()
+        } else {
+            reused.unwrap_or_else(|| Words::new(set.words))
+        };
+        let block = Block::attached(set, self, words, collected);
+        self.insert(inner, &block);
+        Ok(block)
+    }
+
+    /// Locks the group if it is open and has none of a set's names.
+    fn lock_for(&self, set: &FamilySet) -> Result<MutexGuard<'_, Inner>, Error> {
         let inner = self.lock_open()?;
         let repeated = if set.repeats { set.repeated_name() } else { None };
-        let taken = repeated.or_else(|| Some(inner.holder_of_any(&set)?.1.family.name())).map(str::to_owned);
+        let taken = repeated.or_else(|| Some(inner.holder_of_any(set)?.1.family.name())).map(str::to_owned);
         if let Some(metric) = taken {
             drop(inner);
             return Err(Error::DuplicateMetric { metric, group: self.identifier() });
         }
-        Ok(self.insert(inner, set, reused, collected))
+        Ok(inner)
     }
 
     /// Registers the only series of a set, or finds it if it is there and both sides share it. The returned block has
@@ -292,31 +316,18 @@ impl Node {
         self.register(set).map(|block| (block, place))
     }
 
-    fn insert(
-        self: &Arc<Self>,
-        mut inner: MutexGuard<'_, Inner>,
-        set: Arc<FamilySet>,
-        reused: Option<Words>,
-        collected: bool,
-    ) -> Arc<Block> {
-        let words = if set.words == 1 && set.members.len() == 1 {
-            inner.take_word()
-        } else {
-            reused.unwrap_or_else(|| Words::new(set.words))
-        };
+    fn insert(&self, mut inner: MutexGuard<'_, Inner>, block: &Arc<Block>) {
         if self.slot.load(Relaxed) == NO_SLOT {
             self.slot.store(self.core.take_slot(), Relaxed);
         }
-        inner.mask |= set.mask;
-        let block = Block::attached(set, self, words, collected);
-        inner.push(Arc::clone(&block));
+        inner.mask |= block.set.mask;
+        inner.push(Arc::clone(block));
         // Numbered under this group's lock as well, so that a reporter that is being added finds the block either in
         // the tree or in its inbox, and never in both.
-        let discarded = self.core.publish(&block);
+        let discarded = self.core.publish(block);
         drop(inner);
         // A log line is the user's code.
         self.core.counts.dropped_unread(&discarded);
-        block
     }
 
     /// Removes the series that was registered alone under this name, as if it had been in a group of its own that closes.

@@ -1,7 +1,7 @@
 //! The registry: where groups begin and reporters are attached.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use crate::clock::moment_after;
+use crate::control::Control;
 use crate::core::Core;
 use crate::node::Node;
-use crate::reporter::{Reporter, ReporterContext, ReporterOptions};
-use crate::runner::{Control, Runner, Traits, panicked};
-use crate::statistics::Statistics;
+use crate::reporter::{Reporter, ReporterContext};
+use crate::runner::{self, Runner, Source};
+use crate::self_metrics::{self, SelfReport};
 use crate::{
-    Clock, Error, JobManagerGroup, MetricGroup, ReporterStatus, ScopeFormats, SystemClock, TaskManagerGroup,
+    Clock, ConfigError, ConfigSection, Error, JobManagerGroup, MetricGroup, ReportError, ReporterFactory,
+    ReporterOptions, ReporterStatus, ScopeFormats, Statistics, SystemClock, TaskManagerGroup,
 };
 
 /// How long a registry that is dropped waits for its reporters.
@@ -44,6 +46,8 @@ pub struct Registry {
     root: Arc<Node>,
     reporters: Mutex<Reporters>,
     next_reporter: AtomicU64,
+    self_metrics: bool,
+    instance: u64,
 }
 
 #[derive(Default)]
@@ -60,11 +64,17 @@ pub struct RegistryOptions {
     pub clock: Arc<dyn Clock>,
     /// What flat identifiers are made of: Flink's defaults.
     pub scope_formats: ScopeFormats,
+    /// Whether the registry and its reporters report on themselves, in the group `flowmeter`: yes.
+    pub self_metrics: bool,
+    /// What tells this process apart from others that run the same reporters, such as the id of a TaskManager. Each begins
+    /// to report at a time of its own within the first interval. Something random unless set.
+    pub instance: Option<String>,
 }
 
 impl Default for RegistryOptions {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock::new()), scope_formats: ScopeFormats::default() }
+        let clock = Arc::new(SystemClock::new());
+        Self { clock, scope_formats: ScopeFormats::default(), self_metrics: true, instance: None }
     }
 }
 
@@ -82,11 +92,29 @@ impl RegistryOptions {
         self.scope_formats = formats;
         self
     }
+
+    /// Has nothing reported but what the program registers.
+    #[must_use]
+    pub fn without_self_metrics(mut self) -> Self {
+        self.self_metrics = false;
+        self
+    }
+
+    /// Sets what tells this process apart from others that run the same reporters.
+    #[must_use]
+    pub fn with_instance(mut self, instance: impl Into<String>) -> Self {
+        self.instance = Some(instance.into());
+        self
+    }
 }
 
 impl fmt::Debug for RegistryOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RegistryOptions").field("scope_formats", &self.scope_formats).finish_non_exhaustive()
+        f.debug_struct("RegistryOptions")
+            .field("scope_formats", &self.scope_formats)
+            .field("self_metrics", &self.self_metrics)
+            .field("instance", &self.instance)
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,10 +134,18 @@ impl Registry {
     /// A registry with options.
     #[must_use]
     pub fn with_options(options: RegistryOptions) -> Self {
-        let RegistryOptions { clock, scope_formats } = options;
+        let RegistryOptions { clock, scope_formats, self_metrics, instance } = options;
         let core = Core::new(clock, scope_formats);
         let root = Node::root(&core);
-        Self { core, root, reporters: Mutex::default(), next_reporter: AtomicU64::new(1) }
+        if self_metrics {
+            self_metrics::register_registry(&root, &core.counts.tallies());
+        }
+        let instance = match instance {
+            Some(instance) => runner::stable_hash(&instance),
+            None => RandomState::new().hash_one(()),
+        };
+        let next_reporter = AtomicU64::new(1);
+        Self { core, root, reporters: Mutex::default(), next_reporter, self_metrics, instance }
     }
 
     /// The group of a JobManager: variable `host`.
@@ -138,8 +174,35 @@ impl Registry {
     pub fn add_reporter(
         &self,
         name: &str,
-        mut reporter: Box<dyn Reporter>,
+        reporter: Box<dyn Reporter>,
         options: ReporterOptions,
+    ) -> Result<ReporterHandle, Error> {
+        self.add_source(name, options, || Ok(Source::of(reporter)))
+    }
+
+    /// Adds a reporter that a factory makes from a section of a configuration, whose keys are those of the factory and
+    /// [those of all reporters](ReporterOptions::keys). A reporter that panics is replaced by a new one.
+    ///
+    /// # Errors
+    ///
+    /// When a key of the section is unknown, a value is missing or not what its key takes, or for what
+    /// [`add_reporter`](Self::add_reporter) fails for.
+    pub fn add_configured_reporter(
+        &self,
+        name: &str,
+        factory: Arc<dyn ReporterFactory>,
+        section: ConfigSection,
+    ) -> Result<ReporterHandle, Error> {
+        section.check(factory.keys().iter().chain(ReporterOptions::keys()))?;
+        let options = ReporterOptions::from_section(&section)?;
+        self.add_source(name, options, || Source::build(factory, section))
+    }
+
+    fn add_source(
+        &self,
+        name: &str,
+        options: ReporterOptions,
+        source: impl FnOnce() -> Result<Source, ReportError>,
     ) -> Result<ReporterHandle, Error> {
         if name.is_empty() || name.contains(char::is_control) {
             return Err(Error::InvalidReporterName { name: name.escape_debug().to_string() });
@@ -147,24 +210,28 @@ impl Registry {
         let control = Control::new(name, Arc::clone(&self.core.clock));
         self.reserve(&control)?;
         let context = ReporterContext::new(Arc::clone(&control));
-        let start = catch_unwind(AssertUnwindSafe(|| {
-            reporter.start(&context).map(|()| (reporter.endpoint(), Traits::of(&*reporter)))
-        }));
-        let start = start.unwrap_or_else(|panic| Err(panicked(&*panic).into()));
-        let started = start.and_then(|(endpoint, traits)| {
+        let started = source().and_then(|mut source| {
+            let (endpoint, traits) = source.start(&context)?;
+            control.note(|state| state.endpoint = endpoint);
+            let self_report = self.self_metrics.then(|| SelfReport::new(&self.root, name, &control.counts));
             let id = self.next_reporter.fetch_add(1, Relaxed);
             let sequence = self.core.open_inbox(id);
             let present = self.root.collect_blocks(sequence);
-            let runner = Runner::new(&self.core, id, Arc::clone(&control), options, reporter, traits);
+            let control = Arc::clone(&control);
+            let runner = Runner::new(&self.core, id, control, options, source, traits, self.instance);
+            let runner = runner.with_self_report(self_report);
             let thread = thread::Builder::new().name(format!("flowmeter-{name}"));
             thread.spawn(move || runner.run(present)).inspect_err(|_| self.core.close_inbox(id))?;
-            Ok(endpoint)
+            Ok(())
         });
         match started {
-            Ok(endpoint) => Ok(ReporterHandle { control, endpoint: endpoint.map(Into::into) }),
+            Ok(()) => Ok(ReporterHandle { control }),
             Err(source) => {
                 self.reporters().running.retain(|other| !Arc::ptr_eq(other, &control));
-                Err(Error::ReporterStart { name: name.to_owned(), source })
+                match source.downcast::<ConfigError>() {
+                    Ok(error) => Err(Error::Configuration(*error)),
+                    Err(source) => Err(Error::ReporterStart { name: name.to_owned(), source }),
+                }
             }
         }
     }
@@ -177,7 +244,7 @@ impl Registry {
     /// When there is no such reporter, its last report or its end fails, or it does not end in time.
     pub fn remove_reporter(&self, name: &str, deadline: Duration) -> Result<(), Error> {
         let mut reporters = self.reporters();
-        let position = reporters.running.iter().position(|control| control.name() == name);
+        let position = reporters.running.iter().position(|control| **control.name() == *name);
         let control = position.map(|position| reporters.running.swap_remove(position));
         drop(reporters);
         let control = control.ok_or_else(|| Error::UnknownReporter { name: name.to_owned() })?;
@@ -190,10 +257,10 @@ impl Registry {
         let name = control.name();
         let mut reporters = self.reporters();
         if reporters.shut_down {
-            return Err(Error::ShutDown { name: name.to_owned() });
+            return Err(Error::ShutDown { name: name.to_string() });
         }
         if reporters.running.iter().any(|other| other.name() == name) {
-            return Err(Error::DuplicateReporter { name: name.to_owned() });
+            return Err(Error::DuplicateReporter { name: name.to_string() });
         }
         reporters.running.push(Arc::clone(control));
         Ok(())
@@ -220,7 +287,7 @@ impl Registry {
             .iter()
             .map(|control| {
                 let left = end.saturating_duration_since(Instant::now());
-                (control.name().to_owned(), control.wait_stopped(left))
+                (control.name().to_string(), control.wait_stopped(left))
             })
             .collect();
         self.core.sampler.stop();
@@ -254,7 +321,7 @@ impl Drop for Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reporters: Vec<_> =
-            self.reporters().running.iter().map(|control| control.name().to_owned()).collect();
+            self.reporters().running.iter().map(|control| Arc::clone(control.name())).collect();
         f.debug_struct("Registry").field("reporters", &reporters).finish_non_exhaustive()
     }
 }
@@ -263,7 +330,6 @@ impl fmt::Debug for Registry {
 #[derive(Clone)]
 pub struct ReporterHandle {
     control: Arc<Control>,
-    endpoint: Option<Arc<str>>,
 }
 
 impl ReporterHandle {
@@ -273,10 +339,21 @@ impl ReporterHandle {
         self.control.name()
     }
 
-    /// Where people find what it serves, as a URL; nothing for a reporter that serves nothing.
+    /// Where people find what it serves, as a URL; nothing for a reporter that serves nothing, or is down. A restart may
+    /// change it.
     #[must_use]
-    pub fn endpoint(&self) -> Option<&str> {
-        self.endpoint.as_deref()
+    pub fn endpoint(&self) -> Option<String> {
+        self.control.endpoint()
+    }
+
+    /// Stops the reporter and starts it again, a new one if it came from a factory, and waits for that, but not longer than
+    /// `patience`. What it has delivered is not forgotten: no count is lost and none is doubled.
+    ///
+    /// # Errors
+    ///
+    /// When it does not stop or start cleanly, in which case it will be tried again later, or not in time, or it was shut down.
+    pub fn restart(&self, patience: Duration) -> Result<(), Error> {
+        self.control.restart(patience)
     }
 
     /// Has the reporter report now and waits for it, but not longer than `patience`.

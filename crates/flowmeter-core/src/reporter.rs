@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::control::Control;
 use crate::group_view::DEFAULT_DELIMITER;
-use crate::runner::Control;
-use crate::{Family, GroupView, MetricFilter, Report, ReportError, VariableFilter};
+use crate::{Family, GroupView, Report, ReportError};
 
 /// Brings series to one backend.
 ///
@@ -59,11 +58,12 @@ pub trait Reporter: Send {
         false
     }
 
-    /// Opens what the reporter needs, on the thread that adds it.
+    /// Opens what the reporter needs, on the thread that adds it. Called again, on the reporter's own thread, when it is
+    /// restarted after a panic: what it prepares and says of itself must be the same then.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the reporter from working: adding it fails with this error.
+    /// Whatever keeps the reporter from working: adding it fails with this error, and a restart is tried again later.
     fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
         let _ = context;
         Ok(())
@@ -98,7 +98,7 @@ pub trait Reporter: Send {
     /// Groups that closed meanwhile are kept for the next one.
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError>;
 
-    /// Closes what the reporter opened. The last call it gets.
+    /// Closes what the reporter opened. The last call it gets, unless it is restarted.
     fn stop(&mut self) {}
 }
 
@@ -144,6 +144,21 @@ impl ReporterContext {
         self.control.request();
     }
 
+    /// Tells how many bytes were sent to the backend.
+    pub fn count_bytes(&self, bytes: u64) {
+        self.control.counts.bytes.add(bytes);
+    }
+
+    /// Tells how many values the backend's format cannot say, or were given up.
+    pub fn count_dropped(&self, values: u64) {
+        self.control.counts.dropped.add(values);
+    }
+
+    /// Tells how many values were sent without knowing whether they arrived.
+    pub fn count_uncertain(&self, values: u64) {
+        self.control.counts.uncertain.add(values);
+    }
+
     /// Tells that a report of a pull reporter reached its backend in full, so that groups whose values were final in it may leave.
     pub fn delivered(&self, report: ReportNumber) {
         self.control.delivered(report);
@@ -163,107 +178,3 @@ pub struct ReportMark(pub(crate) u64);
 /// Which of a reporter's reports it is, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReportNumber(pub(crate) u64);
-
-/// How a reporter is run. The defaults suit most.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ReporterOptions {
-    /// The time between reports of a push reporter: 10 s.
-    pub interval: Duration,
-    /// How long a pull reporter keeps a closed group after its final values were delivered, for other scrapers: 60 s.
-    pub keep_delivered: Duration,
-    /// How long a pull reporter keeps a closed group whose final values nobody fetched: 10 min.
-    pub keep_undelivered: Duration,
-    /// How many closed groups wait for delivery at most; beyond it the oldest go undelivered, which is counted: 65 536.
-    pub keep_groups: usize,
-    /// How long a closed group's handles may go on recording before its values are taken for final: 1 s.
-    pub grace: Duration,
-    /// How long a report waits for callbacks, and up to twice as long if one has only just begun by then: 500 ms.
-    pub callback_patience: Duration,
-    /// Which metrics the reporter gets: all.
-    pub metrics: MetricFilter,
-    /// Which groups the reporter gets: all.
-    pub groups: VariableFilter,
-    /// Variables that the reporter does not see, by key: none. Groups that differ in nothing else then clash.
-    pub excluded_variables: Vec<String>,
-    /// Variables that the reporter sees in every group, behind the group's own: none. A group's own value comes first.
-    pub additional_variables: Vec<(String, String)>,
-    /// What is between the components of flat identifiers: a dot.
-    pub scope_delimiter: char,
-    /// The time over which rates are worked out: 60 s.
-    pub rate_window: Duration,
-    /// How many series the reporter takes at most; what comes beyond it is withheld, counted, and its group named: 2,000,000.
-    pub series_limit: usize,
-}
-
-impl Default for ReporterOptions {
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(10),
-            keep_delivered: Duration::from_secs(60),
-            keep_undelivered: Duration::from_secs(600),
-            keep_groups: 65_536,
-            grace: Duration::from_secs(1),
-            callback_patience: Duration::from_millis(500),
-            metrics: MetricFilter::default(),
-            groups: VariableFilter::default(),
-            excluded_variables: Vec::new(),
-            additional_variables: Vec::new(),
-            scope_delimiter: DEFAULT_DELIMITER,
-            rate_window: Duration::from_secs(60),
-            series_limit: 2_000_000,
-        }
-    }
-}
-
-impl ReporterOptions {
-    /// Sets the time between reports.
-    #[must_use]
-    pub fn with_interval(mut self, interval: Duration) -> Self {
-        self.interval = interval;
-        self
-    }
-
-    /// Sets how long a pull reporter keeps closed groups: after delivery, and if nobody fetches them.
-    #[must_use]
-    pub fn with_retention(mut self, delivered: Duration, undelivered: Duration) -> Self {
-        self.keep_delivered = delivered;
-        self.keep_undelivered = undelivered;
-        self
-    }
-
-    /// Sets which metrics the reporter gets.
-    #[must_use]
-    pub fn with_metrics(mut self, filter: MetricFilter) -> Self {
-        self.metrics = filter;
-        self
-    }
-
-    /// Sets which groups the reporter gets.
-    #[must_use]
-    pub fn with_groups(mut self, filter: VariableFilter) -> Self {
-        self.groups = filter;
-        self
-    }
-
-    /// Hides a variable from the reporter.
-    #[must_use]
-    pub fn without_variable(mut self, key: impl Into<String>) -> Self {
-        self.excluded_variables.push(key.into());
-        self
-    }
-
-    /// Adds a variable to every group that the reporter sees.
-    #[must_use]
-    pub fn with_variable(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.additional_variables.push((key.into(), value.into()));
-        self
-    }
-
-    /// Sets how long the handles of a closed group may go on recording.
-    #[must_use]
-    pub fn with_grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
-        self
-    }
-}

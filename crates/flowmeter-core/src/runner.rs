@@ -1,199 +1,82 @@
 //! The thread of a reporter.
 
 use std::any::Any;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::warn;
 
 use crate::block::Block;
 use crate::clock::moment_after;
+use crate::control::{Asked, Control, Work};
 use crate::core::{Core, INBOX_LIMIT, Mail};
 use crate::index::Index;
-use crate::reporter::{Naming, ReportMode, ReportNumber, Reporter, ReporterOptions};
-use crate::{Clock, Error, Report};
+use crate::reporter::{Naming, ReportMode, ReportNumber, Reporter, ReporterContext};
+use crate::self_metrics::SelfReport;
+use crate::{ConfigSection, Report, ReportError, ReporterFactory, ReporterOptions};
 
 /// How often a pull reporter looks after its index when nobody asks for a report.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
-/// What others can tell a reporter's thread and learn from it.
-pub(crate) struct Control {
-    name: Arc<str>,
-    clock: Arc<dyn Clock>,
-    state: Mutex<State>,
-    /// There is something to do.
-    work: Condvar,
-    /// Something was done.
-    done: Condvar,
+/// How often the time before a restart doubles.
+const DOUBLINGS: u32 = 16;
+
+/// The longest time before a restart, unless the first is longer.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+
+/// A reporter, and where another one like it comes from.
+pub(crate) struct Source {
+    pub(crate) reporter: Box<dyn Reporter>,
+    /// Without one the same reporter is started again.
+    factory: Option<(Arc<dyn ReporterFactory>, ConfigSection)>,
 }
 
-#[derive(Default)]
-struct State {
-    /// Reports asked for; finished ones cover all requests up to this number.
-    requested: u64,
-    finished: u64,
-    outcome: Option<String>,
-    delivered: Option<(ReportNumber, Duration)>,
-    /// Looks at the index asked for and done.
-    looks: u64,
-    looked: u64,
-    undelivered: usize,
-    stopping: bool,
-    stopped: Option<Result<(), String>>,
-    reports: u64,
-    failures: u64,
-    panics: u64,
-    last_error: Option<String>,
+impl Source {
+    /// A reporter that is there already.
+    pub(crate) fn of(reporter: Box<dyn Reporter>) -> Self {
+        Self { reporter, factory: None }
+    }
+
+    pub(crate) fn build(
+        factory: Arc<dyn ReporterFactory>,
+        section: ConfigSection,
+    ) -> Result<Self, ReportError> {
+        let reporter = built(&*factory, &section)?;
+        Ok(Self { reporter, factory: Some((factory, section)) })
+    }
+
+    /// Opens what the reporter needs. Returns where people find what it serves, and what it is like.
+    pub(crate) fn start(
+        &mut self,
+        context: &ReporterContext,
+    ) -> Result<(Option<String>, Traits), ReportError> {
+        let reporter = &mut self.reporter;
+        let start = || reporter.start(context).map(|()| (reporter.endpoint(), Traits::of(&**reporter)));
+        catch_unwind(AssertUnwindSafe(start)).unwrap_or_else(|panic| Err(panicked(&*panic).into()))
+    }
+
+    /// Closes what the reporter opened.
+    fn stop(&mut self) -> Result<(), String> {
+        catch_unwind(AssertUnwindSafe(|| self.reporter.stop())).map_err(|panic| panicked(&*panic))
+    }
+
+    /// Puts a new reporter into the place of the stopped one, where there is a factory.
+    fn replace(&mut self) -> Result<(), ReportError> {
+        let Some((factory, section)) = &self.factory else { return Ok(()) };
+        let old = std::mem::replace(&mut self.reporter, built(&**factory, section)?);
+        catch_unwind(AssertUnwindSafe(|| drop(old))).map_err(|panic| panicked(&*panic).into())
+    }
 }
 
-/// What became of a reporter's reports so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ReporterStatus {
-    /// Reports that succeeded.
-    pub reports: u64,
-    /// Reports that failed or panicked.
-    pub failures: u64,
-    /// Of these, those that panicked.
-    pub panics: u64,
-    /// What the last failure said.
-    pub last_error: Option<String>,
-    /// Closed groups whose final values have not reached the backend yet, as of the reporter's last look.
-    pub undelivered_groups: usize,
-}
-
-enum Work {
-    Report { request: u64, look: u64 },
-    Look { look: u64 },
-    Stop,
-}
-
-impl Control {
-    pub(crate) fn new(name: &str, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self {
-            name: name.into(),
-            clock,
-            state: Mutex::default(),
-            work: Condvar::new(),
-            done: Condvar::new(),
-        })
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(crate) fn request(&self) -> u64 {
-        let mut state = self.lock();
-        state.requested += 1;
-        self.work.notify_one();
-        state.requested
-    }
-
-    /// Asks for a report and waits for it.
-    pub(crate) fn report_now(&self, patience: Duration) -> Result<(), Error> {
-        let request = self.request();
-        let state = self.wait(patience, |state| state.finished >= request || state.stopped.is_some())?;
-        if state.finished < request {
-            return Err(Error::ShutDown { name: self.name.to_string() });
-        }
-        state.outcome.clone().map_or(Ok(()), |message| Err(self.failed(message)))
-    }
-
-    /// Waits until every group that is closed by now has reached the backend or was let go.
-    pub(crate) fn wait_delivered(&self, patience: Duration) -> Result<(), Error> {
-        let mut state = self.lock();
-        state.looks += 1;
-        let look = state.looks;
-        drop(state);
-        self.work.notify_one();
-        let settled =
-            |state: &State| (state.looked >= look && state.undelivered == 0) || state.stopped.is_some();
-        self.wait(patience, settled).map(drop)
-    }
-
-    pub(crate) fn delivered(&self, report: ReportNumber) {
-        let now = self.clock.monotonic();
-        let mut state = self.lock();
-        if state.delivered.is_none_or(|(latest, _)| latest < report) {
-            state.delivered = Some((report, now));
-        }
-        state.looks += 1;
-        drop(state);
-        self.work.notify_one();
-    }
-
-    pub(crate) fn stop(&self) {
-        self.lock().stopping = true;
-        self.work.notify_one();
-    }
-
-    pub(crate) fn wait_stopped(&self, patience: Duration) -> Result<(), Error> {
-        let state = self.wait(patience, |state| state.stopped.is_some())?;
-        match &state.stopped {
-            Some(Err(message)) => Err(self.failed(message.clone())),
-            _ => Ok(()),
-        }
-    }
-
-    pub(crate) fn status(&self) -> ReporterStatus {
-        let state = self.lock();
-        ReporterStatus {
-            reports: state.reports,
-            failures: state.failures,
-            panics: state.panics,
-            last_error: state.last_error.clone(),
-            undelivered_groups: state.undelivered,
-        }
-    }
-
-    fn wait(
-        &self,
-        patience: Duration,
-        until: impl Fn(&State) -> bool,
-    ) -> Result<MutexGuard<'_, State>, Error> {
-        let state = self.lock();
-        let waited = self.done.wait_timeout_while(state, patience, |state| !until(state));
-        let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        if timeout.timed_out() && !until(&state) {
-            return Err(Error::Timeout { name: self.name.to_string(), waited: patience });
-        }
-        Ok(state)
-    }
-
-    fn failed(&self, message: String) -> Error {
-        Error::Report { name: self.name.to_string(), message }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for work, at most until `due`, when there is a report to make or the index to look after.
-    fn next_work(&self, due: Instant, when_due: impl Fn(&State) -> Work) -> Work {
-        let mut state = self.lock();
-        loop {
-            if state.stopping {
-                return Work::Stop;
-            }
-            if state.requested > state.finished {
-                return Work::Report { request: state.requested, look: state.looks };
-            }
-            if state.looks > state.looked {
-                return Work::Look { look: state.looks };
-            }
-            let left = due.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return when_due(&state);
-            }
-            state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
+fn built(factory: &dyn ReporterFactory, section: &ConfigSection) -> Result<Box<dyn Reporter>, ReportError> {
+    let build = || factory.build(section).map_err(ReportError::from);
+    catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|panic| Err(panicked(&*panic).into()))
 }
 
 /// What a reporter says of itself, once.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Traits {
     naming: Naming,
     mode: ReportMode,
@@ -201,10 +84,19 @@ pub(crate) struct Traits {
 }
 
 impl Traits {
-    pub(crate) fn of(reporter: &dyn Reporter) -> Self {
+    fn of(reporter: &dyn Reporter) -> Self {
         let accounts = reporter.deltas() || reporter.rates();
         Self { naming: reporter.naming(), mode: reporter.mode(), accounts }
     }
+}
+
+/// Whether a reporter can report.
+enum Life {
+    Up,
+    /// It panicked and was stopped, and is to be started again then.
+    Down {
+        until: Instant,
+    },
 }
 
 /// A reporter with its index, on its thread.
@@ -213,14 +105,20 @@ pub(crate) struct Runner {
     id: u64,
     control: Arc<Control>,
     options: Arc<ReporterOptions>,
-    mode: ReportMode,
-    reporter: Box<dyn Reporter>,
+    traits: Traits,
+    source: Source,
+    life: Life,
+    /// How often it was restarted since a report last returned.
+    attempts: u32,
     index: Index,
     number: ReportNumber,
     /// What came through the inbox.
     collected: Mail,
     /// The number of registrations at the last look: memory to free is left to registering threads while there are any.
     registrations: u64,
+    self_report: Option<SelfReport>,
+    /// What tells processes apart that run the same reporter, so that they need not all report at one moment.
+    instance: u64,
 }
 
 impl Runner {
@@ -229,15 +127,33 @@ impl Runner {
         id: u64,
         control: Arc<Control>,
         options: ReporterOptions,
-        reporter: Box<dyn Reporter>,
-        Traits { naming, mode, accounts }: Traits,
+        source: Source,
+        traits: Traits,
+        instance: u64,
     ) -> Self {
         let options = Arc::new(options);
-        let index = Index::new(core, &control.name, (naming, accounts), &options);
-        let core = Arc::clone(core);
-        let number = ReportNumber::default();
-        let collected = Mail::default();
-        Self { core, id, control, options, mode, reporter, index, number, collected, registrations: 0 }
+        let index = Index::new(core, control.name(), (traits.naming, traits.accounts), &options);
+        Self {
+            core: Arc::clone(core),
+            id,
+            control,
+            options,
+            traits,
+            source,
+            life: Life::Up,
+            attempts: 0,
+            index,
+            number: ReportNumber::default(),
+            collected: Mail::default(),
+            registrations: 0,
+            self_report: None,
+            instance,
+        }
+    }
+
+    pub(crate) fn with_self_report(mut self, self_report: Option<SelfReport>) -> Self {
+        self.self_report = self_report;
+        self
     }
 
     /// Runs until the reporter is stopped. `present` are the blocks that will not come through the inbox.
@@ -246,47 +162,64 @@ impl Runner {
         // The reporter's own panics are caught where it is called. Should anything else panic, it does not go unseen.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.run_until_stopped(present))) {
             let message = panicked(&*panic);
-            warn!(reporter = control.name(), message, "the thread of a reporter has ended");
+            warn!(reporter = &**control.name(), message, "the thread of a reporter has ended");
             core.close_inbox(id);
-            control.lock().stopped = Some(Err(message));
-            control.done.notify_all();
+            control.note(|state| state.stopped = Some(Err(message)));
         }
     }
 
     fn run_until_stopped(mut self, present: Vec<Arc<Block>>) {
-        self.index.admit_all(present, &*self.reporter);
-        let mut due = moment_after(self.pause());
+        self.index.admit_all(present, &*self.source.reporter);
+        let mut due = moment_after(self.first_pause());
         loop {
-            let mode = self.mode;
-            let work = self.control.next_work(due, |state| match mode {
-                ReportMode::Push => Work::Report { request: state.requested, look: state.looks },
-                ReportMode::Pull => Work::Look { look: state.looks },
-            });
-            match work {
-                Work::Report { request, look } => {
-                    let outcome = self.report(self.options.grace);
-                    self.note(|state| {
-                        state.finished = request;
-                        // It looked after the index as well.
-                        state.looked = look;
-                        state.outcome = outcome.err();
-                    });
+            let until = match self.life {
+                Life::Up => due,
+                Life::Down { until } => until,
+            };
+            let is_tick = match self.control.next_work(until) {
+                Work::Report(asked) => {
+                    self.answer(asked);
+                    false
                 }
-                Work::Look { look } => {
+                Work::Look(asked) => {
                     self.look();
-                    self.note(|state| state.looked = look);
+                    self.control.note_looked(asked);
+                    false
+                }
+                Work::Due(_) if matches!(self.life, Life::Down { .. }) => {
+                    let _ = self.start_again();
+                    false
+                }
+                Work::Due(asked) => {
+                    match self.traits.mode {
+                        ReportMode::Push => self.answer(asked),
+                        ReportMode::Pull => {
+                            self.look();
+                            self.control.note_looked(asked);
+                        }
+                    }
+                    true
+                }
+                Work::Restart { wanted } => {
+                    let stopped = self.stop_reporter();
+                    let outcome = self.start_again();
+                    self.control.note_restarted(wanted, stopped.and(outcome));
+                    false
                 }
                 Work::Stop => break,
-            }
+            };
             let now = Instant::now();
-            if mode == ReportMode::Pull {
-                due = moment_after(self.pause());
-            }
-            // A report that outlasts its interval skips the ticks that it missed.
-            while due <= now {
-                let pause = self.pause();
-                let missed = (now - due).as_nanos() / pause.as_nanos();
-                due += pause * u32::try_from(missed + 1).unwrap_or(u32::MAX);
+            match self.traits.mode {
+                ReportMode::Pull => due = moment_after(self.pause()),
+                ReportMode::Push if due <= now => {
+                    // A report that outlasts its interval skips the ticks that it missed.
+                    let pause = self.pause();
+                    let passed = (now - due).as_nanos() / pause.as_nanos() + 1;
+                    due += pause * u32::try_from(passed).unwrap_or(u32::MAX);
+                    let skipped = u64::try_from(passed).unwrap_or(u64::MAX) - u64::from(is_tick);
+                    self.control.counts.skipped.add(skipped);
+                }
+                ReportMode::Push => {}
             }
         }
         self.stop();
@@ -294,22 +227,40 @@ impl Runner {
 
     /// The last report, for which all that is closed is final, and the end of the reporter.
     fn stop(mut self) {
-        let outcome = match self.mode {
-            ReportMode::Push => self.report(Duration::ZERO),
-            ReportMode::Pull => Ok(()),
+        if matches!(self.life, Life::Down { .. }) {
+            // One more try: the last report matters most.
+            let _ = self.start_again();
+        }
+        let outcome = match (self.traits.mode, &self.life) {
+            (ReportMode::Push, Life::Up) => self.report(Duration::ZERO),
+            (ReportMode::Pull, Life::Up) => Ok(()),
+            (_, Life::Down { .. }) => Err(self.why_down()),
         };
         self.collect();
         self.index.drop_undelivered();
-        let stopped =
-            catch_unwind(AssertUnwindSafe(|| self.reporter.stop())).map_err(|panic| panicked(&*panic));
+        let stopped = self.stop_reporter();
         self.core.close_inbox(self.id);
         let control = Arc::clone(&self.control);
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(self))).map_err(|panic| panicked(&*panic));
-        control.lock().stopped = Some(outcome.and(stopped).and(dropped));
-        control.done.notify_all();
+        control.note(|state| state.stopped = Some(outcome.and(stopped).and(dropped)));
+    }
+
+    /// Answers requests for a report.
+    fn answer(&mut self, asked: Asked) {
+        let outcome = match self.life {
+            Life::Up => {
+                let outcome = self.report(self.options.grace);
+                // It looked after the index as well.
+                self.control.note_looked(asked);
+                outcome
+            }
+            Life::Down { .. } => Err(self.why_down()),
+        };
+        self.control.note_finished(asked, outcome);
     }
 
     fn report(&mut self, grace: Duration) -> Result<(), String> {
+        let began = Instant::now();
         self.collect();
         self.core.sampler.sample(&self.core, self.options.callback_patience);
         let now = self.core.clock.monotonic();
@@ -317,31 +268,105 @@ impl Runner {
         self.index.settle_contests(now, grace);
         let finals = self.index.final_groups(now, grace);
         self.number.0 += 1;
-        let Self { index, reporter, number, core, .. } = self;
+        let Self { index, source, number, core, .. } = self;
         let report = Report::new(index, *number, now, core.clock.unix());
-        let outcome = match catch_unwind(AssertUnwindSafe(|| reporter.report(&report))) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| source.reporter.report(&report)));
+        let has_panicked = outcome.is_err();
+        let outcome = match outcome {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
-            Err(panic) => {
-                self.control.lock().panics += 1;
-                Err(panicked(&*panic))
-            }
+            Err(panic) => Err(panicked(&*panic)),
         };
         let accepted = if outcome.is_ok() { u64::MAX } else { report.acknowledged() };
         index.settle_accounts(accepted);
         match &outcome {
             Ok(()) => {
-                self.control.lock().reports += 1;
-                self.index.reported(&finals, *number, self.mode, now);
+                self.control.counts.reports.add(1);
+                self.index.reported(&finals, *number, self.traits.mode, now);
             }
-            Err(message) => {
-                warn!(reporter = self.control.name(), message, "a report failed");
-                let mut state = self.control.lock();
-                state.failures += 1;
-                state.last_error = Some(message.clone());
-            }
+            Err(message) => self.note_failure(message),
         }
         self.settle();
+        self.self_report.as_ref().inspect(|self_report| self_report.took(began.elapsed()));
+        if has_panicked {
+            self.control.counts.panics.add(1);
+            self.restart_after_panic();
+        } else {
+            self.attempts = 0;
+        }
         outcome
+    }
+
+    fn note_failure(&self, message: &str) {
+        let counts = &self.control.counts;
+        counts.failures.add(1);
+        counts.last_error_time.set(self.core.clock.unix().as_secs());
+        self.control.note(|state| state.last_error = Some(message.to_owned()));
+        warn!(reporter = &**self.control.name(), message, "a report failed");
+    }
+
+    /// Stops a reporter that panicked, and starts it again: at once the first time since it reported, then later and later.
+    fn restart_after_panic(&mut self) {
+        if let Err(message) = self.stop_reporter() {
+            warn!(
+                reporter = &**self.control.name(),
+                message, "a reporter that panicked could not be stopped"
+            );
+        }
+        if self.attempts == 0 {
+            let _ = self.start_again();
+        } else {
+            self.wait_to_restart();
+        }
+    }
+
+    fn stop_reporter(&mut self) -> Result<(), String> {
+        match self.life {
+            Life::Up => self.source.stop(),
+            // It was stopped when it went down.
+            Life::Down { .. } => Ok(()),
+        }
+    }
+
+    /// Starts the stopped reporter, or a new one.
+    fn start_again(&mut self) -> Result<(), String> {
+        self.attempts = self.attempts.saturating_add(1);
+        self.control.counts.restarts.add(1);
+        let context = ReporterContext::new(Arc::clone(&self.control));
+        let started = self.source.replace().and_then(|()| {
+            let (endpoint, traits) = self.source.start(&context)?;
+            // What the index has prepared is in the terms of the first.
+            if traits == self.traits {
+                Ok(endpoint)
+            } else {
+                Err("it is another kind of reporter now".into())
+            }
+        });
+        match started {
+            Ok(endpoint) => {
+                self.life = Life::Up;
+                self.control.note(|state| (state.endpoint, state.down) = (endpoint, false));
+                Ok(())
+            }
+            Err(error) => {
+                let message = error.to_string();
+                self.note_failure(&message);
+                self.wait_to_restart();
+                Err(message)
+            }
+        }
+    }
+
+    fn wait_to_restart(&mut self) {
+        let first = self.options.restart_backoff;
+        let doublings = self.attempts.saturating_sub(1).min(DOUBLINGS);
+        let backoff = first.saturating_mul(1 << doublings).min(first.max(LONGEST_BACKOFF));
+        self.life = Life::Down { until: moment_after(backoff) };
+        self.control.note(|state| (state.endpoint, state.down) = (None, true));
+    }
+
+    fn why_down(&self) -> String {
+        let error = self.control.lock().last_error.clone().unwrap_or_default();
+        format!("it is down until it is restarted; its last error was: {error}")
     }
 
     /// Looks after the index without reporting.
@@ -354,7 +379,7 @@ impl Runner {
         // Two vectors take turns, so that registering threads need not grow one after each report.
         self.core.collect_inbox(self.id, &mut self.collected);
         let Mail { blocks, removals } = &mut self.collected;
-        self.index.admit_all(blocks.drain(..), &*self.reporter);
+        self.index.admit_all(blocks.drain(..), &*self.source.reporter);
         blocks.shrink_to(INBOX_LIMIT);
         for removal in removals.drain(..) {
             self.index.remove_series(&removal);
@@ -368,9 +393,10 @@ impl Runner {
         if let Some((report, at)) = delivered {
             self.index.delivered(report, at);
         }
-        self.index.settle(self.core.clock.monotonic(), self.mode, &self.options);
+        self.index.settle(self.core.clock.monotonic(), self.traits.mode, &self.options);
         let undelivered = self.index.undelivered();
-        self.note(|state| state.undelivered = undelivered);
+        self.control.counts.series.set(self.index.series() as u64);
+        self.control.note(|state| state.undelivered = undelivered);
         let registrations = self.core.registrations();
         if std::mem::replace(&mut self.registrations, registrations) == registrations {
             self.core.bury_all();
@@ -379,7 +405,7 @@ impl Runner {
 
     /// How long to wait when nothing comes up.
     fn pause(&self) -> Duration {
-        let pause = match self.mode {
+        let pause = match self.traits.mode {
             ReportMode::Push => self.options.interval,
             ReportMode::Pull => {
                 let now = self.core.clock.monotonic();
@@ -390,10 +416,27 @@ impl Runner {
         pause.max(Duration::from_millis(1))
     }
 
-    fn note(&self, note: impl FnOnce(&mut State)) {
-        note(&mut self.control.lock());
-        self.control.done.notify_all();
+    /// The same before the first report: a part of the interval that is another one for each instance and reporter, so that
+    /// processes that begin together do not all report together ever after.
+    fn first_pause(&self) -> Duration {
+        match self.traits.mode {
+            ReportMode::Push => staggered(self.pause(), self.instance, self.control.name()),
+            ReportMode::Pull => self.pause(),
+        }
     }
+}
+
+fn staggered(interval: Duration, instance: u64, reporter: &str) -> Duration {
+    let part = u128::from(stable_hash(&(instance, reporter)) >> 32) + 1;
+    let nanoseconds = u128::from(u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX));
+    Duration::from_nanos(u64::try_from((nanoseconds * part) >> 32).unwrap_or(u64::MAX))
+}
+
+/// A hash that is the same in every run of a program.
+pub(crate) fn stable_hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What a panic said.
@@ -401,4 +444,24 @@ pub(crate) fn panicked(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("panicked: {}", text.unwrap_or("no message"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_reports_are_spread_over_the_interval_and_the_same_each_time() {
+        let interval = Duration::from_secs(10);
+        let mut seconds = [0; 10];
+        for instance in 0..1_000 {
+            let pause = staggered(interval, instance, "prom");
+            assert_eq!(pause, staggered(interval, instance, "prom"));
+            assert!(pause <= interval);
+            seconds[(pause.as_secs_f64().ceil() as usize).clamp(1, 10) - 1] += 1;
+        }
+        assert!(seconds.iter().all(|&instances| instances > 50), "{seconds:?}");
+        assert_ne!(staggered(interval, 1, "a"), staggered(interval, 1, "b"));
+        assert!(staggered(Duration::MAX, 1, "a") > Duration::from_secs(3600));
+    }
 }

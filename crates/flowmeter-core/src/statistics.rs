@@ -1,12 +1,12 @@
 //! What a registry counts of itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tracing::warn;
 
 use crate::Error;
 use crate::block::Block;
+use crate::self_metrics::Tally;
 
 /// What a registry refused, withheld or lost since it began. All zero is healthy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,28 +29,48 @@ pub struct Statistics {
 /// The same while it counts.
 #[derive(Default)]
 pub(crate) struct Counts {
-    refused_registrations: AtomicU64,
-    dropped_unread_series: AtomicU64,
-    clashes: AtomicU64,
-    limited_series: AtomicU64,
-    callback_panics: AtomicU64,
-    callback_timeouts: AtomicU64,
+    refused_registrations: Tally,
+    dropped_unread_series: Tally,
+    clashes: Tally,
+    limited_series: Tally,
+    callback_panics: Tally,
+    callback_timeouts: Tally,
 }
 
 impl Counts {
+    /// All of them, in the order of [`Statistics`].
+    pub(crate) fn tallies(&self) -> [&Tally; 6] {
+        let Self {
+            refused_registrations,
+            dropped_unread_series,
+            clashes,
+            limited_series,
+            callback_panics,
+            callback_timeouts,
+        } = self;
+        [
+            refused_registrations,
+            dropped_unread_series,
+            clashes,
+            limited_series,
+            callback_panics,
+            callback_timeouts,
+        ]
+    }
+
     pub(crate) fn snapshot(&self) -> Statistics {
         Statistics {
-            refused_registrations: self.refused_registrations.load(Relaxed),
-            dropped_unread_series: self.dropped_unread_series.load(Relaxed),
-            clashes: self.clashes.load(Relaxed),
-            limited_series: self.limited_series.load(Relaxed),
-            callback_panics: self.callback_panics.load(Relaxed),
-            callback_timeouts: self.callback_timeouts.load(Relaxed),
+            refused_registrations: self.refused_registrations.get(),
+            dropped_unread_series: self.dropped_unread_series.get(),
+            clashes: self.clashes.get(),
+            limited_series: self.limited_series.get(),
+            callback_panics: self.callback_panics.get(),
+            callback_timeouts: self.callback_timeouts.get(),
         }
     }
 
     pub(crate) fn refused(&self, error: &Error) {
-        self.refused_registrations.fetch_add(1, Relaxed);
+        self.refused_registrations.add(1);
         warn!("{error}; its values will not be reported");
     }
 
@@ -71,22 +91,22 @@ impl Counts {
     }
 
     pub(crate) fn dropped_unread_quietly(&self, series: usize) {
-        self.dropped_unread_series.fetch_add(series as u64, Relaxed);
+        self.dropped_unread_series.add(series as u64);
     }
 
     pub(crate) fn clash(&self) {
-        self.clashes.fetch_add(1, Relaxed);
+        self.clashes.add(1);
     }
 
     pub(crate) fn limited(&self, series: usize) {
-        self.limited_series.fetch_add(series as u64, Relaxed);
+        self.limited_series.add(series as u64);
     }
 
     pub(crate) fn callback_panic(&self) {
-        self.callback_panics.fetch_add(1, Relaxed);
+        self.callback_panics.add(1);
     }
 
     pub(crate) fn callback_timeout(&self) {
-        self.callback_timeouts.fetch_add(1, Relaxed);
+        self.callback_timeouts.add(1);
     }
 }

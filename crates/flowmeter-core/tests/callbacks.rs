@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use flowmeter_core::{Counter, Descriptor, Error, Gauge, Metric, MetricSet, Registry, SetCells};
-use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request};
+use flowmeter_core::{Counter, Descriptor, Error, Gauge, Metric, MetricSet, SetCells};
+use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request, quiet_registry};
 
 #[test]
 fn a_callback_that_panics_is_missing_until_it_returns() {
@@ -33,7 +33,7 @@ fn a_callback_that_panics_is_missing_until_it_returns() {
 #[test]
 fn a_callback_that_hangs_holds_up_its_group_alone() {
     let capture = Capture::push();
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let mut options = on_request();
     options.callback_patience = Duration::from_millis(200);
     let handle = registry.add_reporter("capture", capture.reporter(), options).unwrap();

@@ -12,7 +12,7 @@ use flowmeter_core::{
     GroupView, HistogramSnapshot, Registry, Report, ReportError, Reporter, ReporterHandle, ReporterOptions,
     TaskInfo,
 };
-use flowmeter_testkit::{PATIENCE, on_request};
+use flowmeter_testkit::{PATIENCE, on_request, quiet_registry};
 
 /// What the next report does after it has sent so many series.
 #[derive(Clone, Copy, Default)]
@@ -92,7 +92,7 @@ impl Reporter for Backend {
 }
 
 fn with_backend() -> (Registry, ReporterHandle, Backend) {
-    let (registry, backend) = (Registry::new(), Backend::default());
+    let (registry, backend) = (quiet_registry(), Backend::default());
     let handle = registry.add_reporter("backend", Box::new(backend.clone()), on_request()).unwrap();
     (registry, handle, backend)
 }
@@ -198,8 +198,9 @@ fn a_callback_that_begins_anew_is_taken_for_a_restart() {
 
 #[test]
 fn what_is_accepted_adds_up_to_the_truth_while_tasks_come_and_go() {
-    let (registry, backend) = (Registry::new(), Backend::default());
-    let options = ReporterOptions::default().with_interval(Duration::from_millis(1));
+    let (registry, backend) = (quiet_registry(), Backend::default());
+    let mut options = ReporterOptions::default().with_interval(Duration::from_millis(1));
+    options.restart_backoff = Duration::from_millis(1);
     let handle = registry.add_reporter("backend", Box::new(backend.clone()), options).unwrap();
     let truth = AtomicU64::new(0);
     thread::scope(|scope| {
@@ -234,6 +235,8 @@ fn what_is_accepted_adds_up_to_the_truth_while_tasks_come_and_go() {
         }
     });
     backend.plan(Plan::Succeed);
+    // It may be down from its last panic.
+    handle.restart(PATIENCE).unwrap();
     handle.report_now(PATIENCE).unwrap();
     handle.wait_delivered(PATIENCE).unwrap();
     assert_eq!(backend.total(), truth.load(Ordering::Relaxed));

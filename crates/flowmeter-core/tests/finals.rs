@@ -7,10 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use flowmeter_core::{
-    Counter, Descriptor, Family, GroupView, Metric, MetricSet, Registry, Report, ReportError, Reporter,
-    SetCells,
+    Counter, Descriptor, Family, GroupView, Metric, MetricSet, Report, ReportError, Reporter, SetCells,
 };
-use flowmeter_testkit::{Capture, PATIENCE, driven, on_request};
+use flowmeter_testkit::{Capture, PATIENCE, driven, on_request, quiet_registry};
 
 struct Pair(Counter, Counter);
 
@@ -89,7 +88,7 @@ impl Reporter for Slow {
 #[test]
 fn what_is_recorded_while_a_report_runs_is_in_the_next() {
     let capture = Capture::push();
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let ((read, has_read), (end, go_on)) = (mpsc::channel(), mpsc::channel());
     let slow = Slow { inner: capture.clone(), read, go_on };
     let handle = registry.add_reporter("slow", Box::new(slow), on_request()).unwrap();

@@ -8,7 +8,7 @@ use flowmeter_core::{
     Counter, Descriptor, Error, Gauge, Histogram, Metric, MetricSet, Registry, RegistryOptions, Report,
     ReportError, Reporter, ScopeFormats, ScopeKind, SetCells, SharedCounter, TaskInfo, Unit,
 };
-use flowmeter_testkit::{Capture, PATIENCE, on_request};
+use flowmeter_testkit::{Capture, PATIENCE, on_request, quiet_registry};
 
 fn variables(group: &flowmeter_core::MetricGroup) -> Vec<(String, String)> {
     group.view().variables().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
@@ -16,7 +16,7 @@ fn variables(group: &flowmeter_core::MetricGroup) -> Vec<(String, String)> {
 
 #[test]
 fn system_groups_have_flinks_scopes_variables_and_identifiers() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let task_manager = registry.task_manager("h", "tm-1");
     let job = task_manager.job("j1", "My Job");
     let task = job.task(TaskInfo {
@@ -57,7 +57,7 @@ fn system_groups_have_flinks_scopes_variables_and_identifiers() {
 
 #[test]
 fn user_groups_extend_scope_identifier_and_variables() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let task_manager = registry.task_manager("h", "tm");
     let group = task_manager.add_group("windows").add_group_kv("split", "7.a").add_group("late");
     assert_eq!(group.view().logical_scope(), "taskmanager.windows.split.late");
@@ -68,7 +68,7 @@ fn user_groups_extend_scope_identifier_and_variables() {
 
 #[test]
 fn the_same_name_is_the_same_group_and_a_key_is_not_a_name() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let top = registry.add_group("top");
     let shared = top.add_group("x").shared_counter("n");
     top.add_group("x").shared_counter("n").inc();
@@ -81,7 +81,7 @@ fn the_same_name_is_the_same_group_and_a_key_is_not_a_name() {
 
 #[test]
 fn inner_variables_win_and_system_variables_cannot_be_hidden() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let task_manager = registry.task_manager("h", "tm");
     let inner = task_manager.add_group_kv("k", "outer").add_group_kv("other", "o").add_group_kv("k", "inner");
     let expected = [("host", "h"), ("tm_id", "tm"), ("k", "inner"), ("other", "o")];
@@ -97,7 +97,7 @@ fn inner_variables_win_and_system_variables_cannot_be_hidden() {
 
 #[test]
 fn names_cannot_be_empty_and_groups_cannot_be_endlessly_deep() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let mut group = registry.add_group("g");
     assert!(matches!(group.try_add_group(""), Err(Error::EmptyName { .. })));
     assert!(matches!(group.try_add_group_kv("", "v"), Err(Error::EmptyName { .. })));
@@ -114,7 +114,7 @@ fn names_cannot_be_empty_and_groups_cannot_be_endlessly_deep() {
 
 #[test]
 fn a_second_handle_of_a_single_writer_metric_is_refused_but_works() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let group = registry.add_group("g");
     let first = group.counter("n");
     let error = group.try_register::<Counter>("n").unwrap_err();
@@ -139,7 +139,7 @@ fn a_second_handle_of_a_single_writer_metric_is_refused_but_works() {
 
 #[test]
 fn a_closed_group_takes_nothing_more() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let group = registry.add_group("g");
     let below = group.add_group("below");
     let before = below.counter("n");
@@ -158,7 +158,7 @@ fn a_closed_group_takes_nothing_more() {
 
 #[test]
 fn an_owner_closes_what_is_below_it() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let task_manager = registry.task_manager("h", "tm");
     let job = task_manager.job("j", "job");
     let task = job.task(TaskInfo::default());
@@ -194,7 +194,7 @@ impl MetricSet for JoinMetrics {
 
 #[test]
 fn a_set_is_registered_whole_or_not_at_all() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let capture = Capture::push();
     let handle = registry.add_reporter("capture", capture.reporter(), on_request()).unwrap();
     let group = registry.add_group("join");
@@ -232,7 +232,7 @@ fn a_set_that_contradicts_its_table_says_so() {
             Self(cells.take())
         }
     }
-    drop(Wrong::register(&Registry::new().add_group("g")));
+    drop(Wrong::register(&quiet_registry().add_group("g")));
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn a_name_is_in_a_set_once() {
             Self(cells.take(), cells.take())
         }
     }
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let group = registry.add_group("g");
     let error = Twice::try_register(&group).unwrap_err();
     assert!(matches!(&error, Error::DuplicateMetric { metric, .. } if metric == "n"), "{error}");
@@ -261,7 +261,7 @@ fn a_name_is_in_a_set_once() {
 fn handles_move_between_threads() {
     fn moves<T: Send>(_: &T) {}
     fn shares<T: Send + Sync + Clone>(_: &T) {}
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let group = registry.add_group("g");
     moves(&group.counter("a"));
     moves(&group.up_down_counter("b"));
@@ -327,7 +327,7 @@ fn a_reporter_has_its_own_delimiter() {
         }
     }
     let (sender, names) = mpsc::channel();
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let mut options = on_request();
     options.scope_delimiter = '_';
     let handle = registry.add_reporter("names", Box::new(Names(sender)), options).unwrap();

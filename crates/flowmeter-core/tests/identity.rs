@@ -8,10 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use flowmeter_core::{
-    Family, GroupView, Metric, Naming, Number, Registry, Report, ReportError, ReportMode, ReportNumber,
-    Reporter, ReporterContext, TaskInfo, Unit, Value,
+    Family, GroupView, Metric, Naming, Number, Report, ReportError, ReportMode, ReportNumber, Reporter,
+    ReporterContext, TaskInfo, Unit, Value,
 };
-use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request};
+use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request, quiet_registry};
 
 const MAP: TaskInfo<'_> =
     TaskInfo { id: "", name: "map", subtask_index: 0, attempt_id: "", attempt_number: None };
@@ -294,7 +294,7 @@ impl Reporter for Gate {
 #[test]
 fn a_metric_that_comes_while_its_group_is_taken_in_is_delivered_too() {
     let capture = Capture::pull();
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let ((entered, at_gate), (open, opened)) = (mpsc::channel(), mpsc::channel());
     let gate = Gate { inner: capture.clone(), entered, opened: Mutex::new(opened) };
     let handle = registry.add_reporter("gate", Box::new(gate), on_request()).unwrap();
@@ -340,7 +340,7 @@ impl Reporter for Flat {
 
 #[test]
 fn flat_names_clash_across_scopes() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let flat = Flat::default();
     let handle = registry.add_reporter("flat", Box::new(flat.clone()), on_request()).unwrap();
     let report = || {

@@ -5,14 +5,14 @@
 use std::time::Duration;
 
 use flowmeter_core::{
-    Counter, Error, Gauge, Histogram, MetricFilter, MetricGroup, MetricHandle, Registry, ReporterOptions,
-    TaskInfo, VariableFilter,
+    Counter, Error, Gauge, Histogram, MetricFilter, MetricGroup, MetricHandle, ReporterOptions, TaskInfo,
+    VariableFilter,
 };
-use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request};
+use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request, quiet_registry};
 
 /// A registry with some metrics, and what a reporter with these options sees of them.
 fn seen(options: ReporterOptions) -> Vec<String> {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let capture = Capture::push();
     let handle = registry.add_reporter("capture", capture.reporter(), options).unwrap();
     let task_manager = registry.task_manager("h", "tm-1");
@@ -63,7 +63,7 @@ fn groups_are_filtered_by_variables() {
 #[test]
 fn variables_are_hidden_and_added() {
     let capture = Capture::push();
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let options =
         on_request().without_variable("host").with_variable("zone", "z1").with_variable("tm_id", "other");
     let handle = registry.add_reporter("capture", capture.reporter(), options).unwrap();
@@ -78,7 +78,7 @@ fn variables_are_hidden_and_added() {
 #[test]
 fn series_beyond_the_limit_are_withheld_and_counted() {
     let capture = Capture::push();
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let mut options = on_request();
     options.series_limit = 10;
     let handle = registry.add_reporter("capture", capture.reporter(), options).unwrap();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flowmeter_core::{Meter, Registry, Report, ReportError, Reporter, ReporterHandle};
-use flowmeter_testkit::{MockClock, PATIENCE, on_request};
+use flowmeter_testkit::{MockClock, PATIENCE, on_request, quiet_registry_on};
 
 /// Rate and start of each series.
 type Seen = BTreeMap<String, (Option<f64>, Duration)>;
@@ -43,7 +43,7 @@ impl Rates {
 
 fn with_rates() -> (Registry, Arc<MockClock>, ReporterHandle, Rates) {
     let (clock, rates) = (Arc::new(MockClock::default()), Rates::default());
-    let registry = Registry::with_clock(clock.clone());
+    let registry = quiet_registry_on(clock.clone());
     let handle = registry.add_reporter("rates", Box::new(rates.clone()), on_request()).unwrap();
     (registry, clock, handle, rates)
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use flowmeter_core::{Counter, Descriptor, Error, Metric, MetricSet, Registry, ReporterOptions, SetCells};
-use flowmeter_testkit::{Capture, PATIENCE, driven, on_request};
+use flowmeter_core::{Counter, Descriptor, Error, Metric, MetricSet, ReporterOptions, SetCells};
+use flowmeter_testkit::{Capture, PATIENCE, driven, on_request, quiet_registry};
 
 fn lines(expected: &[(&str, f64)]) -> Vec<(String, f64)> {
     expected.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
@@ -137,7 +137,7 @@ impl MetricSet for Pair {
 
 #[test]
 fn what_cannot_be_removed_is_said() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let group = registry.add_group("g");
     let pair = Pair::register(&group);
     let errors = [group.remove("a").unwrap_err(), group.remove("c").unwrap_err()];
@@ -175,7 +175,7 @@ fn the_same_series_of_other_groups_stay() {
 #[test]
 fn without_a_report_for_long_what_comes_and_goes_is_dropped_and_counted() {
     const CYCLES: u64 = 200_000;
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let capture = Capture::push();
     let handle = registry.add_reporter("capture", capture.reporter(), on_request()).unwrap();
     let group = registry.add_group("g");

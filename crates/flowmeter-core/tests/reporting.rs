@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use flowmeter_core::{Error, Registry, Report, ReportError, Reporter, ReporterOptions};
-use flowmeter_testkit::{Capture, MockClock, PATIENCE, driven, names, on_request};
+use flowmeter_core::{Error, Report, ReportError, Reporter, ReporterOptions};
+use flowmeter_testkit::{
+    Capture, MockClock, PATIENCE, driven, names, on_request, quiet_registry, quiet_registry_on,
+};
 
 #[test]
 fn families_are_sorted_and_series_come_in_the_order_of_registration() {
@@ -80,7 +82,7 @@ fn every_kind_of_metric_is_read() {
 
 #[test]
 fn a_reporter_that_comes_later_sees_what_is_there() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let group = registry.add_group("g");
     let counters: Vec<_> = (0..50).map(|i| group.add_group_kv("i", &i.to_string()).counter("n")).collect();
     registry.add_group("gone").counter("n").inc();
@@ -163,7 +165,7 @@ fn a_failed_or_panicking_report_keeps_final_values_for_the_next() {
 fn a_pull_reporter_keeps_final_values_until_they_were_delivered_and_for_other_scrapers() {
     let capture = Capture::pull();
     let clock = Arc::new(MockClock::default());
-    let registry = Registry::with_clock(clock.clone());
+    let registry = quiet_registry_on(clock.clone());
     let options = on_request().with_retention(Duration::from_secs(60), Duration::from_secs(600));
     let handle = registry.add_reporter("pull", capture.reporter(), options).unwrap();
     let group = registry.add_group("g");
@@ -201,7 +203,7 @@ fn report_number(n: usize) -> flowmeter_core::ReportNumber {
         }
     }
     let (sender, numbers) = mpsc::channel();
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let handle = registry.add_reporter("numbers", Box::new(Numbers(sender)), on_request()).unwrap();
     for _ in 0..n {
         handle.report_now(PATIENCE).unwrap();
@@ -228,7 +230,7 @@ fn final_values_that_nobody_fetches_are_dropped_in_the_end_and_counted() {
 fn no_more_closed_groups_are_kept_than_the_options_say() {
     let capture = Capture::pull();
     let clock = Arc::new(MockClock::default());
-    let registry = Registry::with_clock(clock.clone());
+    let registry = quiet_registry_on(clock.clone());
     let mut options = on_request();
     options.keep_groups = 10;
     let handle = registry.add_reporter("pull", capture.reporter(), options).unwrap();
@@ -296,7 +298,7 @@ impl Reporter for Hanging {
 
 #[test]
 fn a_hanging_reporter_holds_up_nobody() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let (release, gate) = mpsc::channel();
     let hanging = registry.add_reporter("hanging", Box::new(Hanging(gate)), on_request()).unwrap();
     let capture = Capture::push();
@@ -365,7 +367,7 @@ fn a_reporter_that_cannot_start_leaves_its_name_free() {
             Ok(())
         }
     }
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let error = registry.add_reporter("r", Box::new(Unable), on_request()).unwrap_err();
     assert_eq!(error.to_string(), "reporter `r` cannot start: no port");
     let capture = Capture::push();
@@ -377,7 +379,7 @@ fn a_reporter_that_cannot_start_leaves_its_name_free() {
 #[test]
 fn reports_come_at_their_interval() {
     let capture = Capture::push();
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let options = ReporterOptions::default().with_interval(Duration::from_millis(5));
     registry.add_reporter("capture", capture.reporter(), options).unwrap();
     let deadline = Instant::now() + PATIENCE;
@@ -406,7 +408,7 @@ impl Reporter for Picky {
 
 #[test]
 fn a_panic_while_preparing_costs_only_what_was_prepared() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let capture = Capture::push();
     let picky = Box::new(Picky(capture.clone(), "bad"));
     let handle = registry.add_reporter("picky", picky, on_request()).unwrap();
@@ -433,7 +435,7 @@ fn the_shortest_reporter_is_short() {
             Ok(())
         }
     }
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let (sender, lines) = mpsc::channel();
     let handle = registry.add_reporter("lines", Box::new(Lines(sender)), on_request()).unwrap();
     let task_manager = registry.task_manager("h", "tm");

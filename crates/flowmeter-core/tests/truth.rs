@@ -9,10 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use flowmeter_core::{
-    GroupView, Number, Registry, Report, ReportError, ReportMode, ReportNumber, Reporter, ReporterContext,
+    GroupView, Number, Report, ReportError, ReportMode, ReportNumber, Reporter, ReporterContext,
     ReporterOptions, TaskInfo, Value,
 };
-use flowmeter_testkit::{PATIENCE, on_request};
+use flowmeter_testkit::{PATIENCE, on_request, quiet_registry};
 
 /// Keeps the last value of every series it ever saw, and fails every third report.
 #[derive(Clone, Default)]
@@ -79,7 +79,7 @@ impl Reporter for Ledger {
 #[test]
 fn every_reporter_ends_with_the_jobs_own_count() {
     const TASKS: u64 = 3_000;
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let ledgers = [
         Ledger::default(),
         Ledger { flaky: true, ..Ledger::default() },
@@ -151,7 +151,7 @@ fn every_reporter_ends_with_the_jobs_own_count() {
 
 #[test]
 fn a_reporter_that_joins_meanwhile_finds_each_series_once() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let group = registry.add_group("g");
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

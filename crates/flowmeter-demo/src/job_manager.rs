@@ -102,8 +102,8 @@ impl Reporting {
         let options = PrometheusOptions::default().with_ports(arguments.ports);
         let flowmeter = Flowmeter::builder().prometheus(PROMETHEUS, options).start();
         let flowmeter = flowmeter.map_err(|error| format!("{error} (--ports)"))?;
-        let endpoint = flowmeter.reporter(PROMETHEUS).and_then(|reporter| reporter.endpoint());
-        let taken = endpoint.and_then(port_of).unwrap_or(0);
+        let endpoint = flowmeter.reporter(PROMETHEUS).and_then(flowmeter::ReporterHandle::endpoint);
+        let taken = endpoint.as_deref().and_then(port_of).unwrap_or(0);
         // Any free port goes on being any free port; a range goes on behind the port that was taken, and ends there if
         // others have the rest of it.
         let last = *arguments.ports.iter().end();
@@ -131,7 +131,7 @@ impl Reporting {
     }
 
     fn endpoint(&self) -> Option<String> {
-        self.flowmeter.reporter(PROMETHEUS)?.endpoint().map(ToOwned::to_owned)
+        self.flowmeter.reporter(PROMETHEUS)?.endpoint()
     }
 
     /// Notes that the job runs, until the returned value is dropped.

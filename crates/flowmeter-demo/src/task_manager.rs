@@ -83,7 +83,7 @@ fn serve(
     };
     let flowmeter = start_reporters(&setup)?;
     let endpoint = flowmeter.as_ref().and_then(|flowmeter| flowmeter.reporter(PROMETHEUS)?.endpoint());
-    sender.send(&FromTaskManager::Started { endpoint: endpoint.map(ToOwned::to_owned) }).map_err(gone)?;
+    sender.send(&FromTaskManager::Started { endpoint }).map_err(gone)?;
 
     let Some(ToTaskManager::Mesh(addresses)) = receiver.receive().map_err(gone)? else {
         return Err("the JobManager did not say where the others are".to_owned());

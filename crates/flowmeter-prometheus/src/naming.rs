@@ -158,7 +158,7 @@ fn push_separator(start: usize, out: &mut String) {
 mod tests {
     use super::*;
     use flowmeter_core::{
-        Counter, FamilyView, Gauge, Histogram, Metric, MetricHandle, Registry, Report, ReportError, Reporter,
+        Counter, FamilyView, Gauge, Histogram, Metric, MetricHandle, Report, ReportError, Reporter,
         ReporterOptions,
     };
     use proptest::prelude::*;
@@ -233,7 +233,7 @@ mod tests {
             }
         }
         let (sender, names) = mpsc::channel();
-        let registry = Registry::new();
+        let registry = flowmeter_testkit::quiet_registry();
         let options = ReporterOptions::default();
         let handle = registry.add_reporter("names", Box::new(Names(sender)), options).unwrap();
         let group = scope.split('.').fold(None, |group: Option<flowmeter_core::MetricGroup>, name| {

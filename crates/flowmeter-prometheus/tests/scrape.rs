@@ -13,6 +13,7 @@ use flowmeter_core::{
 };
 use flowmeter_http::Ports;
 use flowmeter_prometheus::{PrometheusOptions, PrometheusReporter};
+use flowmeter_testkit::{quiet_registry, quiet_registry_on};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -58,7 +59,7 @@ fn scrape(handle: &ReporterHandle) -> String {
 
 #[test]
 fn every_kind_of_metric_is_written_as_the_golden_file_has_it() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let handle = with_reporter(&registry);
     let task_manager = registry.task_manager("host-1", "tm \"1\" \\ \n end");
     let job = task_manager.job("a3f0", "wordcount");
@@ -106,7 +107,7 @@ fn every_kind_of_metric_is_written_as_the_golden_file_has_it() {
 #[test]
 fn the_same_program_has_the_same_text() {
     let text = || {
-        let registry = Registry::new();
+        let registry = quiet_registry();
         let handle = with_reporter(&registry);
         let group = registry.add_group("g");
         let counters: Vec<_> = (0..2_000)
@@ -121,7 +122,7 @@ fn the_same_program_has_the_same_text() {
 
 #[test]
 fn a_large_text_arrives_whole() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let handle = with_reporter(&registry);
     let group = registry.add_group("g");
     let counters: Vec<_> =
@@ -138,7 +139,7 @@ fn a_large_text_arrives_whole() {
 
 #[test]
 fn other_paths_have_other_answers() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let handle = with_reporter(&registry);
     assert!(get(&handle, "/").1.contains("/metrics"));
     assert!(get(&handle, "/other").0.starts_with("HTTP/1.1 404"));
@@ -161,7 +162,7 @@ impl Clock for Standing {
 #[test]
 fn final_values_stay_until_they_were_scraped_and_peeking_is_no_scrape() {
     let clock = std::sync::Arc::new(Standing(AtomicBool::new(false)));
-    let registry = Registry::with_clock(clock.clone());
+    let registry = quiet_registry_on(clock.clone());
     let handle = with_reporter(&registry);
     let group = registry.add_group("g");
     let counter = group.counter("n");
@@ -183,7 +184,7 @@ fn final_values_stay_until_they_were_scraped_and_peeking_is_no_scrape() {
 
 #[test]
 fn many_scrapers_at_once_are_all_served() {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let handle = with_reporter(&registry);
     let group = registry.add_group("g");
     let counters: Vec<_> = (0..1_000).map(|i| group.add_group_kv("i", &i.to_string()).counter("n")).collect();
@@ -205,7 +206,7 @@ fn a_taken_port_is_a_clear_error() {
     let port = taken.local_addr().unwrap().port();
     let options = PrometheusOptions::default().with_ports(Ports::one(port));
     let reporter = Box::new(PrometheusReporter::new(options));
-    let error = Registry::new().add_reporter("prom", reporter, ReporterOptions::default()).unwrap_err();
+    let error = quiet_registry().add_reporter("prom", reporter, ReporterOptions::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(

@@ -25,7 +25,7 @@ mod observed;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowmeter_core::{Registry, ReporterHandle, ReporterOptions};
+use flowmeter_core::{Clock, Registry, RegistryOptions, ReporterHandle, ReporterOptions};
 
 pub use capture::{Capture, Lines, names};
 pub use clock::MockClock;
@@ -40,6 +40,18 @@ pub fn on_request() -> ReporterOptions {
     ReporterOptions::default().with_interval(Duration::MAX)
 }
 
+/// A registry that reports nothing of itself.
+#[must_use]
+pub fn quiet_registry() -> Registry {
+    Registry::with_options(RegistryOptions::default().without_self_metrics())
+}
+
+/// The same on a clock of the test's.
+#[must_use]
+pub fn quiet_registry_on(clock: Arc<dyn Clock>) -> Registry {
+    Registry::with_options(RegistryOptions::default().with_clock(clock).without_self_metrics())
+}
+
 /// A registry that a test drives: its clock stands still, and its reporter, named `capture`, reports on request.
 ///
 /// # Panics
@@ -48,7 +60,7 @@ pub fn on_request() -> ReporterOptions {
 #[must_use]
 pub fn driven(capture: &Capture) -> (Registry, Arc<MockClock>, ReporterHandle) {
     let clock = Arc::new(MockClock::default());
-    let registry = Registry::with_clock(Arc::clone(&clock) as _);
+    let registry = quiet_registry_on(Arc::clone(&clock) as _);
     let handle = registry.add_reporter("capture", capture.reporter(), on_request());
     (registry, clock, handle.unwrap_or_else(|error| panic!("{error}")))
 }

@@ -11,6 +11,7 @@ use flowmeter_core::{
     Family, GroupView, Naming, Number, Registry, Report, ReportError, Reporter, ReporterHandle,
     ReporterOptions, Value,
 };
+use flowmeter_testkit::quiet_registry;
 use flowmeter_timely::{Error, TimelyInstrumentation};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::ProbeHandle;
@@ -82,7 +83,7 @@ impl Ledger {
 }
 
 fn instrumented() -> (Registry, TimelyInstrumentation, ReporterHandle, Ledger) {
-    let registry = Registry::new();
+    let registry = quiet_registry();
     let ledger = Ledger::default();
     let options = ReporterOptions::default().with_interval(Duration::from_millis(2));
     let handle = registry.add_reporter("ledger", Box::new(ledger.clone()), options).unwrap();

@@ -21,7 +21,7 @@ fn several_reporters_run_side_by_side() {
         flowmeter.reporters().iter().map(|reporter| reporter.endpoint().unwrap()).collect();
     assert_eq!(endpoints.len(), 2);
     assert_ne!(endpoints[0], endpoints[1]);
-    assert_eq!(flowmeter.reporter("b").unwrap().endpoint(), Some(endpoints[1]));
+    assert_eq!(flowmeter.reporter("b").unwrap().endpoint(), Some(endpoints[1].clone()));
     assert!(flowmeter.reporter("c").is_none());
 
     let task_manager = flowmeter.task_manager("h", "tm");

@@ -7,8 +7,9 @@ use hashbrown::{HashMap, HashSet};
 
 use super::book::{Entry, Standing as SeriesStanding};
 use super::{GroupEntry, Index, SPARE, Slot, Standing};
+use crate::ReporterOptions;
 use crate::core::Removal;
-use crate::reporter::{ReportMode, ReportNumber, ReporterOptions};
+use crate::reporter::{ReportMode, ReportNumber};
 
 /// A group that closed.
 pub(super) struct Closed {

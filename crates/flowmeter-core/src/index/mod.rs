@@ -23,11 +23,12 @@ use closing::Closed;
 use contest::Contest;
 
 use crate::GroupView;
+use crate::ReporterOptions;
 use crate::block::Block;
 use crate::core::{Core, INBOX_LIMIT};
 use crate::family::{Family, FamilySet, Place};
 use crate::node::Node;
-use crate::reporter::{Naming, Reporter, ReporterOptions};
+use crate::reporter::{Naming, Reporter};
 
 /// The capacity that lists of what comes and goes keep when they are empty.
 const SPARE: usize = 1_024;
@@ -162,6 +163,11 @@ impl Index {
     #[inline]
     pub(crate) fn entries(&self, set: u64) -> &[Entry] {
         self.sets.get(&set).map_or(&[], |index| &index.entries)
+    }
+
+    /// How many series its blocks have.
+    pub(crate) fn series(&self) -> usize {
+        self.series
     }
 
     pub(crate) fn options(&self) -> &ReporterOptions {

@@ -1,0 +1,216 @@
+//! Values as they are written, and what they mean.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A value as a file, a variable or code gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigValue {
+    /// A text; numbers and truth values too, as they are written.
+    Text(String),
+    /// Several texts.
+    List(Vec<String>),
+    /// Texts by name.
+    Map(Vec<(String, String)>),
+}
+
+impl ConfigValue {
+    /// The only text.
+    ///
+    /// # Errors
+    ///
+    /// When there are several.
+    pub fn text(&self) -> Result<&str, String> {
+        match self {
+            Self::Text(text) => Ok(text.trim()),
+            Self::List(_) => Err("it is a list".to_owned()),
+            Self::Map(_) => Err("it is a table".to_owned()),
+        }
+    }
+
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::List(texts) => texts.join(";"),
+            Self::Map(pairs) => {
+                pairs.iter().map(|(key, value)| format!("{key}:{value}")).collect::<Vec<_>>().join(",")
+            }
+        }
+    }
+}
+
+impl From<&str> for ConfigValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for ConfigValue {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<bool> for ConfigValue {
+    fn from(value: bool) -> Self {
+        Self::Text(value.to_string())
+    }
+}
+
+impl From<i64> for ConfigValue {
+    fn from(value: i64) -> Self {
+        Self::Text(value.to_string())
+    }
+}
+
+impl From<f64> for ConfigValue {
+    fn from(value: f64) -> Self {
+        Self::Text(value.to_string())
+    }
+}
+
+impl From<Vec<String>> for ConfigValue {
+    fn from(texts: Vec<String>) -> Self {
+        Self::List(texts)
+    }
+}
+
+/// A type that the values of a key can have.
+#[diagnostic::on_unimplemented(
+    message = "the value of a configuration key cannot be a `{Self}`",
+    note = "implement `FromConfig` for it, or use one of the types that have it: numbers, `bool`, `char`, `String`, `Duration`, \
+            `PathBuf`, `IpAddr`, `Vec<String>`, `Vec<(String, String)>`, and `Option` of them"
+)]
+pub trait FromConfig: Sized {
+    /// What it takes, as the end of a sentence that begins with "give": `a duration such as 10s`.
+    const EXPECTED: &'static str;
+    /// Whether entries may have keys of their own, below this one.
+    const IS_MAP: bool = false;
+    /// Whether it need not be given.
+    const IS_OPTIONAL: bool = false;
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, where [`EXPECTED`](Self::EXPECTED) does not say it; an empty text where it does.
+    fn from_config(value: &ConfigValue) -> Result<Self, String>;
+
+    /// The value where none is given and the key has no default; nothing if one must be given.
+    #[must_use]
+    fn absent() -> Option<Self> {
+        None
+    }
+}
+
+impl<T: FromConfig> FromConfig for Option<T> {
+    const EXPECTED: &'static str = T::EXPECTED;
+    const IS_MAP: bool = T::IS_MAP;
+    const IS_OPTIONAL: bool = true;
+
+    fn from_config(value: &ConfigValue) -> Result<Self, String> {
+        T::from_config(value).map(Some)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+}
+
+/// Types that are read as Rust reads them.
+macro_rules! parsed {
+    ($($type:ty: $expected:literal,)*) => {
+        $(impl FromConfig for $type {
+            const EXPECTED: &'static str = $expected;
+
+            fn from_config(value: &ConfigValue) -> Result<Self, String> {
+                value.text()?.parse().map_err(|_| String::new())
+            }
+        })*
+    };
+}
+
+parsed! {
+    bool: "`true` or `false`",
+    char: "one character",
+    u16: "a whole number from 0 to 65535",
+    u32: "a whole number from 0 to 4294967295",
+    u64: "a whole number, 0 or more",
+    usize: "a whole number, 0 or more",
+    i64: "a whole number",
+    IpAddr: "an IP address such as `127.0.0.1` or `::1`",
+}
+
+impl FromConfig for f64 {
+    const EXPECTED: &'static str = "a number such as `0.5`";
+
+    fn from_config(value: &ConfigValue) -> Result<Self, String> {
+        let number = value.text()?.parse().map_err(|_| String::new())?;
+        if Self::is_finite(number) { Ok(number) } else { Err("it is not finite".to_owned()) }
+    }
+}
+
+impl FromConfig for String {
+    const EXPECTED: &'static str = "a text";
+
+    fn from_config(value: &ConfigValue) -> Result<Self, String> {
+        value.text().map(str::to_owned)
+    }
+}
+
+impl FromConfig for PathBuf {
+    const EXPECTED: &'static str = "the path of a file";
+
+    fn from_config(value: &ConfigValue) -> Result<Self, String> {
+        match value.text()? {
+            "" => Err("it is empty".to_owned()),
+            path => Ok(Self::from(path)),
+        }
+    }
+}
+
+impl FromConfig for Duration {
+    const EXPECTED: &'static str = "a duration such as `500ms`, `10s` or `1min 30s`";
+
+    fn from_config(value: &ConfigValue) -> Result<Self, String> {
+        let text = value.text()?;
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err("it has no unit".to_owned());
+        }
+        humantime::parse_duration(text).map_err(|_| String::new())
+    }
+}
+
+impl FromConfig for Vec<String> {
+    const EXPECTED: &'static str = "a list, or texts with `;` between them";
+
+    fn from_config(value: &ConfigValue) -> Result<Self, String> {
+        Ok(match value {
+            ConfigValue::Text(text) => texts(text, ';').map(str::to_owned).collect(),
+            ConfigValue::List(texts) => texts.clone(),
+            ConfigValue::Map(_) => return Err("it is a table".to_owned()),
+        })
+    }
+}
+
+impl FromConfig for Vec<(String, String)> {
+    const EXPECTED: &'static str = "a table, or pairs such as `key:value,other:value`";
+    const IS_MAP: bool = true;
+
+    fn from_config(value: &ConfigValue) -> Result<Self, String> {
+        let pair = |text: &str| {
+            let (key, value) = text.split_once(':').ok_or_else(|| format!("`{text}` has no `:`"))?;
+            Ok((key.trim().to_owned(), value.trim().to_owned()))
+        };
+        match value {
+            ConfigValue::Text(text) => texts(text, ',').map(pair).collect(),
+            ConfigValue::List(texts) => texts.iter().map(|text| pair(text)).collect(),
+            ConfigValue::Map(pairs) => Ok(pairs.clone()),
+        }
+    }
+}
+
+fn texts(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    text.split(separator).map(str::trim).filter(|text| !text.is_empty())
+}

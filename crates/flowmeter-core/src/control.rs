@@ -1,0 +1,272 @@
+//! What others can tell a reporter's thread and learn from it.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::reporter::ReportNumber;
+use crate::self_metrics::ReporterCounts;
+use crate::{Clock, Error};
+
+pub(crate) struct Control {
+    name: Arc<str>,
+    clock: Arc<dyn Clock>,
+    pub(crate) counts: ReporterCounts,
+    state: Mutex<State>,
+    /// There is something to do.
+    work: Condvar,
+    /// Something was done.
+    done: Condvar,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    /// Reports asked for; finished ones cover all requests up to this number.
+    requested: u64,
+    finished: u64,
+    outcome: Option<String>,
+    pub(crate) delivered: Option<(ReportNumber, Duration)>,
+    /// Looks at the index asked for and done.
+    looks: u64,
+    looked: u64,
+    pub(crate) undelivered: usize,
+    /// Restarts asked for and done.
+    restarts_wanted: u64,
+    restarts_done: u64,
+    restart_outcome: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    /// It panicked and is to be restarted.
+    pub(crate) down: bool,
+    stopping: bool,
+    pub(crate) stopped: Option<Result<(), String>>,
+    pub(crate) last_error: Option<String>,
+}
+
+/// What became of a reporter's reports so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReporterStatus {
+    /// Reports that succeeded.
+    pub reports: u64,
+    /// Reports that failed or panicked.
+    pub failures: u64,
+    /// Of these, those that panicked.
+    pub panics: u64,
+    /// Reports that were due while another one ran or the reporter was down.
+    pub skipped: u64,
+    /// How often it was restarted.
+    pub restarts: u64,
+    /// Whether it panicked and waits to be restarted.
+    pub is_down: bool,
+    /// What the last failure said.
+    pub last_error: Option<String>,
+    /// Closed groups whose final values have not reached the backend yet, as of the reporter's last look.
+    pub undelivered_groups: usize,
+    /// Series in its index.
+    pub series: u64,
+    /// Bytes that it says it has sent.
+    pub bytes: u64,
+    /// Values that it says it could not say or deliver, for ever.
+    pub dropped_values: u64,
+    /// Values that it says it has sent without knowing whether they arrived.
+    pub uncertain_values: u64,
+}
+
+/// What a reporter's thread is to do.
+pub(crate) enum Work {
+    Report(Asked),
+    Look(Asked),
+    /// The time that it waited for has come.
+    Due(Asked),
+    Restart {
+        wanted: u64,
+    },
+    Stop,
+}
+
+/// The requests that an answer covers.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    report: u64,
+    look: u64,
+}
+
+impl Control {
+    pub(crate) fn new(name: &str, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.into(),
+            clock,
+            counts: ReporterCounts::default(),
+            state: Mutex::default(),
+            work: Condvar::new(),
+            done: Condvar::new(),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(crate) fn request(&self) -> u64 {
+        let mut state = self.lock();
+        state.requested += 1;
+        self.work.notify_one();
+        state.requested
+    }
+
+    /// Asks for a report and waits for it.
+    pub(crate) fn report_now(&self, patience: Duration) -> Result<(), Error> {
+        let request = self.request();
+        let state = self.wait(patience, |state| state.finished >= request || state.stopped.is_some())?;
+        if state.finished < request {
+            return Err(self.shut_down());
+        }
+        state.outcome.clone().map_or(Ok(()), |message| Err(self.failed(message)))
+    }
+
+    /// Asks for a restart and waits for it.
+    pub(crate) fn restart(&self, patience: Duration) -> Result<(), Error> {
+        let mut state = self.lock();
+        state.restarts_wanted += 1;
+        let wanted = state.restarts_wanted;
+        drop(state);
+        self.work.notify_one();
+        let state = self.wait(patience, |state| state.restarts_done >= wanted || state.stopped.is_some())?;
+        if state.restarts_done < wanted {
+            return Err(self.shut_down());
+        }
+        state.restart_outcome.clone().map_or(Ok(()), |message| Err(self.failed(message)))
+    }
+
+    /// Waits until every group that is closed by now has reached the backend or was let go.
+    pub(crate) fn wait_delivered(&self, patience: Duration) -> Result<(), Error> {
+        let mut state = self.lock();
+        state.looks += 1;
+        let look = state.looks;
+        drop(state);
+        self.work.notify_one();
+        let settled =
+            |state: &State| (state.looked >= look && state.undelivered == 0) || state.stopped.is_some();
+        self.wait(patience, settled).map(drop)
+    }
+
+    pub(crate) fn delivered(&self, report: ReportNumber) {
+        let now = self.clock.monotonic();
+        let mut state = self.lock();
+        if state.delivered.is_none_or(|(latest, _)| latest < report) {
+            state.delivered = Some((report, now));
+        }
+        state.looks += 1;
+        drop(state);
+        self.work.notify_one();
+    }
+
+    pub(crate) fn stop(&self) {
+        self.lock().stopping = true;
+        self.work.notify_one();
+    }
+
+    pub(crate) fn wait_stopped(&self, patience: Duration) -> Result<(), Error> {
+        let state = self.wait(patience, |state| state.stopped.is_some())?;
+        match &state.stopped {
+            Some(Err(message)) => Err(self.failed(message.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> Option<String> {
+        self.lock().endpoint.clone()
+    }
+
+    pub(crate) fn status(&self) -> ReporterStatus {
+        let (state, counts) = (self.lock(), &self.counts);
+        ReporterStatus {
+            reports: counts.reports.get(),
+            failures: counts.failures.get(),
+            panics: counts.panics.get(),
+            skipped: counts.skipped.get(),
+            restarts: counts.restarts.get(),
+            is_down: state.down,
+            last_error: state.last_error.clone(),
+            undelivered_groups: state.undelivered,
+            series: counts.series.get(),
+            bytes: counts.bytes.get(),
+            dropped_values: counts.dropped.get(),
+            uncertain_values: counts.uncertain.get(),
+        }
+    }
+
+    /// Changes the state, and wakes those who wait for it to change.
+    pub(crate) fn note(&self, note: impl FnOnce(&mut State)) {
+        note(&mut self.lock());
+        self.done.notify_all();
+    }
+
+    pub(crate) fn note_finished(&self, asked: Asked, outcome: Result<(), String>) {
+        self.note(|state| {
+            state.finished = asked.report;
+            state.outcome = outcome.err();
+        });
+    }
+
+    pub(crate) fn note_looked(&self, asked: Asked) {
+        self.note(|state| state.looked = asked.look);
+    }
+
+    pub(crate) fn note_restarted(&self, wanted: u64, outcome: Result<(), String>) {
+        self.note(|state| {
+            state.restarts_done = wanted;
+            state.restart_outcome = outcome.err();
+        });
+    }
+
+    fn wait(
+        &self,
+        patience: Duration,
+        until: impl Fn(&State) -> bool,
+    ) -> Result<MutexGuard<'_, State>, Error> {
+        let state = self.lock();
+        let waited = self.done.wait_timeout_while(state, patience, |state| !until(state));
+        let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        if timeout.timed_out() && !until(&state) {
+            return Err(Error::Timeout { name: self.name.to_string(), waited: patience });
+        }
+        Ok(state)
+    }
+
+    fn failed(&self, message: String) -> Error {
+        Error::Report { name: self.name.to_string(), message }
+    }
+
+    fn shut_down(&self) -> Error {
+        Error::ShutDown { name: self.name.to_string() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for work, at most until `due`. A reporter that is down does not look after its index.
+    pub(crate) fn next_work(&self, due: Instant) -> Work {
+        let mut state = self.lock();
+        loop {
+            if state.stopping {
+                return Work::Stop;
+            }
+            if state.restarts_wanted > state.restarts_done {
+                return Work::Restart { wanted: state.restarts_wanted };
+            }
+            let asked = Asked { report: state.requested, look: state.looks };
+            if asked.report > state.finished {
+                return Work::Report(asked);
+            }
+            if asked.look > state.looked && !state.down {
+                return Work::Look(asked);
+            }
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Work::Due(asked);
+            }
+            state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! Reporters that panic and come back, and those that a configuration makes.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use flowmeter_core::{
+    ConfigError, ConfigKey, ConfigSection, KeyInfo, Number, Report, ReportError, Reporter, ReporterContext,
+    ReporterFactory, ReporterHandle, ReporterOptions, Value,
+};
+use flowmeter_testkit::{Capture, MockClock, PATIENCE, driven, on_request, quiet_registry};
+
+/// What happens to the reporters of a factory, and what they have sent.
+#[derive(Default)]
+struct Fate {
+    built: AtomicU64,
+    /// How many of the next starts fail.
+    failing_starts: AtomicU64,
+    /// How many of the next reports panic, after they have sent what is acknowledged.
+    panicking_reports: AtomicU64,
+    sent: AtomicU64,
+}
+
+fn is_next(times: &AtomicU64) -> bool {
+    times.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
+}
+
+/// A reporter that sends differences, and can report once it is started: as one that was stopped has no connection.
+struct Sender {
+    fate: Arc<Fate>,
+    number: u64,
+    started: bool,
+}
+
+impl Reporter for Sender {
+    fn deltas(&self) -> bool {
+        true
+    }
+
+    fn start(&mut self, _: &ReporterContext) -> Result<(), ReportError> {
+        if is_next(&self.fate.failing_starts) {
+            return Err("no connection".into());
+        }
+        self.started = true;
+        Ok(())
+    }
+
+    fn endpoint(&self) -> Option<String> {
+        Some(format!("test://{}", self.number))
+    }
+
+    fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+        assert!(self.started, "reports without a connection");
+        for family in report.families() {
+            family.for_each(|series| {
+                self.fate.sent.fetch_add(series.delta().unwrap_or(0), Relaxed);
+                report.acknowledge(series.mark());
+                Ok::<_, ReportError>(())
+            })?;
+        }
+        assert!(!is_next(&self.fate.panicking_reports), "told to");
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        assert!(self.started, "stopped twice");
+        self.started = false;
+    }
+}
+
+struct Factory(Arc<Fate>);
+
+const NUMBER: ConfigKey<u64> = ConfigKey::new("number", "A number to begin with.").with_default("0");
+
+impl ReporterFactory for Factory {
+    fn reporter_type(&self) -> &str {
+        "sender"
+    }
+
+    fn keys(&self) -> &[KeyInfo] {
+        const { &[NUMBER.info()] }
+    }
+
+    fn build(&self, section: &ConfigSection) -> Result<Box<dyn Reporter>, ConfigError> {
+        let number = section.get(&NUMBER)? + self.0.built.fetch_add(1, Relaxed);
+        if number == 13 {
+            return Err(section.invalid(&NUMBER, "it brings bad luck"));
+        }
+        Ok(Box::new(Sender { fate: Arc::clone(&self.0), number, started: false }))
+    }
+}
+
+fn section() -> ConfigSection {
+    ConfigSection::new("reporters.sender").with("interval", "3650d")
+}
+
+fn until(handle: &ReporterHandle, condition: impl Fn(&ReporterHandle) -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !condition(handle) {
+        assert!(Instant::now() < end, "{:?}", handle.status());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_reporter_that_panics_is_replaced_and_no_count_is_lost_or_doubled() {
+    let (registry, fate) = (quiet_registry(), Arc::new(Fate::default()));
+    let handle =
+        registry.add_configured_reporter("s", Arc::new(Factory(Arc::clone(&fate))), section()).unwrap();
+    assert_eq!(handle.endpoint().as_deref(), Some("test://0"));
+    let counter = registry.add_group("g").counter("n");
+    for round in 1..=5 {
+        counter.inc_by(10);
+        fate.panicking_reports.store(1, Relaxed);
+        let error = handle.report_now(PATIENCE).unwrap_err();
+        assert_eq!(error.to_string(), "reporter `s` failed: panicked: told to");
+        counter.inc();
+        handle.report_now(PATIENCE).unwrap();
+        assert_eq!(fate.sent.load(Relaxed), counter.get());
+        assert_eq!(handle.endpoint(), Some(format!("test://{round}")), "it is another reporter");
+    }
+    let status = handle.status();
+    assert_eq!((status.reports, status.failures, status.panics, status.restarts), (5, 5, 5, 5));
+    assert!(!status.is_down);
+}
+
+#[test]
+fn one_that_goes_on_panicking_waits_longer_and_longer() {
+    let (registry, fate) = (quiet_registry(), Arc::new(Fate::default()));
+    let handle = registry
+        .add_configured_reporter(
+            "s",
+            Arc::new(Factory(Arc::clone(&fate))),
+            section().with("restart.backoff", "3650d"),
+        )
+        .unwrap();
+    let counter = registry.add_group("g").counter("n");
+    fate.panicking_reports.store(2, Relaxed);
+    handle.report_now(PATIENCE).unwrap_err();
+    assert!(!handle.status().is_down, "the first time it is restarted at once");
+    counter.inc_by(7);
+    handle.report_now(PATIENCE).unwrap_err();
+    let status = handle.status();
+    assert_eq!((status.is_down, status.restarts), (true, 1));
+    assert_eq!(handle.endpoint(), None);
+    let error = handle.report_now(PATIENCE).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "reporter `s` failed: it is down until it is restarted; its last error was: panicked: told to"
+    );
+    // Somebody has mended it.
+    handle.restart(PATIENCE).unwrap();
+    counter.inc();
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(fate.sent.load(Relaxed), 8);
+}
+
+#[test]
+fn one_that_cannot_start_again_is_tried_until_it_does() {
+    let (registry, fate) = (quiet_registry(), Arc::new(Fate::default()));
+    let mut options = on_request();
+    options.restart_backoff = Duration::from_millis(1);
+    let sender = Sender { fate: Arc::clone(&fate), number: 7, started: false };
+    let handle = registry.add_reporter("s", Box::new(sender), options).unwrap();
+    let group = registry.add_group("g");
+    let counter = group.counter("n");
+    counter.inc_by(3);
+    fate.panicking_reports.store(1, Relaxed);
+    fate.failing_starts.store(4, Relaxed);
+    handle.report_now(PATIENCE).unwrap_err();
+    until(&handle, |handle| !handle.status().is_down);
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(handle.endpoint().as_deref(), Some("test://7"), "the same one, for want of a factory");
+    assert_eq!(fate.sent.load(Relaxed), 3);
+    let status = handle.status();
+    assert_eq!((status.restarts, status.failures, status.panics), (5, 5, 1));
+    assert_eq!(status.last_error.as_deref(), Some("no connection"));
+}
+
+#[test]
+fn one_that_is_down_at_the_end_gets_another_try() {
+    let (registry, fate) = (quiet_registry(), Arc::new(Fate::default()));
+    let section = section().with("restart.backoff", "3650d");
+    let handle =
+        registry.add_configured_reporter("s", Arc::new(Factory(Arc::clone(&fate))), section).unwrap();
+    let counter = registry.add_group("g").counter("n");
+    fate.panicking_reports.store(2, Relaxed);
+    handle.report_now(PATIENCE).unwrap_err();
+    handle.report_now(PATIENCE).unwrap_err();
+    assert!(handle.status().is_down);
+    counter.inc_by(9);
+    assert!(registry.shutdown(PATIENCE).iter().all(|(_, outcome)| outcome.is_ok()));
+    assert_eq!(fate.sent.load(Relaxed), 9);
+}
+
+#[test]
+fn the_others_and_the_job_do_not_notice() {
+    let capture = Capture::push();
+    let (registry, _, others) = driven(&capture);
+    let fate = Arc::new(Fate::default());
+    fate.panicking_reports.store(u64::MAX, Relaxed);
+    let section = section().with("restart.backoff", "1ms");
+    let handle =
+        registry.add_configured_reporter("s", Arc::new(Factory(Arc::clone(&fate))), section).unwrap();
+    for i in 0..200 {
+        let task_manager = registry.task_manager("h", &i.to_string());
+        task_manager.counter("n").inc();
+        drop(task_manager);
+        let _ = handle.report_now(PATIENCE);
+        others.report_now(PATIENCE).unwrap();
+        assert_eq!(capture.last().len(), 1);
+    }
+    let status = handle.status();
+    assert_eq!(status.reports, 0);
+    assert!(status.panics > 1 && status.undelivered_groups > 0, "{status:?}");
+}
+
+#[test]
+fn a_wrong_section_says_what_is_wrong_and_starts_nothing() {
+    let (registry, fate) = (quiet_registry(), Arc::new(Fate::default()));
+    let said = |section: ConfigSection| {
+        let factory = Arc::new(Factory(Arc::clone(&fate)));
+        registry.add_configured_reporter("s", factory, section).unwrap_err().to_string()
+    };
+    let unknown = said(section().with("nubmer", 1));
+    assert!(
+        unknown.starts_with("unknown key `reporters.sender.nubmer`: did you mean `number`?"),
+        "{unknown}"
+    );
+    assert_eq!(
+        said(section().with("number", -1)),
+        "`reporters.sender.number` cannot be `-1`: give a whole number, 0 or more"
+    );
+    assert_eq!(
+        said(section().with("number", 13)),
+        "`reporters.sender.number` cannot be `13`, it brings bad luck: give a whole number, 0 or more"
+    );
+    assert_eq!(
+        said(section().with("interval", "soon")),
+        "`reporters.sender.interval` cannot be `soon`: give a duration such as `500ms`, `10s` or `1min 30s`"
+    );
+    fate.failing_starts.store(1, Relaxed);
+    assert_eq!(said(section()), "reporter `s` cannot start: no connection");
+    // The name is free.
+    registry.add_configured_reporter("s", Arc::new(Factory(fate)), section()).unwrap();
+}
+
+/// Takes as long for a report as the test wants.
+struct Slow(mpsc::Receiver<()>, mpsc::Sender<()>);
+
+impl Reporter for Slow {
+    fn report(&mut self, _: &Report<'_>) -> Result<(), ReportError> {
+        self.1.send(())?;
+        self.0.recv()?;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_report_that_outlasts_its_interval_skips_ticks_and_says_so() {
+    let registry = quiet_registry();
+    let ((end, go_on), (begin, began)) = (mpsc::channel(), mpsc::channel());
+    let options = ReporterOptions::default().with_interval(Duration::from_millis(2));
+    let handle = registry.add_reporter("slow", Box::new(Slow(go_on, begin)), options).unwrap();
+    began.recv_timeout(PATIENCE).unwrap();
+    // Ten intervals go by during the first report.
+    std::thread::sleep(Duration::from_millis(20));
+    end.send(()).unwrap();
+    began.recv_timeout(PATIENCE).unwrap();
+    assert!(handle.status().skipped >= 8, "{:?}", handle.status());
+    drop(end);
+    assert_eq!(handle.status().reports, 1, "they are not made up for");
+}
+
+/// Keeps what it gets of the group `flowmeter`, by the last part of the name.
+#[derive(Clone, Default)]
+struct Watcher(Arc<Mutex<Vec<(String, f64)>>>);
+
+impl Watcher {
+    fn value(&self, name: &str) -> f64 {
+        let values = self.0.lock().unwrap();
+        let found = values.iter().filter(|(known, _)| known == name).map(|(_, value)| *value);
+        let found: Vec<_> = found.collect();
+        assert_eq!(found.len(), 1, "{name} in {values:?}");
+        found[0]
+    }
+}
+
+impl Reporter for Watcher {
+    fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+        let mut values = Vec::new();
+        for family in report.families() {
+            family.for_each(|series| {
+                let group = series.group();
+                let reporter =
+                    group.variables().find(|(key, _)| *key == "reporter").map_or("", |(_, value)| value);
+                let number = match series.value() {
+                    Value::Number(number) => number.to_f64(),
+                    Value::Histogram(snapshot) => Number::U64(snapshot.count()).to_f64(),
+                    other => return Err(format!("{other:?}")),
+                };
+                values.push((format!("{reporter}/{}", family.family().name()), number));
+                Ok(())
+            })?;
+        }
+        *self.0.lock().unwrap() = values;
+        Ok(())
+    }
+}
+
+#[test]
+fn reporters_and_the_registry_report_on_themselves() {
+    let clock = Arc::new(MockClock::default());
+    let registry = flowmeter_core::Registry::with_clock(Arc::clone(&clock) as _);
+    let (watcher, capture) = (Watcher::default(), Capture::push());
+    let watching = registry.add_reporter("watcher", Box::new(watcher.clone()), on_request()).unwrap();
+    let handle = registry.add_reporter("capture", capture.reporter(), on_request()).unwrap();
+    let group = registry.add_group("g");
+    let counter = group.counter("n");
+    let refused = group.counter("n");
+    handle.report_now(PATIENCE).unwrap();
+    capture.fail(true);
+    clock.advance(Duration::from_secs(5));
+    handle.report_now(PATIENCE).unwrap_err();
+    capture.fail(false);
+    capture.panic(true);
+    handle.report_now(PATIENCE).unwrap_err();
+    let context = capture.context();
+    context.count_bytes(1_000);
+    context.count_dropped(20);
+    context.count_uncertain(3);
+    watching.report_now(PATIENCE).unwrap();
+    for (name, expected) in [
+        ("capture/reports", 1.0),
+        ("capture/failedReports", 2.0),
+        ("capture/panics", 1.0),
+        ("capture/restarts", 1.0),
+        ("capture/skippedReports", 0.0),
+        ("capture/written", 1_000.0),
+        ("capture/droppedValues", 20.0),
+        ("capture/uncertainValues", 3.0),
+        ("capture/lastErrorTime", 1_700_000_005.0),
+        ("capture/reportDuration", 3.0),
+        // Its own, the registry's, and those of both reporters.
+        ("capture/series", 1.0 + 6.0 + 2.0 * 11.0),
+        ("watcher/reports", 0.0),
+        ("/refusedRegistrations", 1.0),
+        ("/clashes", 0.0),
+    ] {
+        assert_eq!(watcher.value(name), expected, "{name}");
+    }
+    // What is known of a reporter leaves with it, after it was reported to the end.
+    registry.remove_reporter("capture", PATIENCE).unwrap_err();
+    watching.report_now(PATIENCE).unwrap();
+    assert_eq!(watcher.value("capture/failedReports"), 3.0);
+    watching.report_now(PATIENCE).unwrap();
+    let left = watcher.0.lock().unwrap().iter().filter(|(name, _)| name.starts_with("capture")).count();
+    assert_eq!(left, 0);
+    drop((counter, refused));
+}
