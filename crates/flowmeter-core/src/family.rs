@@ -59,6 +59,12 @@ impl Family {
         self.metric.name()
     }
 
+    /// The whole name that the metric has given itself for a naming policy, such as `prometheus`, if it has.
+    #[must_use]
+    pub fn name_in(&self, policy: &str) -> Option<&'static str> {
+        self.metric.name_in(policy)
+    }
+
     /// The name as the last part of a flat identifier: without the delimiter, as the parts before it.
     #[must_use]
     pub fn identifier(&self, delimiter: char) -> Cow<'_, str> {

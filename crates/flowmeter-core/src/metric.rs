@@ -22,6 +22,7 @@ pub struct Metric {
     unit: Unit,
     description: Cow<'static, str>,
     histogram: HistogramOptions,
+    policy_names: &'static [(&'static str, &'static str)],
 }
 
 impl Metric {
@@ -34,7 +35,13 @@ impl Metric {
     }
 
     const fn of(name: Cow<'static, str>) -> Self {
-        Self { name, unit: Unit::NONE, description: Cow::Borrowed(""), histogram: HistogramOptions::DEFAULT }
+        Self {
+            name,
+            unit: Unit::NONE,
+            description: Cow::Borrowed(""),
+            histogram: HistogramOptions::DEFAULT,
+            policy_names: &[],
+        }
     }
 
     /// Sets the unit.
@@ -59,6 +66,22 @@ impl Metric {
         self
     }
 
+    /// Sets names for naming policies that would call it otherwise, each as a policy and the whole name: for metrics that a
+    /// backend's users know under another name. Policies are named after reporters, or `flink`.
+    ///
+    /// ```
+    /// use flowmeter_core::Metric;
+    ///
+    /// const CPU_TIME: Metric = Metric::new("cpuTime")
+    ///     .with_policy_names(&[("prometheus", "process_cpu_seconds_total"), ("otlp", "process.cpu.time")]);
+    /// assert_eq!(CPU_TIME.name_in("otlp"), Some("process.cpu.time"));
+    /// ```
+    #[must_use]
+    pub const fn with_policy_names(mut self, names: &'static [(&'static str, &'static str)]) -> Self {
+        self.policy_names = names;
+        self
+    }
+
     /// Sets the unit if none was stated.
     pub(crate) const fn or_unit(self, unit: Unit) -> Self {
         if self.unit.is_none() {
@@ -73,6 +96,12 @@ impl Metric {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The whole name that it has given itself for a naming policy, if it has.
+    #[must_use]
+    pub fn name_in(&self, policy: &str) -> Option<&'static str> {
+        self.policy_names.iter().find(|(known, _)| *known == policy).map(|(_, name)| *name)
     }
 
     /// The unit; [`Unit::NONE`] when none was stated.

@@ -31,8 +31,15 @@ pub(crate) fn base_unit(unit: &Unit) -> Option<BaseUnit> {
     Some(BaseUnit { suffix, decimals })
 }
 
+/// The naming policy for which metrics can give themselves names, which are written as they are.
+const POLICY: &str = "prometheus";
+
 /// Writes the name of a family: logical scope, name, unit, and `_total` for a counter or a meter.
 pub(crate) fn write_metric_name(family: &Family, out: &mut Vec<u8>) {
+    if let Some(name) = family.name_in(POLICY).filter(|name| is_metric_name(name)) {
+        out.extend_from_slice(name.as_bytes());
+        return;
+    }
     let mut name = String::new();
     for part in family.logical_scope().split('.') {
         push_snake_case(part, &mut name);
@@ -56,6 +63,12 @@ pub(crate) fn write_metric_name(family: &Family, out: &mut Vec<u8>) {
         avoid_reserved_suffix(own, &mut name);
     }
     out.extend_from_slice(name.as_bytes());
+}
+
+/// Whether Prometheus takes a name as it is.
+fn is_metric_name(name: &str) -> bool {
+    let is_part = |c: char| c == '_' || c == ':' || c.is_ascii_alphanumeric();
+    name.chars().all(is_part) && name.starts_with(|first: char| is_part(first) && !first.is_ascii_digit())
 }
 
 /// Keeps a name from ending as samples of counters and histograms do: a reader would take it for one, `promtool check
@@ -270,6 +283,24 @@ mod tests {
             (
                 "g_speed_m_per_s",
                 metric_name::<Gauge<f64>>("g", Metric::new("speed").with_unit(Unit::new("m/s"))),
+            ),
+            (
+                "process_cpu_seconds_total",
+                metric_name::<Counter>(
+                    "g",
+                    Metric::new("cpuTime").with_unit(Unit::NANOSECONDS).with_policy_names(&[
+                        ("otlp", "cpu.time"),
+                        ("prometheus", "process_cpu_seconds_total"),
+                    ]),
+                ),
+            ),
+            (
+                "g_size",
+                metric_name::<Gauge<u64>>(
+                    "g",
+                    // Not a name to Prometheus, so it is not used.
+                    Metric::new("size").with_policy_names(&[("prometheus", "the size")]),
+                ),
             ),
             ("g_total_task_slots", metric_name::<Gauge<u64>>("g", Metric::new("taskSlotsTotal"))),
             (
