@@ -215,7 +215,8 @@ fn scrape(endpoints: &[Option<String>]) -> Result<BTreeMap<String, Records>, Str
         let failed = |error: ureq::Error| format!("cannot read {endpoint}: {error}");
         let mut response = agent.get(format!("{endpoint}?peek")).call().map_err(failed)?;
         let text = response.body_mut().with_config().limit(SCRAPE_LIMIT).read_to_string().map_err(failed)?;
-        let samples = exposition::parse(&text).map_err(|error| format!("{endpoint}: {error}"))?;
+        let samples =
+            flowmeter_testkit::exposition::parse(&text).map_err(|error| format!("{endpoint}: {error}"))?;
         exposition::add_operator_records(&samples, &mut operators)?;
     }
     Ok(operators)

@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod config;
 mod connection;
 mod exchange;
 mod ports;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use flowmeter_core::{ConfigValue, FromConfig};
+
 /// A port, or a range of ports of which the first free one is taken, so that several processes of a host can share
 /// one configuration: `9249`, `9249-9260`. Port 0 stands for any free port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +70,15 @@ impl FromStr for Ports {
             None => (port(text)?, port(text)?),
         };
         if first > last { Err(error()) } else { Ok(Self { first, last }) }
+    }
+}
+
+impl FromConfig for Ports {
+    const EXPECTED: &'static str =
+        "a port such as `9249`, or a range such as `9249-9260` of which the first free one is taken";
+
+    fn from_config(value: &ConfigValue) -> Result<Self, String> {
+        value.text()?.parse().map_err(|_| String::new())
     }
 }
 

@@ -35,11 +35,13 @@
 
 mod chunks;
 mod escape;
+mod factory;
 mod naming;
 mod number;
 mod reporter;
 mod text;
 
 pub use chunks::ChunkWriter;
+pub use factory::PrometheusFactory;
 pub use reporter::{PrometheusOptions, PrometheusReporter};
 pub use text::{CONTENT_TYPE, TextEncoder};

@@ -2,55 +2,24 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+mod client;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use client::get;
 use flowmeter_core::{
     Clock, HistogramOptions, Metric, Registry, ReporterHandle, ReporterOptions, TaskInfo, Unit,
 };
 use flowmeter_http::Ports;
 use flowmeter_prometheus::{PrometheusOptions, PrometheusReporter};
-use flowmeter_testkit::{quiet_registry, quiet_registry_on};
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use flowmeter_testkit::{PATIENCE, quiet_registry, quiet_registry_on};
 
 fn with_reporter(registry: &Registry) -> ReporterHandle {
     let options = PrometheusOptions::default().with_ports(Ports::any());
     let reporter = Box::new(PrometheusReporter::new(options));
     registry.add_reporter("prometheus", reporter, ReporterOptions::default()).unwrap()
-}
-
-/// Head and body of an answer.
-fn get(handle: &ReporterHandle, path: &str) -> (String, String) {
-    let endpoint = handle.endpoint().unwrap();
-    let address = endpoint.strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let is_chunked = head.contains("transfer-encoding: chunked");
-    (head.to_owned(), if is_chunked { unchunked(body) } else { body.to_owned() })
-}
-
-/// The content of a body in HTTP's chunks, of which none may be missing.
-fn unchunked(mut body: &str) -> String {
-    let mut content = String::new();
-    loop {
-        let (length, rest) = body.split_once("\r\n").unwrap();
-        let length = usize::from_str_radix(length, 16).unwrap();
-        let (chunk, rest) = rest.split_at(length);
-        content.push_str(chunk);
-        body = rest.strip_prefix("\r\n").unwrap();
-        if length == 0 {
-            assert_eq!(body, "");
-            return content;
-        }
-    }
 }
 
 fn scrape(handle: &ReporterHandle) -> String {

@@ -3,6 +3,8 @@
 //! - [`MockClock`] moves only when told, so that retention, grace and rates need no waiting.
 //! - [`Capture`] is a reporter that remembers what it was given, and fails, panics or hangs on request.
 //! - [`driven`] puts both into a registry that reports on request.
+//! - [`compatibility`] takes any reporter through what all of them must do.
+//! - [`exposition`] reads what Prometheus would, strictly.
 //!
 //! ```
 //! use flowmeter_testkit::{Capture, PATIENCE, driven};
@@ -20,6 +22,8 @@
 
 mod capture;
 mod clock;
+pub mod compatibility;
+pub mod exposition;
 mod observed;
 
 use std::sync::Arc;

@@ -1,0 +1,119 @@
+//! What a scenario is played on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flowmeter_core::{Number, Registry, ReportMode, ReporterHandle};
+
+use super::{Abilities, Held, Subject};
+use crate::{MockClock, Observed, PATIENCE, on_request, quiet_registry_on};
+
+/// A registry whose only reporter is the subject's.
+pub(super) struct Bench<S> {
+    pub(super) registry: Registry,
+    pub(super) clock: Arc<MockClock>,
+    pub(super) mode: ReportMode,
+    pub(super) abilities: Abilities,
+    pub(super) reporter: ReporterHandle,
+    pub(super) subject: S,
+}
+
+impl<S: Subject> Bench<S> {
+    pub(super) fn new(mut subject: S) -> Self {
+        let clock = Arc::new(MockClock::default());
+        let registry = quiet_registry_on(Arc::clone(&clock) as _);
+        let reporter = subject.reporter();
+        let (mode, abilities) = (reporter.mode(), subject.abilities());
+        let reporter = registry.add_reporter("subject", reporter, on_request());
+        let reporter = reporter.unwrap_or_else(|error| panic!("{error}"));
+        Self { registry, clock, mode, abilities, reporter, subject }
+    }
+
+    /// Lets the grace time of closed groups go by.
+    pub(super) fn let_grace_pass(&self) {
+        self.clock.advance(on_request().grace);
+    }
+
+    /// Lets all go by that closed groups are kept for.
+    pub(super) fn let_retention_pass(&self) -> Result<(), String> {
+        self.reporter.wait_delivered(PATIENCE).map_err(|error| error.to_string())?;
+        self.clock.advance(on_request().keep_delivered + Duration::from_secs(1));
+        self.reporter.wait_delivered(PATIENCE).map_err(|error| error.to_string())
+    }
+
+    pub(super) fn report(&mut self) -> Result<Vec<Held>, String> {
+        self.subject.report(&self.reporter)?;
+        self.subject.held()
+    }
+
+    /// Reports, and looks whether the backend then holds these values and nothing else.
+    pub(super) fn expect(&mut self, expected: &[Observed]) -> Result<Vec<Held>, String> {
+        let held = self.report()?;
+        self.compare(&held, expected)?;
+        Ok(held)
+    }
+
+    /// Looks whether what is held is these values, each once, and nothing else.
+    pub(super) fn compare(&self, held: &[Held], expected: &[Observed]) -> Result<(), String> {
+        let mut rest: Vec<_> = held.iter().collect();
+        for value in expected {
+            let position = rest.iter().position(|held| self.is_same(&held.value, value));
+            let Some(position) = position else {
+                return Err(format!("{value:?} is not held; what is left is {}", shown(&rest)));
+            };
+            rest.swap_remove(position);
+        }
+        if rest.is_empty() { Ok(()) } else { Err(format!("nobody reported {}", shown(&rest))) }
+    }
+
+    /// The only series that has a value.
+    pub(super) fn find<'a>(&self, held: &'a [Held], value: &Observed) -> Result<&'a Held, String> {
+        let mut found = held.iter().filter(|held| self.is_same(&held.value, value));
+        match (found.next(), found.next()) {
+            (Some(held), None) => Ok(held),
+            (None, _) => Err(format!("{value:?} is not held")),
+            (Some(one), Some(other)) => Err(format!("{value:?} is held twice, as {one:?} and {other:?}")),
+        }
+    }
+
+    fn is_same(&self, held: &Observed, expected: &Observed) -> bool {
+        match (held, expected) {
+            (Observed::Text(held), Observed::Text(expected)) => held == expected,
+            (
+                Observed::Histogram { count, sum },
+                Observed::Histogram { count: expected_count, sum: expected_sum },
+            ) => count == expected_count && is_same_float(*sum, *expected_sum),
+            (Observed::Text(_) | Observed::Histogram { .. }, _)
+            | (_, Observed::Text(_) | Observed::Histogram { .. }) => false,
+            (held, expected) => match (integer(held), integer(expected)) {
+                (Some(held), Some(expected)) if self.abilities.integers => held == expected,
+                // A float may be the integer, but not one beside it.
+                (None, Some(expected)) if self.abilities.integers => held.to_f64() as i128 == expected,
+                _ => is_same_float(held.to_f64(), expected.to_f64()),
+            },
+        }
+    }
+}
+
+/// Bools are 0 and 1 in many backends.
+fn integer(value: &Observed) -> Option<i128> {
+    match value {
+        Observed::Number(Number::U64(number)) => Some(i128::from(*number)),
+        Observed::Number(Number::I64(number)) => Some(i128::from(*number)),
+        Observed::Bool(value) => Some(i128::from(*value)),
+        _ => None,
+    }
+}
+
+/// Backends may have one zero, and one that is not a number.
+fn is_same_float(a: f64, b: f64) -> bool {
+    a == b || (a.is_nan() && b.is_nan())
+}
+
+/// The first few.
+fn shown(held: &[&Held]) -> String {
+    const FEW: usize = 5;
+    let few: Vec<_> = held.iter().take(FEW).map(|held| format!("{held:?}")).collect();
+    let more = held.len().saturating_sub(FEW);
+    if more > 0 { format!("{} and {more} more", few.join(", ")) } else { few.join(", ") }
+}
