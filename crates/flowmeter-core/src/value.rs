@@ -1,5 +1,7 @@
 //! Values as reporters meet them.
 
+use std::fmt;
+
 use crate::HistogramSnapshot;
 
 /// A number of one of the types that cells hold.
@@ -22,6 +24,16 @@ impl Number {
             Self::U64(number) => number as f64,
             Self::I64(number) => number as f64,
             Self::F64(number) => number,
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::U64(number) => number.fmt(f),
+            Self::I64(number) => number.fmt(f),
+            Self::F64(number) => number.fmt(f),
         }
     }
 }
