@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::measure;
 use crate::shell::{Program, cargo, program, step, target};
 use crate::test::{self, Missing};
 
@@ -18,13 +19,8 @@ pub(crate) fn run() -> Result<()> {
         // The first of the README's two commands, cut short.
         cargo(["demo", "--events", "1000000", "--linger", "0s"]).run()
     })?;
-    step("benchmarks run", || {
-        let build = cargo(["build", "--quiet", "--release", "--package", "flowmeter-bench"]);
-        build.run().and_then(|()| {
-            let bench = program(target().join("release/flowmeter-bench"));
-            bench.args(["--rounds", "1", "--series", "2000", "--json"]).run()
-        })
-    })
+    step("benchmarks run", || measure("flowmeter-bench", &["--rounds", "1", "--series", "2000", "--json"]))?;
+    step("soak, cut short", || measure("soak", &["--cycles", "1000000"]))
 }
 
 fn lints() -> Result<()> {

@@ -7,9 +7,11 @@ mod checks;
 mod shell;
 mod test;
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use shell::cargo;
 
@@ -31,20 +33,30 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Registers, records and closes millions of times with reporters attached, in release mode: no count may be lost, and
+    /// memory must stay as it is.
+    Soak {
+        /// Passed on: --cycles N, --series N.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Installs the servers of the end-to-end tests into `.backends`.
     Backends,
     /// All that must hold before a change lands: format, lints, docs, licences, tests, the demo.
     Ci,
 }
 
+/// Builds the benchmarks and runs a program of theirs.
+pub(crate) fn measure(program: &str, arguments: &[impl AsRef<OsStr>]) -> Result<()> {
+    cargo(["build", "--quiet", "--release", "--package", "flowmeter-bench"]).run()?;
+    shell::program(shell::target().join("release").join(program)).args(arguments).run()
+}
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test => test::run(test::Missing::Skip),
-        Task::Bench { arguments } => {
-            cargo(["build", "--quiet", "--release", "--package", "flowmeter-bench"]).run().and_then(|()| {
-                shell::program(shell::target().join("release/flowmeter-bench")).args(arguments).run()
-            })
-        }
+        Task::Bench { arguments } => measure("flowmeter-bench", &arguments),
+        Task::Soak { arguments } => measure("soak", &arguments),
         Task::Backends => backends::install().map(drop),
         Task::Ci => checks::run(),
     };
