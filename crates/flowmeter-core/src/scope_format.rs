@@ -5,9 +5,10 @@ use crate::variables::Key;
 
 /// The templates of flat identifiers, one for each kind of system group, in the form of Flink's `metrics.scope.*` keys.
 ///
-/// A format is a list of components with dots between them, whatever the delimiter of the identifiers is. A component that
-/// is a variable in angle brackets stands for its value, all else for itself; a first component `*` stands for the
-/// format of the group above. Formats decide about identifiers, never about variables. The defaults are Flink's.
+/// A format is a list of components with dots between them, whatever the delimiter of the identifiers is. A component is
+/// a variable in angle brackets, which stands for its value, or a text without brackets, which stands for itself; a first
+/// component `*` stands for the format of the group above. Formats decide about identifiers, never about variables. The
+/// defaults are Flink's.
 ///
 /// ```
 /// use flowmeter_core::{Registry, RegistryOptions, ScopeFormats, ScopeKind};
@@ -52,6 +53,18 @@ pub enum ParseScopeFormatError {
         format: String,
         /// The variables that it could have.
         known: String,
+    },
+
+    /// A component that is neither a variable nor a text: its variables would be written as they stand.
+    #[error(
+        "`{component}` in scope format `{format}` is neither a variable such as `<host>` nor a text: put dots between \
+         variables and texts"
+    )]
+    MixedComponent {
+        /// The component.
+        component: String,
+        /// The format that has it.
+        format: String,
     },
 
     /// Nothing between two dots.
@@ -109,6 +122,10 @@ impl Format {
                     let key = variables_of(kind).iter().find(|key| key.name() == variable);
                     let key = key.ok_or_else(|| unknown_variable(variable, kind, format))?;
                     parsed.components.push(Component::Variable(*key));
+                }
+                (text, None) if text.contains(['<', '>']) => {
+                    let (component, format) = (text.to_owned(), format.to_owned());
+                    return Err(ParseScopeFormatError::MixedComponent { component, format });
                 }
                 (text, None) => parsed.components.push(Component::Text(text.into())),
             }
@@ -198,6 +215,12 @@ mod tests {
                 "`<Host>` in scope format `<Host>` is no variable of such a group: it has `<host>`",
             ),
             (Root, "<host>", "`<host>` in scope format `<host>` is no variable of such a group: it has none"),
+            (
+                TaskManager,
+                "tm.<host>-<tm_id>s",
+                "`<host>-<tm_id>s` in scope format `tm.<host>-<tm_id>s` is neither a variable such as `<host>` nor a text: \
+                 put dots between variables and texts",
+            ),
             (
                 Operator,
                 "a..b",

@@ -286,7 +286,7 @@ fn identifiers_follow_the_scope_formats() {
         .with(ScopeKind::TaskManagerJob, "<tm_id>.<job_name>")
         .and_then(|formats| formats.with(ScopeKind::Task, "*.<task_name>.<subtask_index>"))
         .and_then(|formats| formats.with(ScopeKind::Operator, "*.<operator_id>.<task_attempt_num>.end"))
-        .and_then(|formats| formats.with(ScopeKind::JobManagerJob, "jobs.<job_id>-literal"))
+        .and_then(|formats| formats.with(ScopeKind::JobManagerJob, "jobs.<job_id>.literal"))
         .unwrap();
     let registry = Registry::with_options(RegistryOptions::default().with_scope_formats(formats));
     let task_manager = registry.task_manager("h", "tm.1");
@@ -301,11 +301,7 @@ fn identifiers_follow_the_scope_formats() {
     assert_eq!(operator.add_group("user").view().identifier(), "tm_1.job.map.2.o.3.end.user");
     assert_eq!(operator.view().components()[0], "tm.1");
     let job_manager = registry.job_manager("h");
-    assert_eq!(
-        job_manager.job("j", "job").view().identifier(),
-        "jobs.<job_id>-literal",
-        "no variable within a text"
-    );
+    assert_eq!(job_manager.job("j", "job").view().identifier(), "jobs.j.literal");
     assert_eq!(operator.view().logical_scope(), "taskmanager.job.task.operator");
     let shouting = operator.view().identifier_filtered(|text| text.to_uppercase().into());
     assert_eq!(shouting, "TM_1.JOB.MAP.2.O.3.END");
