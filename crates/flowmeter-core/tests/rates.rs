@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flowmeter_core::{Meter, Registry, Report, ReportError, Reporter, ReporterHandle};
@@ -125,6 +125,35 @@ fn a_callback_that_begins_anew_has_no_negative_rate() {
         seen.push(rates.of("n"));
     }
     assert_eq!(seen, [Some(10.0), Some(50.0), None, Some(0.2)]);
+}
+
+#[test]
+fn a_callback_that_panics_stops_no_rate() {
+    let (registry, clock, handle, rates) = with_rates();
+    let group = registry.add_group("g");
+    let (meter, calls) = (group.meter("events"), Mutex::new(0));
+    group.counter_callback("n", move || {
+        let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
+        *calls += 1;
+        assert!(*calls != 2, "told to");
+        100 * *calls
+    });
+    for round in 1..=10 {
+        run(&clock, &meter, 10, 200);
+        handle.report_now(PATIENCE).unwrap();
+        assert_eq!(rates.of("events"), Some(200.0));
+        if round == 2 {
+            assert!(!rates.0.lock().unwrap().contains_key("n"));
+        } else {
+            assert_eq!(rates.of("n"), Some(10.0), "once a report");
+        }
+    }
+    // And they still fall.
+    (0..7).for_each(|_| {
+        clock.advance(Duration::from_secs(10));
+        handle.report_now(PATIENCE).unwrap();
+    });
+    assert_eq!((rates.of("events"), rates.of("n")), (Some(0.0), Some(10.0)));
 }
 
 #[test]

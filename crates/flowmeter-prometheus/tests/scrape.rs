@@ -26,6 +26,11 @@ fn scrape(handle: &ReporterHandle) -> String {
     get(handle, "/metrics").1
 }
 
+/// The lines that are no comments.
+fn samples(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| !line.starts_with('#')).collect()
+}
+
 #[test]
 fn every_kind_of_metric_is_written_as_the_golden_file_has_it() {
     let registry = quiet_registry();
@@ -98,11 +103,8 @@ fn a_large_text_arrives_whole() {
         (0..20_000).map(|i| group.add_group_kv("i", &format!("{i:050}")).counter("n")).collect();
     counters.iter().zip(0..).for_each(|(counter, i)| counter.inc_by(i));
     let text = scrape(&handle);
-    let sum: u64 = text
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
-        .sum();
+    let sum: u64 =
+        samples(&text).into_iter().map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum();
     assert_eq!(sum, (0..20_000).sum());
 }
 
@@ -183,4 +185,95 @@ fn a_taken_port_is_a_clear_error() {
              set `port` to a free port or a wider range"
         )
     );
+}
+
+#[test]
+fn a_callback_that_panics_is_missing_and_all_else_is_served() {
+    let registry = quiet_registry();
+    let handle = with_reporter(&registry);
+    let group = registry.add_group("g");
+    let counter = group.counter("n");
+    counter.inc();
+    group.gauge_callback("broken", || -> f64 { panic!("told to") });
+    group.gauge_callback("works", || 2_u64);
+    let (head, body) = get(&handle, "/metrics");
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+    assert_eq!(samples(&body), ["g_n_total 1", "g_works 2"]);
+}
+
+#[test]
+fn types_say_what_may_go_down_and_meters_have_their_count() {
+    let registry = quiet_registry();
+    let handle = with_reporter(&registry);
+    let group = registry.add_group("g");
+    let (counter, meter, up_down) =
+        (group.counter("counter"), group.meter("meter"), group.up_down_counter("upDown"));
+    counter.inc_by(3);
+    meter.mark_by(4);
+    up_down.add(-5);
+    let text = scrape(&handle);
+    let types: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    assert_eq!(types, ["g_counter_total counter", "g_meter_total counter", "g_up_down gauge"]);
+    assert_eq!(samples(&text), ["g_counter_total 3", "g_meter_total 4", "g_up_down -5"]);
+}
+
+#[test]
+fn texts_are_labels_and_truth_values_are_numbers() {
+    let registry = quiet_registry();
+    let handle = with_reporter(&registry);
+    let group = registry.add_group("g");
+    let state = group.text_gauge("state");
+    state.set("RUNNING: \"so far\" é\n");
+    group.text_callback("version", || "2.3.0");
+    group.gauge_callback("healthy", || true);
+    assert_eq!(
+        samples(&scrape(&handle)),
+        ["g_healthy 1", "g_state{value=\"RUNNING: \\\"so far\\\" é\\n\"} 1", "g_version{value=\"2.3.0\"} 1"]
+    );
+}
+
+#[test]
+fn names_that_become_one_are_not_mixed_and_counted() {
+    let registry = quiet_registry();
+    let handle = with_reporter(&registry);
+    let (group, other) = (registry.add_group("g"), registry.add_group("g_a"));
+    let counters = [group.counter("a.b"), group.counter("a_b"), group.counter("a-b"), other.counter("b")];
+    counters.iter().zip(1..).for_each(|(counter, n)| counter.inc_by(n));
+    for _ in 0..2 {
+        assert_eq!(samples(&scrape(&handle)), ["g_a_b_total 1"], "the first, and the same one each time");
+        assert_eq!(registry.statistics().clashes, 3);
+    }
+}
+
+#[test]
+fn labels_have_the_values_of_their_own_variables() {
+    let registry = quiet_registry();
+    let handle = with_reporter(&registry);
+    let task_manager = registry.task_manager("host-1", "tm-1");
+    // One name and as many labels, but others; and two groups of one scope.
+    let first = task_manager.add_group_kv("x_y", "1").add_group_kv("z", "2");
+    let counter = first.counter("m");
+    let second = task_manager.add_group("x").add_group_kv("y", "3").add_group_kv("z", "4").counter("m");
+    let third = task_manager.add_group_kv("x_y", "5").add_group_kv("z", "6").counter("m");
+    let name = "taskmanager_x_y_z_m_total";
+    let task_manager = "host=\"host-1\",tm_id=\"tm-1\"";
+    let line = |labels: &str| format!("{name}{{{task_manager},{labels}}} 0");
+    assert_eq!(
+        samples(&scrape(&handle)),
+        [line("x_y=\"1\",z=\"2\""), line("x_y=\"5\",z=\"6\"")],
+        "another family of the name is withheld"
+    );
+    assert_eq!(registry.statistics().clashes, 1);
+    drop((counter, second, third));
+}
+
+#[test]
+fn variables_that_become_one_label_stay_apart() {
+    let registry = quiet_registry();
+    let handle = with_reporter(&registry);
+    let group =
+        registry.add_group("g").add_group_kv("a.b", "1").add_group_kv("a_b", "2").add_group_kv("le", "3");
+    let counter = group.counter("n");
+    assert_eq!(samples(&scrape(&handle)), ["g_a_b_a_b_le_n_total{a_b=\"1\",a_b_2=\"2\",le_2=\"3\"} 0"]);
+    drop(counter);
 }
