@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
@@ -41,25 +42,20 @@ pub struct Row {
     pub better: Better,
     /// The results of each side, one for each round.
     pub results: BTreeMap<Side, Vec<f64>>,
-    /// Further figures of ours, by name.
-    pub details: BTreeMap<String, f64>,
+    /// Further figures.
+    pub notes: Notes,
 }
 
 impl Row {
     /// A row without results.
     #[must_use]
     pub fn new(name: &'static str, unit: &'static str, better: Better) -> Self {
-        Self { name, unit, better, results: BTreeMap::new(), details: BTreeMap::new() }
+        Self { name, unit, better, results: BTreeMap::new(), notes: Notes::default() }
     }
 
     /// Adds a result.
     pub fn add(&mut self, side: Side, result: f64) {
         self.results.entry(side).or_default().push(result);
-    }
-
-    /// Adds the median of further figures of ours.
-    pub fn detail(&mut self, name: &str, results: &[f64]) {
-        self.details.insert(name.to_owned(), median(results).unwrap_or(f64::NAN));
     }
 
     /// The median result of a side.
@@ -107,7 +103,7 @@ impl Row {
             "peers": self.peers().collect::<BTreeMap<_, _>>(),
             "to_limit": self.to_limit(),
             "to_best_peer": self.to_best_peer(),
-            "details": self.details,
+            "details": self.notes.medians().collect::<BTreeMap<_, _>>(),
         })
     }
 
@@ -140,10 +136,30 @@ impl Row {
         if let Some(ratio) = self.to_best_peer() {
             let _ = writeln!(text, "  {ratio:.2} x better than the best peer");
         }
-        for (name, value) in &self.details {
+        for (name, value) in self.notes.medians() {
             let _ = writeln!(text, "  {name}: {value:.3}");
         }
         text
+    }
+}
+
+/// Further figures of a row, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Notes(BTreeMap<String, Vec<f64>>);
+
+impl Notes {
+    /// Adds a figure of one round, of which the median is shown.
+    pub fn add(&mut self, name: impl Into<String>, figure: f64) {
+        self.0.entry(name.into()).or_default().push(figure);
+    }
+
+    /// Sets a figure of all rounds so far.
+    pub fn set(&mut self, name: impl Into<String>, figure: f64) {
+        self.0.insert(name.into(), vec![figure]);
+    }
+
+    fn medians(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().filter_map(|(name, figures)| Some((name.as_str(), median(figures)?)))
     }
 }
 
@@ -160,23 +176,34 @@ pub fn median(results: &[f64]) -> Option<f64> {
     }
 }
 
+/// Measures once.
+type Measure<'a> = Box<dyn FnMut(&mut Notes) -> f64 + 'a>;
+
 /// Things that are measured in turns.
 #[derive(Default)]
-pub struct Turns<'a>(Vec<(Side, Box<dyn FnMut() -> f64 + 'a>)>);
+pub struct Turns<'a>(Vec<(Side, Measure<'a>)>);
 
 impl<'a> Turns<'a> {
     /// Adds something to measure; it returns one result each time.
-    pub fn add(&mut self, side: Side, measure: impl FnMut() -> f64 + 'a) {
+    pub fn add(&mut self, side: Side, mut measure: impl FnMut() -> f64 + 'a) {
+        self.add_with_notes(side, move |_| measure());
+    }
+
+    /// Adds something to measure that has further figures.
+    pub fn add_with_notes(&mut self, side: Side, measure: impl FnMut(&mut Notes) -> f64 + 'a) {
         self.0.push((side, Box::new(measure)));
     }
 
     /// Measures all in turns, after a round that does not count.
     pub fn run(mut self, row: &mut Row, rounds: usize) {
-        for round in 0..=rounds {
+        for (_, measure) in &mut self.0 {
+            measure(&mut Notes::default());
+        }
+        for _ in 0..rounds {
             for (side, measure) in &mut self.0 {
-                let result = measure();
+                let result = measure(&mut row.notes);
                 // Not a number: another program had the cores.
-                if round > 0 && !result.is_nan() {
+                if !result.is_nan() {
                     row.add(side.clone(), result);
                 }
             }
@@ -254,6 +281,27 @@ pub fn each_of_two<F: FnMut(u64)>(count: u64, make: impl Fn() -> F + Sync) -> f6
     median(&each).unwrap_or(f64::NAN)
 }
 
+/// Calls `work` until `meanwhile`, which another thread calls again and again, has gone on for `span` and has ended.
+pub fn alongside(span: Duration, meanwhile: &(dyn Fn() + Sync), mut work: impl FnMut()) {
+    thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let begun = Instant::now();
+            while begun.elapsed() < span {
+                meanwhile();
+            }
+        });
+        while !other.is_finished() {
+            work();
+        }
+    });
+}
+
+/// Durations in nanoseconds, to a thousandth of their size.
+#[must_use]
+pub fn durations() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("the bounds are in order")
+}
+
 /// How often this thread gave up the core by itself, as for a lock that another holds.
 #[must_use]
 pub fn waits() -> u64 {
@@ -267,4 +315,58 @@ pub fn waits() -> u64 {
 pub fn run_delay() -> u64 {
     let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     schedule.split_whitespace().nth(1).and_then(|delay| delay.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(better: Better) -> Row {
+        let mut row = Row::new("subject/work", "unit", better);
+        for (side, result) in
+            [(Side::Ours, 4.0), (Side::Limit, 2.0), (Side::Peer("a"), 8.0), (Side::Peer("b"), 1.0)]
+        {
+            row.add(side, result);
+        }
+        row
+    }
+
+    #[test]
+    fn above_one_is_better_than_the_best_peer() {
+        assert_eq!(row(Better::Smaller).to_best_peer(), Some(0.25), "b takes a quarter");
+        assert_eq!(row(Better::Greater).to_best_peer(), Some(0.5), "a does twice as much");
+    }
+
+    #[test]
+    fn above_one_is_worse_than_the_limit() {
+        assert_eq!(row(Better::Smaller).to_limit(), Some(2.0));
+        assert_eq!(row(Better::Greater).to_limit(), Some(0.5));
+    }
+
+    #[test]
+    fn what_there_is_not_is_null() {
+        let mut row = Row::new("subject/work", "unit", Better::Smaller);
+        row.add(Side::Ours, 4.0);
+        let expected = json!({
+            "name": "subject/work", "unit": "unit", "ours": 4.0, "limit": null, "peers": {},
+            "to_limit": null, "to_best_peer": null, "details": {},
+        });
+        assert_eq!(row.to_json(), expected);
+    }
+
+    #[test]
+    fn the_first_round_does_not_count() {
+        let mut row = Row::new("subject/work", "unit", Better::Smaller);
+        let mut turns = Turns::default();
+        let mut rounds = 0.0;
+        turns.add_with_notes(Side::Ours, |notes| {
+            rounds += 1.0;
+            notes.add("round", rounds);
+            notes.set("rounds", rounds);
+            rounds
+        });
+        turns.run(&mut row, 2);
+        assert_eq!(row.results[&Side::Ours], [2.0, 3.0]);
+        assert_eq!(row.notes.medians().collect::<Vec<_>>(), [("round", 2.5), ("rounds", 3.0)]);
+    }
 }

@@ -22,6 +22,9 @@ struct Arguments {
     /// Series in the rows about many.
     #[arg(long, default_value_t = 100_000)]
     series: usize,
+    /// Only a part of the calls of each round: shows that rows run, and no figures to go by.
+    #[arg(long)]
+    brief: bool,
 }
 
 fn main() -> ExitCode {
@@ -46,7 +49,8 @@ fn run(arguments: &Arguments) -> io::Result<()> {
             names.join(", ")
         )));
     }
-    let effort = Effort { rounds: arguments.rounds.max(1), series: arguments.series.max(1000) };
+    let (rounds, series) = (arguments.rounds.max(1), arguments.series.max(1000));
+    let effort = Effort { rounds, series, brief: arguments.brief };
     let mut out = io::stdout();
     for (_, measure) in rows {
         let row = measure(effort);

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flowmeter_core::{
-    Counter, Descriptor, Family, GroupView, Metric, MetricSet, Naming, OperatorGroup, Registry, Report,
-    ReportError, Reporter, ReporterHandle, ReporterOptions, SetCells, TaskGroup, TaskInfo, TaskManagerGroup,
-    TaskManagerJobGroup,
+    Counter, Descriptor, Family, GroupView, Metric, MetricGroup, MetricSet, Naming, OperatorGroup, Registry,
+    Report, ReportError, Reporter, ReporterHandle, ReporterOptions, SetCells, TaskGroup, TaskInfo,
+    TaskManagerGroup, TaskManagerJobGroup,
 };
 use flowmeter_http::Ports;
 use flowmeter_prometheus::{ChunkWriter, PrometheusOptions, PrometheusReporter, TextEncoder};
@@ -50,6 +50,19 @@ impl MetricSet for OperatorMetrics {
 
     fn from_cells(cells: &mut SetCells) -> Self {
         Self(std::array::from_fn(|_| cells.take()))
+    }
+}
+
+impl OperatorMetrics {
+    /// Registers the same counters one by one, each with a call of its own.
+    #[must_use]
+    pub fn register_one_by_one(group: &MetricGroup) -> Self {
+        Self(std::array::from_fn(|i| group.counter(Self::DESCRIPTORS[i].metric().clone())))
+    }
+
+    /// Registers only one of them.
+    pub fn register_one(group: &MetricGroup) -> Counter {
+        group.counter(Self::DESCRIPTORS[0].metric().clone())
     }
 }
 
@@ -155,9 +168,9 @@ pub struct Ours {
 }
 
 /// One subtask of an operator with its metrics.
-pub struct Subtask {
+pub struct Subtask<M> {
     /// The metrics.
-    pub metrics: OperatorMetrics,
+    pub metrics: M,
     _operator: OperatorGroup,
     _task: TaskGroup,
 }
@@ -181,19 +194,24 @@ impl Ours {
         Self { jobs, _task_manager: task_manager, reporter, registry }
     }
 
-    /// Registers one label set: a group for the task, one for the operator, and twenty counters there.
+    /// Registers one label set: a group for the task, one for the operator, and metrics there.
     #[must_use]
-    pub fn register(&self, set: &LabelSet, subtask_index: usize) -> Subtask {
+    pub fn register<M>(
+        &self,
+        set: &LabelSet,
+        subtask_index: usize,
+        metrics: impl FnOnce(&MetricGroup) -> M,
+    ) -> Subtask<M> {
         let (_, job) = self.jobs.iter().find(|(id, _)| *id == set[2]).expect("made for these label sets");
         let task = job.task(TaskInfo { name: &set[3], subtask_index, ..TaskInfo::default() });
         let operator = task.operator("", &set[4]);
-        Subtask { metrics: OperatorMetrics::register(&operator), _operator: operator, _task: task }
+        Subtask { metrics: metrics(&operator), _operator: operator, _task: task }
     }
 
-    /// Registers all label sets.
+    /// Registers all label sets, with the same metrics in each.
     #[must_use]
-    pub fn register_all(&self, sets: &[LabelSet]) -> Vec<Subtask> {
-        sets.iter().map(|set| self.register(set, set[5].parse().unwrap_or(0))).collect()
+    pub fn register_all<M>(&self, sets: &[LabelSet], metrics: impl Fn(&MetricGroup) -> M) -> Vec<Subtask<M>> {
+        sets.iter().map(|set| self.register(set, set[5].parse().unwrap_or(0), &metrics)).collect()
     }
 
     /// Adds the real reporter, with its server.

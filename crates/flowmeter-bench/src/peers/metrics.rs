@@ -1,5 +1,9 @@
-use metrics::{Counter, Histogram, Key, Label, Level, Metadata, Recorder};
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use metrics_util::MetricKindMask;
 
 use super::Peer;
 use crate::data::{BOUNDS, FAMILY_NAMES, LABELS, LabelSet};
@@ -9,32 +13,49 @@ pub struct Metrics(PrometheusRecorder);
 
 static METADATA: Metadata<'static> = Metadata::new("flowmeter_bench", Level::INFO, None);
 
-fn key(name: &'static str, set: &LabelSet) -> Key {
-    let labels: Vec<Label> =
-        LABELS.iter().zip(set).map(|(key, value)| Label::new(*key, value.clone())).collect();
-    Key::from_parts(name, labels)
+fn builder() -> PrometheusBuilder {
+    PrometheusBuilder::new().set_buckets(&BOUNDS).expect("there are bounds")
 }
 
 impl Peer for Metrics {
     const NAME: &'static str = "metrics";
+    type Labels<'a> = Vec<Label>;
     type Counter = Counter;
+    type Gauge = Gauge;
     type Histogram = Histogram;
 
     fn new(_: usize) -> Self {
-        let builder = PrometheusBuilder::new().set_buckets(&BOUNDS).expect("there are bounds");
-        Self(builder.build_recorder())
+        Self(builder().build_recorder())
     }
 
-    fn register_all(&self, sets: &[LabelSet]) -> Vec<Counter> {
-        let mut counters = Vec::with_capacity(sets.len() * FAMILY_NAMES.len());
-        for name in FAMILY_NAMES {
-            counters.extend(sets.iter().map(|set| self.0.register_counter(&key(name, set), &METADATA)));
-        }
-        counters
+    /// Lets go of what did not change between two scrapes: the only way there is.
+    fn new_forgetful(_: usize) -> Self {
+        let idle = Some(Duration::from_nanos(1));
+        Self(builder().idle_timeout(MetricKindMask::COUNTER, idle).build_recorder())
+    }
+
+    fn labels(set: &LabelSet) -> Vec<Label> {
+        LABELS
+            .iter()
+            .zip(set)
+            .map(|(key, value)| Label::new(*key, Arc::<str>::from(value.as_str())))
+            .collect()
+    }
+
+    fn counter(&self, family: usize, labels: &Vec<Label>) -> Counter {
+        self.0.register_counter(&Key::from_parts(FAMILY_NAMES[family], labels.clone()), &METADATA)
     }
 
     fn inc(counter: &Counter) {
         counter.increment(1);
+    }
+
+    fn gauge(&self) -> Gauge {
+        self.0.register_gauge(&Key::from_static_name("depth"), &METADATA)
+    }
+
+    fn set(gauge: &Gauge, value: f64) {
+        gauge.set(value);
     }
 
     fn histogram(&self) -> Histogram {
@@ -45,9 +66,22 @@ impl Peer for Metrics {
         histogram.record(value);
     }
 
-    fn come_and_go(&self, family: usize, set: &LabelSet) {
-        // There is no way to unregister.
-        drop(self.0.register_counter(&key(FAMILY_NAMES[family], set), &METADATA));
+    fn record_all(&self, labels: &Vec<Label>, values: &[f64]) {
+        let key = Key::from_parts("operator_latency", labels.clone());
+        let histogram = self.0.register_histogram(&key, &METADATA);
+        values.iter().for_each(|value| histogram.record(*value));
+    }
+
+    fn unregister(&self, _: usize, _: &Vec<Label>, counter: Counter) {
+        // Only a scrape can let go of a series.
+        drop(counter);
+    }
+
+    fn unregister_all(&self, _: &[Vec<Label>], counters: Vec<Counter>) {
+        drop(counters);
+        // The last values, and then nothing new.
+        self.scrape(&mut Vec::new());
+        self.scrape(&mut Vec::new());
     }
 
     fn scrape(&self, text: &mut Vec<u8>) {

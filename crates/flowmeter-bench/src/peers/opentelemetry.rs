@@ -1,8 +1,10 @@
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{BoundCounter, BoundHistogram, Counter, Meter, MeterProvider as _};
+use opentelemetry::metrics::{
+    BoundCounter, BoundGauge, BoundHistogram, Counter, Histogram, Meter, MeterProvider as _,
+};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::reader::MetricReader;
@@ -11,13 +13,15 @@ use opentelemetry_sdk::metrics::{
 };
 
 use super::Peer;
-use crate::data::{BOUNDS, FAMILY_NAMES, LABELS, LabelSet};
+use crate::data::{BOUNDS, FAMILIES, FAMILY_NAMES, LABELS, LabelSet};
 
 /// The OpenTelemetry SDK, with bound instruments. It has no text of its own: a scrape here only collects.
 pub struct OpenTelemetry {
     reader: SharedReader,
     meter: Meter,
-    families: Vec<Counter<u64>>,
+    /// Each is made when it is first asked for, because its map is as large as the limit from the beginning.
+    families: [OnceLock<Counter<u64>>; FAMILIES],
+    histograms: OnceLock<Histogram<f64>>,
     _provider: SdkMeterProvider,
 }
 
@@ -47,50 +51,86 @@ impl MetricReader for SharedReader {
     }
 }
 
-fn attributes(set: &LabelSet) -> Vec<KeyValue> {
-    LABELS.iter().zip(set).map(|(key, value)| KeyValue::new(*key, value.clone())).collect()
-}
-
-impl Peer for OpenTelemetry {
-    const NAME: &'static str = "opentelemetry";
-    type Counter = BoundCounter<u64>;
-    type Histogram = BoundHistogram<f64>;
-
-    fn new(label_sets: usize) -> Self {
-        let reader = SharedReader(Arc::new(ManualReader::builder().build()));
+impl OpenTelemetry {
+    fn with_temporality(label_sets: usize, temporality: Temporality) -> Self {
+        let reader = SharedReader(Arc::new(ManualReader::builder().with_temporality(temporality).build()));
         let limit = label_sets + 1;
         let provider = SdkMeterProvider::builder()
             .with_reader(reader.clone())
             .with_view(move |_: &Instrument| Stream::builder().with_cardinality_limit(limit).build().ok())
             .build();
         let meter = provider.meter("flowmeter-bench");
-        let families = FAMILY_NAMES.map(|name| meter.u64_counter(name).build()).into();
-        Self { reader, meter, families, _provider: provider }
+        Self { reader, meter, families: Default::default(), histograms: OnceLock::new(), _provider: provider }
     }
 
-    fn register_all(&self, sets: &[LabelSet]) -> Vec<BoundCounter<u64>> {
-        let mut counters = Vec::with_capacity(sets.len() * self.families.len());
-        for family in &self.families {
-            counters.extend(sets.iter().map(|set| family.bind(&attributes(set))));
-        }
-        counters
+    fn new_histogram(&self, name: &'static str) -> Histogram<f64> {
+        self.meter.f64_histogram(name).with_boundaries(BOUNDS.to_vec()).build()
+    }
+}
+
+impl Peer for OpenTelemetry {
+    const NAME: &'static str = "opentelemetry_sdk";
+    type Labels<'a> = [KeyValue; LABELS.len()];
+    type Counter = BoundCounter<u64>;
+    type Gauge = BoundGauge<f64>;
+    type Histogram = BoundHistogram<f64>;
+
+    fn new(label_sets: usize) -> Self {
+        Self::with_temporality(label_sets, Temporality::Cumulative)
+    }
+
+    /// Cumulative streams cannot let go of a series.
+    fn new_forgetful(label_sets: usize) -> Self {
+        Self::with_temporality(label_sets, Temporality::Delta)
+    }
+
+    fn labels(set: &LabelSet) -> Self::Labels<'_> {
+        let mut labels = std::array::from_fn(|i| KeyValue::new(LABELS[i], Arc::<str>::from(set[i].as_str())));
+        // Those that are not in order by key are stored twice, once in each order.
+        labels.sort_by(|a, b| a.key.cmp(&b.key));
+        labels
+    }
+
+    fn counter(&self, family: usize, labels: &Self::Labels<'_>) -> BoundCounter<u64> {
+        let new = || self.meter.u64_counter(FAMILY_NAMES[family]).build();
+        self.families[family].get_or_init(new).bind(labels)
     }
 
     fn inc(counter: &BoundCounter<u64>) {
         counter.add(1);
     }
 
+    fn gauge(&self) -> BoundGauge<f64> {
+        self.meter.f64_gauge("depth").build().bind(&[])
+    }
+
+    fn set(gauge: &BoundGauge<f64>, value: f64) {
+        gauge.record(value);
+    }
+
     fn histogram(&self) -> BoundHistogram<f64> {
-        self.meter.f64_histogram("latency").with_boundaries(BOUNDS.to_vec()).build().bind(&[])
+        self.new_histogram("latency").bind(&[])
     }
 
     fn record(histogram: &BoundHistogram<f64>, value: f64) {
         histogram.record(value);
     }
 
-    fn come_and_go(&self, family: usize, set: &LabelSet) {
-        // Cumulative streams cannot let go of a series.
-        drop(self.families[family].bind(&attributes(set)));
+    fn record_all(&self, labels: &Self::Labels<'_>, values: &[f64]) {
+        let histogram = self.histograms.get_or_init(|| self.new_histogram("operator_latency")).bind(labels);
+        values.iter().for_each(|value| histogram.record(*value));
+    }
+
+    fn unregister(&self, _: usize, _: &Self::Labels<'_>, counter: BoundCounter<u64>) {
+        // Only a collection can let go of a series, and only where differences are collected.
+        drop(counter);
+    }
+
+    fn unregister_all(&self, _: &[Self::Labels<'_>], counters: Vec<BoundCounter<u64>>) {
+        drop(counters);
+        // The last values, and then nothing new.
+        self.scrape(&mut Vec::new());
+        self.scrape(&mut Vec::new());
     }
 
     fn scrape(&self, text: &mut Vec<u8>) {

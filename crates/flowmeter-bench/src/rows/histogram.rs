@@ -2,6 +2,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use hdrhistogram::Histogram as HdrHistogram;
+use hdrhistogram::sync::SyncHistogram;
 
 use super::Effort;
 use crate::data::{LATENCIES, label_sets, latencies};
@@ -12,7 +13,7 @@ use crate::peers::Peer;
 
 const CALLS: u64 = 1 << 20;
 
-/// One thread records latencies, as floats. The limit is an array of counts indexed by the top bits of the float, and a
+/// One thread records latencies, as floats; hdrhistogram's is one that no other thread can read. The limit is an array of counts indexed by the top bits of the float, and a
 /// sum: what any histogram must do, without exact exponential edges, least and greatest value, or growth.
 pub(super) fn single_writer(effort: Effort) -> Row {
     let mut row = Row::new("histogram/single-writer", "ns", Better::Smaller);
@@ -24,45 +25,50 @@ pub(super) fn single_writer(effort: Effort) -> Row {
     ours.report();
     let counts: Vec<AtomicU64> = (0..1 << 17).map(|_| AtomicU64::new(0)).collect();
     let sum = Box::new(AtomicU64::new(0));
-    let mut hdr = HdrHistogram::<u64>::new_with_bounds(1, 10_000_000, 2).expect("the bounds are in order");
+    let mut hdr = hdr_histogram();
+    let calls = effort.calls(CALLS);
 
     let mut turns = Turns::default();
     turns.add(Side::Ours, || {
         let histogram = black_box(&histogram);
-        each(CALLS, |i| histogram.record(value(i)))
+        each(calls, |i| histogram.record(value(i)))
     });
     turns.add(Side::Limit, || {
         let (counts, sum) = (black_box(&counts[..]), black_box(&*sum));
-        each(CALLS, |i| {
+        each(calls, |i| {
             let value = value(i);
             let count = &counts[(value.to_bits() >> 47) as usize];
             count.store(count.load(Relaxed) + 1, Relaxed);
             sum.store((f64::from_bits(sum.load(Relaxed)) + value).to_bits(), Relaxed);
         })
     });
-    turns.add(Side::Peer("hdrhistogram (no readers)"), || {
-        each(CALLS, |i| {
+    turns.add(Side::Peer("hdrhistogram"), || {
+        each(calls, |i| {
             let _ = black_box(&mut hdr).record(value(i) as u64);
         })
     });
-    for_each_peer!(add_histogram(&mut turns, &values));
+    for_each_peer!(add_histogram(&mut turns, &values, calls / 8));
     turns.run(&mut row, effort.rounds);
     row
 }
 
-fn add_histogram<'a, P: Peer + 'static>(turns: &mut Turns<'a>, values: &'a [f64; LATENCIES]) {
+fn hdr_histogram() -> HdrHistogram<u64> {
+    HdrHistogram::new_with_bounds(1, 10_000_000, 2).expect("the bounds are in order")
+}
+
+fn add_histogram<'a, P: Peer + 'static>(turns: &mut Turns<'a>, values: &'a [f64; LATENCIES], calls: u64) {
     let peer = P::new(1);
     let histogram = peer.histogram();
     turns.add(Side::Peer(P::NAME), move || {
         let histogram = black_box(&histogram);
-        let result = each(CALLS / 8, |i| P::record(histogram, values[i as usize & (LATENCIES - 1)]));
+        let result = each(calls, |i| P::record(histogram, values[i as usize & (LATENCIES - 1)]));
         // What the peer put off is part of its price elsewhere; here it only must not pile up.
         peer.scrape(&mut Vec::new());
         result
     });
 }
 
-/// Two threads record latencies in one series. The limit is an array and a sum for each thread, changed atomically.
+/// Two threads record latencies in one series; hdrhistogram's have a recorder each. The limit is an array and a sum for each thread, changed atomically.
 pub(super) fn shared_2_threads(effort: Effort) -> Row {
     let mut row = Row::new("histogram/shared-2-threads", "ns", Better::Smaller);
     let sets = label_sets(1);
@@ -73,16 +79,18 @@ pub(super) fn shared_2_threads(effort: Effort) -> Row {
     ours.report();
     let of_thread = |_| ((0..1 << 17).map(|_| AtomicU64::new(0)).collect::<Vec<_>>(), Padded::default());
     let (cells, next) = ([0, 1].map(of_thread), AtomicUsize::new(0));
+    let mut hdr = SyncHistogram::from(hdr_histogram());
+    let calls = effort.calls(CALLS);
 
     let mut turns = Turns::default();
     turns.add(Side::Ours, || {
-        each_of_two(CALLS, || {
+        each_of_two(calls, || {
             let histogram = shared.clone();
             move |i| black_box(&histogram).record(value(i))
         })
     });
     turns.add(Side::Limit, || {
-        each_of_two(CALLS, || {
+        each_of_two(calls, || {
             let (counts, sum) = &cells[next.fetch_add(1, Relaxed) % 2];
             move |i| {
                 let value = value(i);
@@ -92,16 +100,29 @@ pub(super) fn shared_2_threads(effort: Effort) -> Row {
             }
         })
     });
-    for_each_peer!(add_shared(&mut turns, &values));
+    turns.add(Side::Peer("hdrhistogram"), || {
+        let recorder = hdr.recorder().into_idle();
+        let result = each_of_two(calls, || {
+            let mut recorder = recorder.recorder();
+            move |i| {
+                let _ = black_box(&mut recorder).record(value(i) as u64);
+            }
+        });
+        drop(recorder);
+        // What ended recorders left behind must not pile up.
+        hdr.refresh();
+        result
+    });
+    for_each_peer!(add_shared(&mut turns, &values, calls / 8));
     turns.run(&mut row, effort.rounds);
     row
 }
 
-fn add_shared<'a, P: Peer + 'static>(turns: &mut Turns<'a>, values: &'a [f64; LATENCIES]) {
+fn add_shared<'a, P: Peer + 'static>(turns: &mut Turns<'a>, values: &'a [f64; LATENCIES], calls: u64) {
     let peer = P::new(1);
     let histogram = peer.histogram();
     turns.add(Side::Peer(P::NAME), move || {
-        let result = each_of_two(CALLS / 8, || {
+        let result = each_of_two(calls, || {
             let histogram = &histogram;
             move |i| P::record(black_box(histogram), values[i as usize & (LATENCIES - 1)])
         });

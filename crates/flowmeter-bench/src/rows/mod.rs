@@ -1,11 +1,15 @@
 //! The rows.
 
 mod counter;
+mod gauge;
+mod heap;
 mod histogram;
 mod interference;
 mod registry;
 mod scrape;
 mod timely;
+
+use std::time::Duration;
 
 use crate::harness::Row;
 
@@ -16,6 +20,20 @@ pub struct Effort {
     pub rounds: usize,
     /// Series in the rows about many.
     pub series: usize,
+    /// Only a part of the calls of a round, to see that rows run.
+    pub brief: bool,
+}
+
+impl Effort {
+    /// So many of `all` calls.
+    fn calls(self, all: u64) -> u64 {
+        if self.brief { all / 16 } else { all }
+    }
+
+    /// So much of a time.
+    fn span(self, all: Duration) -> Duration {
+        if self.brief { all / 16 } else { all }
+    }
 }
 
 /// A row that can be measured.
@@ -25,11 +43,17 @@ pub type Measure = fn(Effort) -> Row;
 pub const ROWS: &[(&str, Measure)] = &[
     ("counter/single-writer", counter::single_writer),
     ("counter/shared-2-threads", counter::shared_2_threads),
+    ("gauge/set", gauge::set),
+    ("meter/mark", counter::mark),
     ("histogram/single-writer", histogram::single_writer),
     ("histogram/shared-2-threads", histogram::shared_2_threads),
     ("registry/register", registry::register),
-    ("registry/heap-per-series", registry::heap_per_series),
+    ("registry/register-one", registry::register_one),
+    ("registry/unregister", registry::unregister),
+    ("registry/heap-per-series", heap::per_series),
+    ("registry/heap-per-histogram", heap::per_histogram),
     ("scrape/text-100k", scrape::text),
+    ("interference/record", interference::record),
     ("interference/register", interference::register),
     ("timely/nexmark", timely::nexmark),
     ("timely/wordcount", timely::wordcount),

@@ -2,11 +2,13 @@ use std::fs;
 use std::hint::black_box;
 use std::time::Instant;
 
+use flowmeter_core::MetricSet as _;
+
 use super::Effort;
 use crate::data::{FAMILIES, LabelSet, Numbers, label_sets};
 use crate::for_each_peer;
 use crate::harness::{Better, Row, Side, Turns, thread_cpu};
-use crate::ours::{Ours, TextReporter};
+use crate::ours::{OperatorMetrics, Ours, TextReporter};
 use crate::peers::Peer;
 
 /// Writes all series as Prometheus text, into the chunks that the endpoint sends. The limit is a copy of that text. Each
@@ -18,7 +20,7 @@ pub(super) fn text(effort: Effort) -> Row {
     let (whole, chunked) = (TextReporter::whole(), TextReporter::chunked());
     let all = [&whole, &chunked].map(|reporter| {
         let ours = Ours::new(reporter, &sets);
-        let subtasks = ours.register_all(&sets);
+        let subtasks = ours.register_all(&sets, OperatorMetrics::register);
         let mut numbers = Numbers::new(1);
         for counter in subtasks.iter().flat_map(|subtask| &subtask.metrics.0) {
             counter.inc_by(numbers.next_u64() >> 24 >> (numbers.next_u64() % 24));
@@ -28,15 +30,14 @@ pub(super) fn text(effort: Effort) -> Row {
     });
     let text = whole.text();
     let mut copy = vec![0; text.len()];
-    let (mut at_once, mut cold) = (Vec::new(), Vec::new());
 
     let mut turns = Turns::default();
-    turns.add(Side::Ours, || {
+    turns.add_with_notes(Side::Ours, |notes| {
         all[0].0.report();
         all[0].0.report();
-        at_once.push(whole.last_report() / 1e6);
+        notes.add("into one buffer of the text's size, ms", whole.last_report() / 1e6);
         all[1].0.report();
-        cold.push(chunked.last_report() / 1e6);
+        notes.add("with caches full of other things, ms", chunked.last_report() / 1e6);
         all[1].0.report();
         chunked.last_report() / 1e6
     });
@@ -49,21 +50,17 @@ pub(super) fn text(effort: Effort) -> Row {
     for_each_peer!(add_scrape(&mut turns, &sets));
     turns.run(&mut row, effort.rounds);
     // What a scrape over a connection costs, where the text is sent while it is written.
-    let (mut reporter, mut server, mut wall) = (Vec::new(), Vec::new(), Vec::new());
     let endpoint = all[0].0.add_endpoint();
-    for _ in 0..=effort.rounds {
-        let start = (Instant::now(), cpu_of("flowmeter-prome"), cpu_of("prometheus-http"));
+    endpoint.scrape();
+    for _ in 0..effort.rounds {
+        let (start, reporter, server) =
+            (Instant::now(), cpu_of("flowmeter-prome"), cpu_of("prometheus-http"));
         endpoint.scrape();
-        wall.push(start.0.elapsed().as_secs_f64() * 1e3);
-        reporter.push(cpu_of("flowmeter-prome") - start.1);
-        server.push(cpu_of("prometheus-http") - start.2);
+        row.notes.add("the endpoint, from request to end, ms", start.elapsed().as_secs_f64() * 1e3);
+        row.notes.add("the endpoint's reporter thread, ms", cpu_of("flowmeter-prome") - reporter);
+        row.notes.add("the endpoint's server thread, ms", cpu_of("prometheus-http") - server);
     }
-    row.detail("the endpoint's reporter thread, ms", &reporter[1..]);
-    row.detail("the endpoint's server thread, ms", &server[1..]);
-    row.detail("the endpoint, from request to end, ms", &wall[1..]);
-    row.detail("into one buffer of the text's size, ms", &at_once);
-    row.detail("with caches full of other things, ms", &cold);
-    row.detail("the text, MB", &[text.len() as f64 / 1e6]);
+    row.notes.set("the text, MB", text.len() as f64 / 1e6);
     row
 }
 
@@ -82,7 +79,7 @@ fn cpu_of(name: &str) -> f64 {
 
 fn add_scrape<P: Peer + 'static>(turns: &mut Turns<'_>, sets: &[LabelSet]) {
     let peer = P::new(sets.len());
-    let counters = peer.register_all(sets);
+    let counters = peer.register_all(FAMILIES, sets);
     let mut numbers = Numbers::new(1);
     for counter in &counters {
         (0..numbers.next_u64() % 3).for_each(|_| P::inc(counter));

@@ -11,12 +11,12 @@ use crate::harness::{Better, Row, Side, thread_cpu};
 use crate::ours::{Ours, TextReporter};
 
 const EVENTS: u64 = 3_000_000;
-const LINES: usize = 200_000;
+const LINES: u64 = 200_000;
 const WORDS_PER_LINE: usize = 8;
 
 /// CPU of the nexmark job for each event of its source, instrumented; the limit is the same job without instrumentation.
 pub(super) fn nexmark(effort: Effort) -> Row {
-    let kind = JobKind::Nexmark { events: Some(EVENTS) };
+    let kind = JobKind::Nexmark { events: Some(effort.calls(EVENTS)) };
     measure(Row::new("timely/nexmark", "ns CPU an event", Better::Smaller), kind, effort)
 }
 
@@ -27,7 +27,7 @@ pub(super) fn wordcount(effort: Effort) -> Row {
     let mut numbers = Numbers::new(3);
     let written = fs::File::create(&path).and_then(|file| {
         let mut file = BufWriter::new(file);
-        for _ in 0..LINES {
+        for _ in 0..effort.calls(LINES) {
             // Few words are frequent and many are rare, as in a language.
             let words = (0..WORDS_PER_LINE).map(|_| {
                 let most = numbers.next_u64() % 50_000 + 1;
@@ -61,7 +61,6 @@ fn measure(mut row: Row, kind: JobKind, effort: Effort) -> Row {
         cpu / source_records(&result.truth) as f64
     };
     run(true);
-    let mut ratios = Vec::new();
     for round in 0..effort.rounds {
         // Whoever comes first finds other caches, so they take turns in that as well.
         let (on, off) = if round % 2 == 0 {
@@ -73,9 +72,8 @@ fn measure(mut row: Row, kind: JobKind, effort: Effort) -> Row {
         };
         row.add(Side::Ours, on);
         row.add(Side::Limit, off);
-        ratios.push(on / off);
+        row.notes.add("median of the ratios of pairs", on / off);
     }
-    row.detail("median of the ratios of pairs", &ratios);
     row
 }
 
