@@ -19,7 +19,8 @@ pub(crate) fn run() -> Result<()> {
         // The first of the README's two commands, cut short.
         cargo(["demo", "--events", "1000000", "--linger", "0s"]).run()
     })?;
-    step("benchmarks run", || measure("flowmeter-bench", &["--rounds", "1", "--series", "2000", "--json"]))?;
+    let bench = ["--brief", "--rounds", "1", "--series", "2000", "--json"];
+    step("benchmarks run", || measure("flowmeter-bench", &bench))?;
     step("soak, cut short", || measure("soak", &["--cycles", "1000000"]))
 }
 

@@ -29,7 +29,7 @@ enum Task {
     Test,
     /// Measures flowmeter beside its peers, in release mode.
     Bench {
-        /// Passed on: a part of the names of the rows to measure, --json, --rounds N, --series N.
+        /// Passed on: a part of the names of the rows to measure, --json, --rounds N, --series N, --brief.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use flowmeter_bench::data::{FAMILIES, label_sets};
-use flowmeter_bench::ours::{Ours, TextReporter};
+use flowmeter_bench::ours::{OperatorMetrics, Ours, TextReporter};
 use flowmeter_core::{
-    GroupView, Naming, Number, Registry, Report, ReportError, ReportMode, Reporter, ReporterContext,
-    ReporterHandle, ReporterOptions, TaskInfo, TaskManagerGroup, Value,
+    GroupView, MetricSet as _, Naming, Number, Registry, Report, ReportError, ReportMode, Reporter,
+    ReporterContext, ReporterHandle, ReporterOptions, TaskInfo, TaskManagerGroup, Value,
 };
 use flowmeter_http::Ports;
 use flowmeter_prometheus::{PrometheusOptions, PrometheusReporter};
@@ -416,7 +416,7 @@ fn large(series: usize) -> Outcome {
             times.push(format!("{name} {:.0} ns", start.elapsed().as_nanos() as f64 / series as f64));
         };
         let mut subtasks = Vec::new();
-        time("registered in", &mut || subtasks = ours.register_all(&sets));
+        time("registered in", &mut || subtasks = ours.register_all(&sets, OperatorMetrics::register));
         time("first reported in", &mut || ours.report());
         time("reported in", &mut || ours.report());
         let change = region.change();
