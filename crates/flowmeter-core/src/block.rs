@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::cell::Words;
-use crate::family::{FamilySet, Place};
+use crate::family::{FamilySet, Member, Place};
 use crate::histogram::{HistogramCells, SharedHistogramCells};
 use crate::node::Node;
 use crate::sample::{Sample, Text};
@@ -19,7 +19,8 @@ use crate::{Clock, Family, HistogramSnapshot, MetricKind, ValueType};
 /// Handles, the group and the reporters' indexes share it; the last of them frees it.
 pub(crate) struct Block {
     words: Words,
-    objects: Option<Box<[Object]>>,
+    /// Thin, because most blocks have none.
+    objects: Option<Box<Objects>>,
     pub(crate) set: Arc<FamilySet>,
     node: Arc<Node>,
     /// Whether it belongs to its group. A detached block works, but nobody reads it, so nobody waits for its handles.
@@ -35,6 +36,8 @@ pub(crate) struct Block {
     /// The order of registration; written once, under the desk's lock.
     sequence: AtomicU64,
 }
+
+type Objects = Box<[Object]>;
 
 /// A value that does not fit a word with one writer.
 pub(crate) enum Object {
@@ -101,8 +104,8 @@ impl Block {
     }
 
     /// The block of a registration whose values are kept elsewhere, so that it has no handles.
-    pub(crate) fn given(set: Arc<FamilySet>, node: &Arc<Node>, objects: Box<[Object]>) -> Arc<Self> {
-        Arc::new(Self { objects: Some(objects), ..Self::new(set, node, Words::None, true) })
+    pub(crate) fn given(set: Arc<FamilySet>, node: &Arc<Node>, objects: Objects) -> Arc<Self> {
+        Arc::new(Self { objects: Some(Box::new(objects)), ..Self::new(set, node, Words::None, true) })
     }
 
     /// The block of a registration that was refused.
@@ -114,7 +117,8 @@ impl Block {
     fn new(set: Arc<FamilySet>, node: &Arc<Node>, words: Words, attached: bool) -> Self {
         let objects = (set.objects > 0).then(|| {
             let members = set.members.iter().filter(|member| matches!(member.place, Place::Object(_)));
-            members.map(|member| Object::new(member.storage, &member.family, &node.core().clock)).collect()
+            let new = |member: &Member| Object::new(member.storage, &member.family, &node.core().clock);
+            Box::new(members.map(new).collect())
         });
         Self {
             words,

@@ -17,15 +17,18 @@ const PER_LINE: usize = 16;
 #[repr(align(128))]
 pub(crate) struct Line([AtomicU64; PER_LINE]);
 
-/// The words of metrics that a group registers one by one, so that each does not take a line of its own.
+/// The words of metrics that a group registers one by one, so that each does not take a line of its own. In a box, because
+/// beside its counts an aligned line would take two.
+pub(crate) struct SharedLine(Box<HalfLine>);
+
 #[repr(align(64))]
-pub(crate) struct SharedLine([AtomicU64; Self::WORDS]);
+struct HalfLine([AtomicU64; SharedLine::WORDS]);
 
 impl SharedLine {
     pub(crate) const WORDS: usize = 8;
 
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self([const { AtomicU64::new(0) }; Self::WORDS]))
+        Arc::new(Self(Box::new(HalfLine([const { AtomicU64::new(0) }; Self::WORDS]))))
     }
 }
 
@@ -60,7 +63,7 @@ impl Words {
         match self {
             Self::None => None,
             Self::Lines(lines) => lines.get(index / PER_LINE).map(|line| &line.0[index % PER_LINE]),
-            Self::Shared(line, word) => line.0.get(*word as usize),
+            Self::Shared(line, word) => line.0.0.get(*word as usize),
         }
     }
 }

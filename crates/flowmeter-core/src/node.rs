@@ -106,8 +106,12 @@ impl Blocks {
     fn push(&mut self, block: Arc<Block>) {
         *self = match std::mem::take(self) {
             Self::None => Self::One(block),
-            Self::One(first) => Self::Many(vec![first, block]),
+            Self::One(first) => Self::Many(Vec::from([first, block])),
             Self::Many(mut blocks) => {
+                if blocks.len() == blocks.capacity() {
+                    // Doubling would leave half of it empty in most groups, for they have some dozens of metrics at most.
+                    blocks.reserve_exact((blocks.len() / 4).max(4));
+                }
                 blocks.push(block);
                 Self::Many(blocks)
             }
