@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::measure;
-use crate::shell::{Program, cargo, program, step, target};
+use crate::shell::{Program, cargo, program, say, step, target};
 use crate::test::{self, Missing};
 
 /// The version of cargo-deny that the checks are written for.
@@ -12,6 +12,7 @@ const DENY: &str = "0.20.2";
 pub(crate) fn run() -> Result<()> {
     step("format", || cargo(["fmt", "--all", "--check"]).run())?;
     step("lints", lints)?;
+    step("other platforms", platforms)?;
     step("documentation", documentation)?;
     step("licences, bans and sources", deny)?;
     test::run(Missing::Fail)?;
@@ -31,6 +32,28 @@ fn lints() -> Result<()> {
     clippy(&["--package", "flowmeter"])?;
     clippy(&["--package", "flowmeter", "--features", "prometheus"])?;
     clippy(&["--package", "flowmeter", "--features", "stream"])
+}
+
+/// The libraries compile elsewhere too. A target that the toolchain has not, and cannot get, is skipped, out loud.
+fn platforms() -> Result<()> {
+    for target in ["x86_64-pc-windows-gnu", "x86_64-apple-darwin"] {
+        if program("rustup").args(["target", "add", target]).succeeds() {
+            let check = cargo(["check", "--quiet", "--all-features", "--target", target]);
+            check
+                .args([
+                    "--package",
+                    "flowmeter",
+                    "--package",
+                    "flowmeter-timely",
+                    "--package",
+                    "flowmeter-testkit",
+                ])
+                .run()?;
+        } else {
+            say(&format!("skipped: the toolchain has no target {target}"));
+        }
+    }
+    Ok(())
 }
 
 fn documentation() -> Result<()> {

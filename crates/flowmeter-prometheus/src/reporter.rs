@@ -134,7 +134,10 @@ impl Reporter for PrometheusReporter {
         };
         let bodies: Vec<_> = scrapes.into_iter().map(answer).collect();
         ChunkWriter::default().write(
-            |chunk| bodies.iter().for_each(|body| body.write(chunk.clone())),
+            |chunk| {
+                context.count_bytes((chunk.len() * bodies.len()) as u64);
+                bodies.iter().for_each(|body| body.write(chunk.clone()));
+            },
             |text, full| TextEncoder.encode(report, text, ChunkWriter::CHUNK, full),
         );
         bodies.into_iter().for_each(BodyWriter::finish);

@@ -2,8 +2,12 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
-use crate::{Error, Registry, RegistryOptions, Reporter, ReporterHandle, ReporterOptions, ScopeFormats};
+use crate::{
+    ConfigSection, Error, Registry, RegistryOptions, Reporter, ReporterFactory, ReporterHandle,
+    ReporterOptions, ScopeFormats,
+};
 
 /// A registry with running reporters.
 ///
@@ -47,8 +51,11 @@ impl Deref for Flowmeter {
 #[must_use = "nothing runs until it is started"]
 pub struct FlowmeterBuilder {
     options: RegistryOptions,
-    reporters: Vec<(String, Box<dyn Reporter>, ReporterOptions)>,
+    reporters: Vec<(String, Add)>,
 }
+
+/// Adds a reporter of some name.
+type Add = Box<dyn FnOnce(&Registry, &str) -> Result<ReporterHandle, Error> + Send>;
 
 impl FlowmeterBuilder {
     /// Sets what flat identifiers are made of.
@@ -64,7 +71,33 @@ impl FlowmeterBuilder {
         reporter: Box<dyn Reporter>,
         options: ReporterOptions,
     ) -> Self {
-        self.reporters.push((name.into(), reporter, options));
+        let add = move |registry: &Registry, name: &str| registry.add_reporter(name, reporter, options);
+        self.reporters.push((name.into(), Box::new(add)));
+        self
+    }
+
+    /// Adds a reporter that a factory of any crate makes from a section of a configuration.
+    pub fn configured_reporter(
+        mut self,
+        name: impl Into<String>,
+        factory: Arc<dyn ReporterFactory>,
+        section: ConfigSection,
+    ) -> Self {
+        let add =
+            move |registry: &Registry, name: &str| registry.add_configured_reporter(name, factory, section);
+        self.reporters.push((name.into(), Box::new(add)));
+        self
+    }
+
+    /// Sets what tells this process apart from others that run the same reporters, such as the id of its TaskManager.
+    pub fn instance(mut self, instance: impl Into<String>) -> Self {
+        self.options = self.options.with_instance(instance);
+        self
+    }
+
+    /// Has nothing reported but what the program registers, and not the group `flowmeter`.
+    pub fn without_self_metrics(mut self) -> Self {
+        self.options = self.options.without_self_metrics();
         self
     }
 
@@ -83,12 +116,12 @@ impl FlowmeterBuilder {
     ///
     /// # Errors
     ///
-    /// When two reporters have one name, or one cannot start; those that started are stopped again.
+    /// When two reporters have one name, or one cannot start or has a wrong configuration; those that started are stopped again.
     pub fn start(self) -> Result<Flowmeter, Error> {
         let registry = Registry::with_options(self.options);
         let mut reporters = Vec::with_capacity(self.reporters.len());
-        for (name, reporter, options) in self.reporters {
-            reporters.push(registry.add_reporter(&name, reporter, options)?);
+        for (name, add) in self.reporters {
+            reporters.push(add(&registry, &name)?);
         }
         Ok(Flowmeter { registry, reporters })
     }

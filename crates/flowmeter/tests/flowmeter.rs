@@ -3,11 +3,12 @@
 #![cfg(all(feature = "prometheus", feature = "stream"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use flowmeter::prometheus::{Ports, PrometheusOptions};
 use flowmeter::stream::OperatorIoMetrics;
-use flowmeter::{Error, Flowmeter, MetricSet, TaskInfo};
+use flowmeter::{ConfigSection, Error, Flowmeter, MetricSet, TaskInfo};
 
 fn any_port() -> PrometheusOptions {
     PrometheusOptions::default().with_ports(Ports::any())
@@ -31,6 +32,20 @@ fn several_reporters_run_side_by_side() {
     OperatorIoMetrics::register(&operator).num_records_in.inc();
     let outcomes = flowmeter.shutdown(Duration::from_secs(20));
     assert!(outcomes.len() == 2 && outcomes.iter().all(|(_, outcome)| outcome.is_ok()));
+}
+
+#[test]
+fn reporters_are_made_from_sections_of_a_configuration() {
+    let start = |section| {
+        let factory = Arc::new(flowmeter::prometheus::PrometheusFactory);
+        let builder = Flowmeter::builder().instance("tm-1").without_self_metrics();
+        builder.configured_reporter("prom", factory, section).start()
+    };
+    let flowmeter = start(ConfigSection::new("reporters.prom").with("port", 0)).unwrap();
+    let endpoint = flowmeter.reporter("prom").unwrap().endpoint().unwrap();
+    assert!(endpoint.starts_with("http://127.0.0.1:"), "{endpoint}");
+    let error = start(ConfigSection::new("reporters.prom").with("prot", 0)).unwrap_err().to_string();
+    assert!(error.starts_with("unknown key `reporters.prom.prot`: did you mean `port`?"), "{error}");
 }
 
 #[test]
