@@ -20,6 +20,15 @@
 //! 3. Each [`Reporter`] has a thread and an index of its own. It reads the cells when it reports.
 //! 4. When a group closes, each reporter reports its final values once, then lets it go.
 //!
+//! # What it reports of itself
+//!
+//! Unless [`RegistryOptions::without_self_metrics`] says otherwise, every reporter sees the group `flowmeter` too:
+//!
+//! | group | metrics |
+//! |---|---|
+//! | `flowmeter` | what [`Statistics`] has: `refusedRegistrations`, `droppedUnreadSeries`, `clashes`, `limitedSeries`, `callbackPanics`, `callbackTimeouts` |
+//! | `flowmeter.reporter`, with the variable `reporter` | `reports`, `failedReports`, `panics`, `skippedReports`, `restarts`, `written` (bytes), `droppedValues`, `uncertainValues`, `lastErrorTime` (seconds since the Unix epoch), `series`, `reportDuration` (a histogram) |
+//!
 //! # Where to begin
 //!
 //! [`Registry`] for groups and reporters, [`Counter`], [`Gauge`] and [`Histogram`] for recording, [`MetricSet`] to
