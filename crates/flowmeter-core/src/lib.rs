@@ -96,7 +96,7 @@ pub use owners::{
 };
 pub use registry::{Registry, RegistryOptions, ReporterHandle};
 pub use report::{FamilyView, Report, SeriesView};
-pub use reporter::{Naming, ReportMark, ReportMode, ReportNumber, Reporter, ReporterContext};
+pub use reporter::{Clashes, Naming, ReportMark, ReportMode, ReportNumber, Reporter, ReporterContext};
 pub use scope::ScopeKind;
 pub use scope_format::{ParseScopeFormatError, ScopeFormats};
 pub use set::{Descriptor, MetricHandle, MetricSet, SetCells};

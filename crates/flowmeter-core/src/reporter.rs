@@ -46,6 +46,11 @@ pub trait Reporter: Send {
         Naming::Flat
     }
 
+    /// What becomes of series that are not told apart.
+    fn clashes(&self) -> Clashes {
+        Clashes::Withheld
+    }
+
     /// Whether the core is to keep for every series what the backend has accepted, so that
     /// [`SeriesView::delta`](crate::SeriesView::delta) can say what is new. Takes some dozens of bytes a series.
     fn deltas(&self) -> bool {
@@ -119,6 +124,16 @@ pub enum Naming {
     Flat,
     /// The family's bytes are a name that no other family may have; the group's bytes tell its series apart.
     Labeled,
+}
+
+/// What becomes of series that a backend does not tell apart, while the groups of several of them are open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clashes {
+    /// The first is reported; the later ones are withheld until it is gone, counted, and named in a log line.
+    Withheld,
+    /// All are reported, and a log line says so: for reporters with the names of another system, in which that is the rule.
+    /// It is about [flat](Naming::Flat) names; the family that has a [labeled](Naming::Labeled) one is one in any case.
+    Sent,
 }
 
 /// What a reporter can ask of the core.

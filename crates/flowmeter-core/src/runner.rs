@@ -13,7 +13,7 @@ use crate::clock::moment_after;
 use crate::control::{Asked, Control, Work};
 use crate::core::{Core, INBOX_LIMIT, Mail};
 use crate::index::Index;
-use crate::reporter::{Naming, ReportMode, ReportNumber, Reporter, ReporterContext};
+use crate::reporter::{Clashes, Naming, ReportMode, ReportNumber, Reporter, ReporterContext};
 use crate::self_metrics::SelfReport;
 use crate::{ConfigSection, Report, ReportError, ReporterFactory, ReporterOptions};
 
@@ -78,15 +78,17 @@ fn built(factory: &dyn ReporterFactory, section: &ConfigSection) -> Result<Box<d
 /// What a reporter says of itself, once.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Traits {
-    naming: Naming,
+    pub(crate) naming: Naming,
+    pub(crate) clashes: Clashes,
     mode: ReportMode,
-    accounts: bool,
+    /// Whether it wants differences or rates.
+    pub(crate) accounts: bool,
 }
 
 impl Traits {
     fn of(reporter: &dyn Reporter) -> Self {
         let accounts = reporter.deltas() || reporter.rates();
-        Self { naming: reporter.naming(), mode: reporter.mode(), accounts }
+        Self { naming: reporter.naming(), clashes: reporter.clashes(), mode: reporter.mode(), accounts }
     }
 }
 
@@ -132,7 +134,7 @@ impl Runner {
         instance: u64,
     ) -> Self {
         let options = Arc::new(options);
-        let index = Index::new(core, control.name(), (traits.naming, traits.accounts), &options);
+        let index = Index::new(core, control.name(), traits, &options);
         Self {
             core: Arc::clone(core),
             id,

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use flowmeter_core::{
-    Family, GroupView, Metric, Naming, Number, Report, ReportError, ReportMode, ReportNumber, Reporter,
-    ReporterContext, TaskInfo, Unit, Value,
+    Clashes, Family, GroupView, Metric, Naming, Number, Report, ReportError, ReportMode, ReportNumber,
+    Reporter, ReporterContext, TaskInfo, Unit, Value,
 };
 use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request, quiet_registry};
 
@@ -320,9 +320,16 @@ fn a_metric_that_comes_while_its_group_is_taken_in_is_delivered_too() {
 
 /// Writes flat names, as StatsD has them.
 #[derive(Clone, Default)]
-struct Flat(Arc<Mutex<Vec<(String, u64)>>>);
+struct Flat {
+    lines: Arc<Mutex<Vec<(String, u64)>>>,
+    sends_clashes: bool,
+}
 
 impl Reporter for Flat {
+    fn clashes(&self) -> Clashes {
+        if self.sends_clashes { Clashes::Sent } else { Clashes::Withheld }
+    }
+
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
         let mut lines = Vec::new();
         for family in report.families() {
@@ -333,7 +340,7 @@ impl Reporter for Flat {
                 Ok(())
             })?;
         }
-        *self.0.lock().unwrap() = lines;
+        *self.lines.lock().unwrap() = lines;
         Ok(())
     }
 }
@@ -345,7 +352,7 @@ fn flat_names_clash_across_scopes() {
     let handle = registry.add_reporter("flat", Box::new(flat.clone()), on_request()).unwrap();
     let report = || {
         handle.report_now(PATIENCE).unwrap();
-        flat.0.lock().unwrap().clone()
+        flat.lines.lock().unwrap().clone()
     };
     let task_manager = registry.task_manager("h", "tm");
     let job = task_manager.job("j", "job");
@@ -361,6 +368,40 @@ fn flat_names_clash_across_scopes() {
     assert_eq!(report(), [(first, 1), (second, 0)]);
     assert_eq!(registry.statistics().clashes, 1);
     drop(only_operator);
+}
+
+#[test]
+fn clashing_series_are_all_sent_where_that_is_the_rule() {
+    let registry = quiet_registry();
+    let flat = Flat { sends_clashes: true, ..Flat::default() };
+    let handle = registry.add_reporter("flat", Box::new(flat.clone()), on_request()).unwrap();
+    let report = || {
+        handle.report_now(PATIENCE).unwrap();
+        let lines = flat.lines.lock().unwrap();
+        assert!(lines.iter().all(|(name, _)| name == "h.taskmanager.tm.job.map.0.in"), "{lines:?}");
+        lines.iter().map(|(_, value)| *value).collect::<Vec<_>>()
+    };
+    let task_manager = registry.task_manager("h", "tm");
+    let job = task_manager.job("j", "job");
+    let task = job.task(MAP);
+    let operator = task.operator("o", "map");
+    let (of_task, of_operator) = (task.counter("in"), operator.counter("in"));
+    of_task.inc_by(10);
+    of_operator.inc_by(200);
+    assert_eq!(report(), [10, 200]);
+    // One of them goes; the other was there before, and is not its successor.
+    operator.close();
+    drop(of_operator);
+    assert_eq!(report(), [10, 200]);
+    assert_eq!(report(), [10]);
+    // Who comes back is.
+    task.close();
+    drop(of_task);
+    let again = job.task(MAP);
+    let counter = again.counter("in");
+    counter.inc_by(5);
+    assert_eq!(report(), [15]);
+    assert_eq!(registry.statistics().clashes, 0);
 }
 
 #[test]

@@ -125,7 +125,7 @@ impl Account {
 impl Index {
     /// Ends a report of which what was asked up to a mark was accepted.
     pub(crate) fn settle_accounts(&self, accepted: u64) {
-        if self.accounts {
+        if self.traits.accounts {
             let books =
                 self.sets.values().flat_map(|set| &set.entries).filter_map(|entry| entry.book.as_ref());
             books.flat_map(|book| book.accounts()).for_each(|account| account.settle(accepted));

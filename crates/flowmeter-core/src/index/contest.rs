@@ -15,6 +15,7 @@ use super::account::Account;
 use super::book::{Base, Before, Entry, Standing};
 use super::{Index, SetIndex, Slot};
 use crate::GroupView;
+use crate::reporter::Clashes;
 
 /// The groups of one identity, in the order in which they came.
 #[derive(Default)]
@@ -169,16 +170,19 @@ impl Index {
         if entry.standing(place.member) == Standing::Continued {
             return false;
         }
-        let family = entry.block.set.members[place.member].family.id();
+        let (family, start) = (entry.block.set.members[place.member].family.id(), entry.block.start());
         let Some(name) = self.family_name(family) else { return false };
         let holder = holders.get(&name).copied();
         // Two of one group are never one after the other.
-        let goes_on = |holder: Place| holder.slot != place.slot && finals.contains(&holder.slot);
-        let withheld = holder.is_some_and(|holder| !goes_on(holder));
-        let before = holder.filter(|_| !withheld).map(|holder| self.take_over(holder, place));
-        if let (Some(holder), true) = (holder, withheld) {
-            self.note_clash(place, holder);
+        let goes_on = |holder: Place| {
+            holder.slot != place.slot && finals.contains(&holder.slot) && self.may_follow(holder.slot, start)
+        };
+        let rival = holder.filter(|holder| !goes_on(*holder));
+        let before = holder.filter(|_| rival.is_none()).map(|holder| self.take_over(holder, place));
+        if let Some(rival) = rival {
+            self.note_clash(place, rival);
         }
+        let withheld = rival.is_some() && self.traits.clashes == Clashes::Withheld;
         let Some(entry) = self.entry_mut(place.set, place.sequence) else { return false };
         match before {
             Some(before) => entry.go_on_from(place.member, &before),
@@ -193,6 +197,13 @@ impl Index {
             holders.insert(name, place);
         }
         withheld
+    }
+
+    /// Whether what began at a time can be the same series as those of a closed group. Where clashing series are all reported,
+    /// one that was there before the group closed is another.
+    fn may_follow(&self, closed: Slot, start: Duration) -> bool {
+        let closed_at = self.group(closed).and_then(|group| group.node.lifecycle().closed_at());
+        self.traits.clashes == Clashes::Withheld || closed_at.is_some_and(|closed_at| start >= closed_at)
     }
 
     /// Takes a series out of sight and gives its final value to the one that goes on from it.
@@ -231,15 +242,20 @@ impl Index {
             Some(page) if !page.clash_noted => page.clash_noted = true,
             _ => return,
         }
-        self.core.counts.clash();
+        let message = match self.traits.clashes {
+            Clashes::Withheld => {
+                self.core.counts.clash();
+                "two metrics have one identity in this reporter; the later one is withheld until the group of the first closes"
+            }
+            Clashes::Sent => "two metrics have one identity in this reporter, which sends both",
+        };
         if self.clashing.insert(block.set.id) {
             warn!(
                 reporter = &*self.name,
                 metric = block.set.members[place.member].family.name(),
-                withheld = ?GroupView::new(block.node()),
-                holder = ?GroupView::new(&holder),
-                "two metrics have one identity in this reporter; the later one is withheld until the group of the \
-                 first closes"
+                later = ?GroupView::new(block.node()),
+                first = ?GroupView::new(&holder),
+                "{message}"
             );
         }
     }

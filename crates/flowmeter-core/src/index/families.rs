@@ -14,7 +14,7 @@ impl Index {
         let mut last: Option<&[u8]> = None;
         self.families.iter().filter_map(move |((prepared, _), entry)| {
             let empty = entry.parts.iter().all(|part| self.entries(part.set).is_empty());
-            if empty || (self.naming == Naming::Labeled && last == Some(prepared)) {
+            if empty || (self.traits.naming == Naming::Labeled && last == Some(prepared)) {
                 return None;
             }
             last = Some(prepared);
@@ -69,7 +69,7 @@ impl Index {
         }
         let name: Option<Arc<[u8]>> = (wanted == Some(true)).then(|| name.into());
         if let Some(name) = &name
-            && self.naming == Naming::Labeled
+            && self.traits.naming == Naming::Labeled
             && let Some(((taken, _), first)) = self.families.range((Arc::clone(name), 0)..).next()
             && taken == name
         {
@@ -93,7 +93,7 @@ impl Index {
     pub(super) fn is_withheld_family(&self, name: &Arc<[u8]>, family: u64) -> bool {
         let named =
             || self.families.range((Arc::clone(name), 0)..).take_while(|((other, _), _)| other == name);
-        self.naming == Naming::Labeled
+        self.traits.naming == Naming::Labeled
             && named().nth(1).is_some()
             && named().map(|((_, first), _)| *first).find(|first| self.has_series(*first, name))
                 != Some(family)

@@ -29,6 +29,7 @@ use crate::core::{Core, INBOX_LIMIT};
 use crate::family::{Family, FamilySet, Place};
 use crate::node::Node;
 use crate::reporter::{Naming, Reporter};
+use crate::runner::Traits;
 
 /// The capacity that lists of what comes and goes keep when they are empty.
 const SPARE: usize = 1_024;
@@ -40,9 +41,7 @@ pub(crate) struct Index {
     core: Arc<Core>,
     /// The reporter's name, for log lines.
     name: Arc<str>,
-    naming: Naming,
-    /// Whether the reporter wants differences or rates.
-    accounts: bool,
+    traits: Traits,
     options: Arc<ReporterOptions>,
     /// How many series its blocks have.
     series: usize,
@@ -130,14 +129,13 @@ impl Index {
     pub(crate) fn new(
         core: &Arc<Core>,
         name: &Arc<str>,
-        (naming, accounts): (Naming, bool),
+        traits: Traits,
         options: &Arc<ReporterOptions>,
     ) -> Self {
         Self {
             core: Arc::clone(core),
             name: Arc::clone(name),
-            naming,
-            accounts,
+            traits,
             options: Arc::clone(options),
             series: 0,
             refused: Vec::new(),
@@ -306,7 +304,7 @@ impl Index {
         let same = |slot: &Slot| {
             self.group(*slot).is_some_and(|group| {
                 *group.prepared == *prepared
-                    && (self.naming == Naming::Flat || Arc::ptr_eq(group.node.scope(), node.scope()))
+                    && (self.traits.naming == Naming::Flat || Arc::ptr_eq(group.node.scope(), node.scope()))
             })
         };
         self.identities.find(hash, same).copied()
@@ -325,7 +323,7 @@ impl Index {
         if let Some(holder) = self.group(slot).and_then(|group| group.contest) {
             self.enter_contest(holder, slot, (set, sequence));
         }
-        if self.naming == Naming::Flat && self.has_shared_name(&block.set) {
+        if self.traits.naming == Naming::Flat && self.has_shared_name(&block.set) {
             self.contest_within(slot);
         }
         let Some(index) = self.sets.get_mut(&set) else { return };
@@ -334,7 +332,7 @@ impl Index {
             let length = index.entries.len() + 1;
             reserve(&mut index.entries, length);
         }
-        let entry = Entry::new(block, prepared, self.accounts);
+        let entry = Entry::new(block, prepared, self.traits.accounts);
         match index.entries.last() {
             Some(last) if last.block.sequence() > sequence => {
                 let position = index.entries.partition_point(|other| other.block.sequence() < sequence);
