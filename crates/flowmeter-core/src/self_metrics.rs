@@ -88,29 +88,17 @@ pub(crate) struct SelfReport {
 impl SelfReport {
     pub(crate) fn new(root: &Arc<Node>, reporter: &str, counts: &ReporterCounts) -> Self {
         let group = MetricGroup::new(Arc::clone(root)).add_group(GROUP).add_group_kv("reporter", reporter);
-        let ReporterCounts {
-            reports,
-            failures,
-            panics,
-            skipped,
-            restarts,
-            bytes,
-            dropped,
-            uncertain,
-            last_error_time,
-            series,
-        } = counts;
         let tallies = [
-            reports,
-            failures,
-            panics,
-            skipped,
-            restarts,
-            bytes,
-            dropped,
-            uncertain,
-            last_error_time,
-            series,
+            &counts.reports,
+            &counts.failures,
+            &counts.panics,
+            &counts.skipped,
+            &counts.restarts,
+            &counts.bytes,
+            &counts.dropped,
+            &counts.uncertain,
+            &counts.last_error_time,
+            &counts.series,
         ];
         register(&group, REPORTER, &tallies);
         let duration = group.histogram(REPORT_DURATION);

@@ -40,21 +40,13 @@ pub(crate) struct Counts {
 impl Counts {
     /// All of them, in the order of [`Statistics`].
     pub(crate) fn tallies(&self) -> [&Tally; 6] {
-        let Self {
-            refused_registrations,
-            dropped_unread_series,
-            clashes,
-            limited_series,
-            callback_panics,
-            callback_timeouts,
-        } = self;
         [
-            refused_registrations,
-            dropped_unread_series,
-            clashes,
-            limited_series,
-            callback_panics,
-            callback_timeouts,
+            &self.refused_registrations,
+            &self.dropped_unread_series,
+            &self.clashes,
+            &self.limited_series,
+            &self.callback_panics,
+            &self.callback_timeouts,
         ]
     }
 
