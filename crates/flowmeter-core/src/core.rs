@@ -1,6 +1,5 @@
 //! What all groups of a registry share, and the desk at which registrations are handed to reporters.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::{DefaultHashBuilder, HashSet};
@@ -11,6 +10,7 @@ use crate::node::Node;
 use crate::sampler::Sampler;
 use crate::scope::{Scope, ScopeKind};
 use crate::statistics::Counts;
+use crate::sync::{AtomicU64, Ordering};
 use crate::{Clock, Error, ScopeFormats, SystemClock};
 
 /// How many blocks may wait for a reporter before those of closed groups are dropped unread.

@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use hashbrown::{HashMap, HashTable};
 
@@ -13,6 +13,7 @@ use crate::family::{FamilySet, Member, Place};
 use crate::lifecycle::Lifecycle;
 use crate::scope::{Scope, ScopeKind};
 use crate::set::Storage;
+use crate::sync::{Mutex, MutexGuard};
 use crate::variables::{Key, Variables};
 use crate::{Error, GroupView};
 
@@ -522,5 +523,67 @@ impl Drop for Node {
         if slot != NO_SLOT {
             self.core.return_slot(slot);
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use std::time::Duration;
+
+    use loom::thread;
+
+    use super::*;
+    use crate::block::Keep;
+    use crate::sync::{AtomicU64, Ordering};
+    use crate::{Counter, Descriptor, Metric};
+
+    /// A reporter that sees the count of closings move sees the group closed, so it need not look again.
+    #[test]
+    fn a_closing_that_is_counted_is_seen() {
+        loom::model(|| {
+            let node = Node::root(&Core::noop());
+            let reporter = {
+                let node = Arc::clone(&node);
+                thread::spawn(move || {
+                    if node.core().closings() > 0 {
+                        assert!(node.lifecycle().is_closed());
+                    }
+                })
+            };
+            node.close();
+            reporter.join().unwrap();
+        });
+    }
+
+    /// A task registers, records and lets go while its group is closed. A reporter that takes the values for final although no
+    /// grace time has passed sees all that was recorded, and a registration that comes too late for it is refused.
+    #[test]
+    fn nothing_is_registered_in_what_is_final() {
+        loom::model(|| {
+            let node = Node::root(&Core::noop());
+            let cell = Arc::new(AtomicU64::new(0));
+            let task = {
+                let (node, cell) = (Arc::clone(&node), Arc::clone(&cell));
+                thread::spawn(move || {
+                    let set = node.scope().single_set(&Descriptor::of::<Counter>(Metric::new("n")));
+                    if let Ok(block) = node.register(set) {
+                        cell.store(1, Ordering::Relaxed);
+                        drop(Keep::adopt(block));
+                    }
+                })
+            };
+            let reporter = {
+                let (node, cell) = (Arc::clone(&node), Arc::clone(&cell));
+                thread::spawn(move || {
+                    let is_final = node.lifecycle().is_final(Duration::ZERO, Duration::MAX);
+                    is_final.then(|| cell.load(Ordering::Relaxed))
+                })
+            };
+            node.close();
+            task.join().unwrap();
+            let seen = reporter.join().unwrap();
+            assert!(seen.is_none_or(|seen| seen == cell.load(Ordering::Relaxed)));
+            assert!(node.lifecycle().is_final(Duration::ZERO, Duration::MAX));
+        });
     }
 }

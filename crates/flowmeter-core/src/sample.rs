@@ -1,11 +1,11 @@
 //! What callbacks leave for reporters to read.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwapOption, Guard};
 
 use crate::block::Block;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// The last number of a callback.
 #[derive(Default)]
@@ -76,5 +76,29 @@ impl Output {
             Self::Text(text) => text.clear(),
             Self::Set(block) => block.set_missing(true),
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use loom::thread;
+
+    /// A callback gives its first number, panics and gives another: a reader finds none or one of those, never the zero
+    /// that the cell begins with.
+    #[test]
+    fn a_number_is_there_when_it_is_said_to_be() {
+        loom::model(|| {
+            let sample = Arc::new(Sample::default());
+            let reader = {
+                let sample = Arc::clone(&sample);
+                thread::spawn(move || assert!(matches!(sample.get(), None | Some(1 | 2))))
+            };
+            sample.set(1);
+            sample.clear();
+            sample.set(2);
+            reader.join().unwrap();
+            assert_eq!(sample.get(), Some(2));
+        });
     }
 }

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::block::{Keep, Object};
 use crate::set::{Attach, MetricHandle, Slot, Storage};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 use crate::{Clock, MetricKind, Unit, ValueType};
 
 /// How long a task was in some state, such as busy or back-pressured: Flink's `TimerGauge`.
@@ -281,6 +281,55 @@ mod tests {
                 assert!(total >= seen, "{total} after {seen}");
                 seen = total;
             }
+        });
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::sync::Ordering;
+    use loom::thread;
+
+    /// A clock that moves on with each look, and orders who looks as time does.
+    struct Looks(AtomicU64);
+
+    impl Clock for Looks {
+        fn monotonic(&self) -> Duration {
+            Duration::from_nanos(self.0.fetch_add(1, Ordering::AcqRel))
+        }
+
+        fn unix(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    /// An interval begins and ends while a reader looks twice, which never sees the total go back. Nor does it see time
+    /// after the end of the interval, but for the moment until the writer looked at the clock again.
+    #[test]
+    fn time_neither_goes_back_nor_on() {
+        loom::model(|| {
+            let clock: Arc<dyn Clock> = Arc::new(Looks(AtomicU64::new(1)));
+            let cells = Arc::new(TimeCells::new(&clock));
+            let reader = {
+                let cells = Arc::clone(&cells);
+                thread::spawn(move || {
+                    let [first, second] = [cells.read(), cells.read()];
+                    assert!(first <= second, "{second} after {first}");
+                    second
+                })
+            };
+            cells.add(10);
+            cells.start();
+            cells.stop();
+            let total = cells.state.load(Relaxed);
+            let later = 10 + (cells.now() - cells.since.load(Relaxed));
+            let seen = reader.join().unwrap();
+            let last = cells.read();
+            assert!(
+                total.max(seen) <= last && last < later,
+                "{last} after {seen}, between {total} and {later}"
+            );
         });
     }
 }

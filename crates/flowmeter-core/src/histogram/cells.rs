@@ -1,17 +1,20 @@
 //! The memory of one histogram: written by one thread or by several, read by any.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-
 use super::exponential::{
     FINEST_SCALE, PER_OCTAVE, SLICES_PER_OCTAVE, locate_u64, octave_f64, slice_f64, within_octave_f64,
 };
 use super::snapshot::HistogramSnapshot;
 use super::{BucketRange, ClassicBuckets, HistogramOptions};
+use crate::sync::{
+    AtomicU32, AtomicU64, OnceLock,
+    Ordering::{Acquire, Relaxed, Release},
+    array_of, fence,
+};
 use crate::{Number, ValueType};
 
-/// Octaves that a histogram resolves finely: a range of 1 to 18 quintillion.
-const WINDOW: usize = 64;
+/// Octaves that a histogram resolves finely: a range of 1 to 18 quintillion. Models make do with few, because loom makes
+/// the cells anew for each order of events; so with the octaves farther out.
+const WINDOW: usize = if cfg!(loom) { 2 } else { 64 };
 type Octave = [AtomicU64; PER_OCTAVE];
 
 /// Buckets, sum, least and greatest value of one series.
@@ -54,8 +57,8 @@ struct Range {
 /// Further above all slices than the window is wide.
 const UNPLACED: u32 = 1 << 24;
 /// The octave of the least subnormal number, and how many octaves a float can have from there.
-const FAR_FIRST: i32 = -1075;
-const FAR_COUNT: usize = 1075 + 1024;
+const FAR_FIRST: i32 = if cfg!(loom) { -3 } else { -1075 };
+const FAR_COUNT: usize = if cfg!(loom) { 6 } else { 1075 + 1024 };
 /// The slice of the octave of 1, which is where integers begin.
 const SLICE_OF_ONE: u32 = slice_of_octave(-1);
 
@@ -121,7 +124,7 @@ impl HistogramCells {
             options,
             zero: AtomicU64::new(0),
             unrecorded: AtomicU64::new(0),
-            sums: [const { AtomicU64::new(0) }; SUMS],
+            sums: array_of![AtomicU64::new(0); SUMS],
             min: AtomicU64::new(min),
             max: AtomicU64::new(max),
             fast_slice: AtomicU32::new(UNPLACED),
@@ -176,7 +179,7 @@ impl HistogramCells {
         if value > 0.0 {
             self.positive.add_anywhere::<W>(value);
             if self.classic.is_none() {
-                self.fast_slice.store(self.positive.first_slice.load(Relaxed), Relaxed);
+                self.fast_slice.store(self.positive.first_slice.load(Relaxed), Release);
             }
         } else if value < 0.0 {
             self.negative.get_or_init(|| Box::new(Range::new(UNPLACED))).add_anywhere::<W>(-value);
@@ -274,7 +277,7 @@ impl Range {
     fn new(first_slice: u32) -> Self {
         Self {
             first_slice: AtomicU32::new(first_slice),
-            window: Box::new([const { OnceLock::new() }; WINDOW]),
+            window: Box::new(array_of![OnceLock::new(); WINDOW]),
             far: OnceLock::new(),
         }
     }
@@ -296,7 +299,9 @@ impl Range {
     fn add_slowly<W: Writers>(&self, offset: usize, bucket: usize) {
         match self.window.get(offset) {
             Some(octave) => {
-                let octave = octave.get_or_init(|| Box::new([const { AtomicU64::new(0) }; PER_OCTAVE]));
+                // This thread may know where the window begins from `fast_slice` alone; who finds the octave must know as well.
+                fence(Acquire);
+                let octave = octave.get_or_init(|| Box::new(array_of![AtomicU64::new(0); PER_OCTAVE]));
                 W::add(&octave[bucket], 1);
             }
             None => self.add_far::<W>(self.first_octave() + offset as i32),
@@ -351,3 +356,6 @@ impl Range {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;

@@ -1,11 +1,12 @@
 //! The memory of one histogram that several threads write.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::cells::HistogramCells;
 use super::{HistogramOptions, HistogramSnapshot};
 use crate::ValueType;
 use crate::shards::{shard_count, thread_index};
+use crate::sync::{Mutex, MutexGuard, OnceLock};
 
 /// The cells of a series that any number of threads record: some histograms, made when a thread first comes to one.
 pub(crate) struct SharedHistogramCells {
@@ -88,5 +89,47 @@ impl SharedHistogramCells {
             snapshot.merge(&other);
         }
         snapshot.limit(self.options);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use loom::thread;
+
+    use super::super::{Many, One};
+    use super::*;
+    use crate::Number;
+
+    /// Runs two threads that each record a zero, the value that takes the fewest steps, and reads their cells in the end.
+    fn assert_two_threads_lose_nothing(record: fn(&SharedHistogramCells)) {
+        loom::model(move || {
+            let cells = Arc::new(SharedHistogramCells::new(ValueType::U64, HistogramOptions::DEFAULT));
+            let other = {
+                let cells = Arc::clone(&cells);
+                thread::spawn(move || record(&cells))
+            };
+            record(&cells);
+            other.join().unwrap();
+            let mut snapshot = HistogramSnapshot::default();
+            cells.read_into(&mut snapshot);
+            assert_eq!((snapshot.count(), snapshot.min()), (2, Some(Number::U64(0))));
+        });
+    }
+
+    /// A writer that is alone in its cells ends while another begins, which gets the same cells or others, and finds
+    /// all that is in them.
+    #[test]
+    fn cells_are_handed_on_whole() {
+        assert_two_threads_lose_nothing(|shared| {
+            let cells = shared.new_writer();
+            cells.record_u64::<One>(0);
+            shared.end_writer(cells);
+        });
+    }
+
+    /// Threads that come first to cells that nobody has made record in the same ones.
+    #[test]
+    fn threads_that_come_first_make_cells_once() {
+        assert_two_threads_lose_nothing(|shared| shared.of_this_thread().record_u64::<Many>(0));
     }
 }
