@@ -8,7 +8,7 @@ use crate::cell::Words;
 use crate::family::{FamilySet, Member, Place};
 use crate::histogram::{HistogramCells, SharedHistogramCells};
 use crate::node::Node;
-use crate::sample::{Sample, Text};
+use crate::sample::{Presence, Sample, Text};
 use crate::set::Storage;
 use crate::shards::Shards;
 use crate::time_meter::TimeCells;
@@ -27,8 +27,8 @@ pub(crate) struct Block {
     attached: bool,
     /// Whether a callback sets the cells.
     collected: bool,
-    /// Whether that has not returned so far, or panicked when it last ran.
-    missing: AtomicBool,
+    /// Not while that has not returned so far, nor when it panicked as it last ran.
+    presence: Presence,
     /// Whether it was taken out of its group, which may stay open.
     removed: AtomicBool,
     /// When it was registered, in monotonic nanoseconds.
@@ -98,7 +98,7 @@ impl Block {
         collected: bool,
     ) -> Arc<Self> {
         let block =
-            Self { collected, missing: AtomicBool::new(collected), ..Self::new(set, node, words, true) };
+            Self { collected, presence: Presence::new(!collected), ..Self::new(set, node, words, true) };
         block.add_handles(block.set.members.len() as u64);
         Arc::new(block)
     }
@@ -127,7 +127,7 @@ impl Block {
             node: Arc::clone(node),
             attached,
             collected: false,
-            missing: AtomicBool::new(false),
+            presence: Presence::new(true),
             removed: AtomicBool::new(false),
             start: u64::try_from(node.core().clock.monotonic().as_nanos()).unwrap_or(u64::MAX),
             sequence: AtomicU64::new(0),
@@ -160,12 +160,9 @@ impl Block {
         self.collected
     }
 
-    pub(crate) fn is_missing(&self) -> bool {
-        self.missing.load(Relaxed)
-    }
-
-    pub(crate) fn set_missing(&self, missing: bool) {
-        self.missing.store(missing, Relaxed);
+    /// Whether the cells are set; to be asked before they are read.
+    pub(crate) fn presence(&self) -> &Presence {
+        &self.presence
     }
 
     pub(crate) fn is_removed(&self) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::block::Object;
 use crate::family::Place;
-use crate::index::{Entry, FamilyEntry, Index, Part};
+use crate::index::{Entry, FamilyEntry, Index, Page, Part};
 use crate::reporter::{ReportMark, ReportNumber};
 use crate::set::Storage;
 use crate::{Family, GroupView, HistogramSnapshot, MetricKind, Number, Value, ValueType};
@@ -144,20 +144,24 @@ impl<'a> FamilyView<'a> {
         let (kind, value_type) = (family.kind(), family.value_type());
         for lot in entries.chunks(LOT) {
             let mut words = [0; LOT];
+            let read = |entry: &Entry| entry.block.words().get(word).map_or(0, |word| word.load(Relaxed));
             for (entry, bits) in lot.iter().zip(&mut words) {
-                if let Some(word) = entry.block.words().get(word) {
-                    *bits = word.load(Relaxed);
-                }
+                *bits = read(entry);
             }
-            for (entry, bits) in lot.iter().zip(words) {
-                if let Some(bits) = shown(entry, part.member, bits) {
-                    visit(&SeriesView {
-                        report: self.report,
-                        entry,
-                        member: part.member,
-                        value: value_of(kind, value_type, bits),
-                    })?;
+            for (entry, mut bits) in lot.iter().zip(words) {
+                if let Some(page) = entry.page(part.member) {
+                    if !is_shown(entry, page) {
+                        continue;
+                    }
+                    // Read again: what was read before it was known to be there may be from before it was.
+                    bits = page.base().add_to_sum(read(entry));
                 }
+                visit(&SeriesView {
+                    report: self.report,
+                    entry,
+                    member: part.member,
+                    value: value_of(kind, value_type, bits),
+                })?;
             }
         }
         Ok(())
@@ -171,6 +175,10 @@ impl<'a> FamilyView<'a> {
         visit: &mut impl FnMut(&SeriesView<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let family = &self.entry.family;
+        let page = entry.page(part.member);
+        if page.is_some_and(|page| !is_shown(entry, page)) {
+            return Ok(());
+        }
         let bits = match part.place {
             Place::Word(word) => match entry.block.words().get(word) {
                 Some(word) => word.load(Relaxed),
@@ -178,10 +186,6 @@ impl<'a> FamilyView<'a> {
             },
             Place::Object(object) => {
                 let Some(object) = entry.block.object(object) else { return Ok(()) };
-                let page = entry.page(part.member);
-                if page.is_some_and(|page| !page.is_shown() || entry.block.is_missing()) {
-                    return Ok(());
-                }
                 if family.kind() == MetricKind::Histogram {
                     // Taken out, because a visitor may read other histograms.
                     let mut snapshot = self.report.snapshot.take();
@@ -211,15 +215,13 @@ impl<'a> FamilyView<'a> {
                 }
             }
         };
-        match shown(entry, part.member, bits) {
-            Some(bits) => visit(&SeriesView {
-                report: self.report,
-                entry,
-                member: part.member,
-                value: value_of(family.kind(), family.value_type(), bits),
-            }),
-            None => Ok(()),
-        }
+        let bits = page.map_or(bits, |page| page.base().add_to_sum(bits));
+        visit(&SeriesView {
+            report: self.report,
+            entry,
+            member: part.member,
+            value: value_of(family.kind(), family.value_type(), bits),
+        })
     }
 }
 
@@ -229,13 +231,11 @@ impl std::fmt::Debug for FamilyView<'_> {
     }
 }
 
-/// What a series shows whose cells hold so much; nothing if another has its identity, or its callback has not returned.
+/// Whether a series is shown: not if another has its identity, nor before its callback has returned. To be asked before
+/// its cells are read.
 #[inline(always)]
-fn shown(entry: &Entry, member: usize, bits: u64) -> Option<u64> {
-    match entry.page(member) {
-        None => Some(bits),
-        Some(page) => (page.is_shown() && !entry.block.is_missing()).then(|| page.base().add_to_sum(bits)),
-    }
+fn is_shown(entry: &Entry, page: &Page) -> bool {
+    page.is_shown() && entry.block.presence().is_present()
 }
 
 #[inline(always)]

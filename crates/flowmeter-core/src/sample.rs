@@ -7,25 +7,44 @@ use arc_swap::{ArcSwapOption, Guard};
 use crate::block::Block;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
+/// Whether a callback has left what it computes, in cells beside this. Who asks first and then reads the cells reads
+/// nothing from before.
+#[derive(Default)]
+pub(crate) struct Presence(AtomicBool);
+
+impl Presence {
+    pub(crate) fn new(is_present: bool) -> Self {
+        Self(AtomicBool::new(is_present))
+    }
+
+    pub(crate) fn is_present(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set(&self, is_present: bool) {
+        self.0.store(is_present, Ordering::Release);
+    }
+}
+
 /// The last number of a callback.
 #[derive(Default)]
 pub(crate) struct Sample {
     bits: AtomicU64,
-    present: AtomicBool,
+    presence: Presence,
 }
 
 impl Sample {
     pub(crate) fn set(&self, bits: u64) {
         self.bits.store(bits, Ordering::Relaxed);
-        self.present.store(true, Ordering::Release);
+        self.presence.set(true);
     }
 
     pub(crate) fn get(&self) -> Option<u64> {
-        self.present.load(Ordering::Acquire).then(|| self.bits.load(Ordering::Relaxed))
+        self.presence.is_present().then(|| self.bits.load(Ordering::Relaxed))
     }
 
     fn clear(&self) {
-        self.present.store(false, Ordering::Release);
+        self.presence.set(false);
     }
 }
 
@@ -65,7 +84,7 @@ impl Output {
     /// After the callback returned: a number or a text was put there by it.
     pub(crate) fn returned(&self) {
         if let Self::Set(block) = self {
-            block.set_missing(false);
+            block.presence().set(true);
         }
     }
 
@@ -74,7 +93,7 @@ impl Output {
         match self {
             Self::Number(sample) => sample.clear(),
             Self::Text(text) => text.clear(),
-            Self::Set(block) => block.set_missing(true),
+            Self::Set(block) => block.presence().set(false),
         }
     }
 }

@@ -18,7 +18,7 @@ use std::sync::{Arc, Weak};
 use hashbrown::{HashMap, HashSet, HashTable};
 use tracing::warn;
 
-pub(crate) use book::Entry;
+pub(crate) use book::{Entry, Page};
 use closing::Closed;
 use contest::Contest;
 
