@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::block::Keep;
+use crate::one_writer::UseSharedHandleOrNewWriter;
 
 const PER_LINE: usize = 16;
 
@@ -70,7 +71,8 @@ impl Words {
 
 /// One word of a block, for its only writer: it can move to another thread, but not be shared with one.
 pub(crate) struct Cell {
-    word: NonNull<AtomicU64>,
+    /// An `AtomicU64`. The compiler shows this type to whoever shares a handle, so it has a name that helps.
+    word: NonNull<UseSharedHandleOrNewWriter>,
     /// What makes the pointer valid.
     _keep: Keep,
 }
@@ -82,16 +84,17 @@ unsafe impl Send for Cell {}
 
 impl Cell {
     pub(crate) fn new(keep: Keep, index: usize) -> Option<Self> {
-        let word = NonNull::from(keep.block().words().get(index)?);
+        let word = NonNull::from(keep.block().words().get(index)?).cast();
         Some(Self { word, _keep: keep })
     }
 
     #[inline(always)]
     fn word(&self) -> &AtomicU64 {
-        // SAFETY: The pointer was made from a reference into the words of the block that `_keep` holds. A block lives
-        // in an `Arc` and offers no mutable access to its words, which are in a heap allocation of their own, so they
-        // stay where they are, initialized and shared, for as long as `_keep` lives, and that is as long as `self`.
-        unsafe { self.word.as_ref() }
+        // SAFETY: The pointer was made from a reference to an `AtomicU64`, to which it is cast back, among the words of
+        // the block that `_keep` holds. A block lives in an `Arc` and offers no mutable access to its words, which are in
+        // a heap allocation of their own, so they stay where they are, initialized and shared, for as long as `_keep`
+        // lives, and that is as long as `self`.
+        unsafe { self.word.cast::<AtomicU64>().as_ref() }
     }
 
     #[inline(always)]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::cell::Cell;
+use crate::one_writer::one_writer;
 use crate::set::{Attach, MetricHandle, Slot, Storage};
 use crate::{MetricKind, ValueType};
 
@@ -154,3 +155,4 @@ impl MetricHandle for Meter {
 }
 
 debug_value!(Counter, UpDownCounter, Meter);
+one_writer!(Counter, UpDownCounter, Meter);

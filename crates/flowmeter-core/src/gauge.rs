@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::block::{Keep, Object};
 use crate::cell::Cell;
+use crate::one_writer::one_writer;
 use crate::set::{Attach, MetricHandle, Slot, Storage};
 use crate::{MetricKind, ValueType};
 
@@ -47,6 +48,8 @@ impl<V: GaugeValue> MetricHandle for Gauge<V> {
     const KIND: MetricKind = MetricKind::Gauge;
     const VALUE_TYPE: ValueType = V::TYPE;
 }
+
+one_writer!(Gauge<V: GaugeValue>);
 
 impl<V: GaugeValue> fmt::Debug for Gauge<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -52,6 +52,7 @@ mod index;
 mod lifecycle;
 mod metric;
 mod node;
+mod one_writer;
 mod options;
 mod owners;
 mod registry;
@@ -86,7 +87,7 @@ pub use group::MetricGroup;
 pub use group_view::GroupView;
 pub use histogram::{
     BucketRange, ClassicBuckets, Histogram, HistogramOptions, HistogramSnapshot, HistogramValue,
-    SharedHistogram,
+    HistogramWriter, SharedHistogram,
 };
 pub use metric::{Metric, MetricKind, ValueType};
 pub use options::ReporterOptions;

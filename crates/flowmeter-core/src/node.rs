@@ -534,7 +534,7 @@ mod models {
 
     use super::*;
     use crate::block::Keep;
-    use crate::sync::{AtomicU64, Ordering};
+    use crate::sync::AtomicU64;
     use crate::{Counter, Descriptor, Metric};
 
     /// A reporter that sees the count of closings move sees the group closed, so it need not look again.
@@ -567,7 +567,7 @@ mod models {
                 thread::spawn(move || {
                     let set = node.scope().single_set(&Descriptor::of::<Counter>(Metric::new("n")));
                     if let Ok(block) = node.register(set) {
-                        cell.store(1, Ordering::Relaxed);
+                        cell.store(1, Relaxed);
                         drop(Keep::adopt(block));
                     }
                 })
@@ -576,13 +576,13 @@ mod models {
                 let (node, cell) = (Arc::clone(&node), Arc::clone(&cell));
                 thread::spawn(move || {
                     let is_final = node.lifecycle().is_final(Duration::ZERO, Duration::MAX);
-                    is_final.then(|| cell.load(Ordering::Relaxed))
+                    is_final.then(|| cell.load(Relaxed))
                 })
             };
             node.close();
             task.join().unwrap();
             let seen = reporter.join().unwrap();
-            assert!(seen.is_none_or(|seen| seen == cell.load(Ordering::Relaxed)));
+            assert!(seen.is_none_or(|seen| seen == cell.load(Relaxed)));
             assert!(node.lifecycle().is_final(Duration::ZERO, Duration::MAX));
         });
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex as StaticMutex, OnceLock, PoisonError};
 use std::thread::available_parallelism;
 
+use crate::one_writer::OneWriter;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering::Relaxed};
 
 /// One thread's share. 128 bytes, because the adjacent-line prefetcher of current x86-64 cores makes pairs of
@@ -56,7 +57,7 @@ impl Shards {
     pub(crate) fn new_writer(self: &Arc<Self>) -> ShardWriter {
         let cell = Arc::new(Shard::default());
         self.writers().cells.push(Arc::clone(&cell));
-        ShardWriter { cell, shards: Arc::clone(self), _one_thread: PhantomData }
+        ShardWriter { cell, shards: Arc::clone(self), _one_writer: PhantomData }
     }
 
     fn writers(&self) -> MutexGuard<'_, Writers> {
@@ -68,7 +69,7 @@ impl Shards {
 pub(crate) struct ShardWriter {
     cell: Arc<Shard>,
     shards: Arc<Shards>,
-    _one_thread: PhantomData<std::cell::Cell<u64>>,
+    _one_writer: OneWriter,
 }
 
 impl ShardWriter {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::block::{Keep, Object};
 use crate::counter::debug_value;
+use crate::one_writer::one_writer;
 use crate::set::{Attach, MetricHandle, Slot, Storage};
 use crate::shards::{ShardWriter, Shards};
 use crate::{MetricKind, ValueType};
@@ -55,6 +56,7 @@ macro_rules! shared {
         }
 
         debug_value!($name, $writer);
+        one_writer!($writer);
     };
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::block::{Keep, Object};
+use crate::one_writer::{OneWriter, one_writer};
 use crate::set::{Attach, MetricHandle, Slot, Storage};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use crate::{Clock, MetricKind, Unit, ValueType};
@@ -30,8 +31,7 @@ use crate::{Clock, MetricKind, Unit, ValueType};
 pub struct TimeMeter {
     cells: Arc<TimeCells>,
     _keep: Keep,
-    /// Not `Sync`, and neither is the handle.
-    _one_thread: PhantomData<std::cell::Cell<u64>>,
+    _one_writer: OneWriter,
 }
 
 impl TimeMeter {
@@ -91,7 +91,7 @@ impl Attach for TimeMeter {
 
     fn attach(slot: Slot) -> Option<Self> {
         let Some(Object::Time(cells)) = slot.object() else { return None };
-        Some(Self { cells: Arc::clone(cells), _keep: slot.into_keep(), _one_thread: PhantomData })
+        Some(Self { cells: Arc::clone(cells), _keep: slot.into_keep(), _one_writer: PhantomData })
     }
 }
 
@@ -100,6 +100,8 @@ impl MetricHandle for TimeMeter {
     const VALUE_TYPE: ValueType = ValueType::U64;
     const UNIT: Unit = Unit::NANOSECONDS;
 }
+
+one_writer!(TimeMeter);
 
 impl fmt::Debug for TimeMeter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -20,18 +20,14 @@ pub(crate) use shared::SharedHistogramCells;
 pub use snapshot::HistogramSnapshot;
 
 use crate::block::{Keep, Object};
+use crate::one_writer::{OneWriter, one_writer};
 use crate::set::{Attach, MetricHandle, Slot, Storage};
 use crate::{MetricKind, Unit, ValueType};
 
 /// A distribution that one thread records.
 ///
 /// `V` is what it records: `u64`, `f64`, or [`Duration`], which is kept as nanoseconds. The handle can move to another
-/// thread, but only one can use it at a time:
-///
-/// ```compile_fail
-/// fn share<T: Sync>(_: T) {}
-/// share(flowmeter_core::Registry::new().add_group("g").histogram::<u64>("h"));
-/// ```
+/// thread, but only one can use it at a time.
 ///
 /// Recording is a table look-up, a comparison and four stores. It allocates when a value falls into a chunk of
 /// buckets for the first time, and never locks, blocks or fails.
@@ -39,8 +35,8 @@ use crate::{MetricKind, Unit, ValueType};
 pub struct Histogram<V: HistogramValue> {
     cells: Arc<HistogramCells>,
     _keep: Keep,
-    /// Not `Sync`, and neither is the handle.
-    _value: PhantomData<std::cell::Cell<V>>,
+    _one_writer: OneWriter,
+    _value: PhantomData<fn(V)>,
 }
 
 impl<V: HistogramValue> Histogram<V> {
@@ -73,7 +69,12 @@ impl<V: HistogramValue> Attach for Histogram<V> {
 
     fn attach(slot: Slot) -> Option<Self> {
         let Some(Object::Histogram(cells)) = slot.object() else { return None };
-        Some(Self { cells: Arc::clone(cells), _keep: slot.into_keep(), _value: PhantomData })
+        Some(Self {
+            cells: Arc::clone(cells),
+            _keep: slot.into_keep(),
+            _one_writer: PhantomData,
+            _value: PhantomData,
+        })
     }
 }
 
@@ -109,6 +110,7 @@ impl<V: HistogramValue> SharedHistogram<V> {
             cells: self.cells.new_writer(),
             shared: Arc::clone(&self.cells),
             _keep: self.keep.clone(),
+            _one_writer: PhantomData,
             _value: PhantomData,
         }
     }
@@ -149,8 +151,8 @@ pub struct HistogramWriter<V: HistogramValue> {
     cells: Arc<HistogramCells>,
     shared: Arc<SharedHistogramCells>,
     _keep: Keep,
-    /// Not `Sync`, and neither is the handle.
-    _value: PhantomData<std::cell::Cell<V>>,
+    _one_writer: OneWriter,
+    _value: PhantomData<fn(V)>,
 }
 
 impl<V: HistogramValue> HistogramWriter<V> {
@@ -172,6 +174,8 @@ impl<V: HistogramValue> fmt::Debug for HistogramWriter<V> {
         f.debug_struct("HistogramWriter").finish_non_exhaustive()
     }
 }
+
+one_writer!(Histogram<V: HistogramValue>, HistogramWriter<V: HistogramValue>);
 
 /// What a [`Histogram`] can record.
 #[diagnostic::on_unimplemented(
