@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod assembly;
 mod backends;
 mod checks;
 mod shell;
@@ -40,6 +41,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Shows what an increment compiles to, and fails if that is more than loads, an addition and a store.
+    Assembly,
     /// Installs the servers of the end-to-end tests into `.backends`.
     Backends,
     /// All that must hold before a change lands: format, lints, docs, licences, tests, the demo.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Task::Test => test::run(test::Missing::Skip),
         Task::Bench { arguments } => measure("flowmeter-bench", &arguments),
         Task::Soak { arguments } => measure("soak", &arguments),
+        Task::Assembly => assembly::check(true),
         Task::Backends => backends::install().map(drop),
         Task::Ci => checks::run(),
     };

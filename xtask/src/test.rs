@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::backends;
 use crate::shell::{cargo, say, step, target};
+use crate::{assembly, backends};
 
 /// What a server that is missing means.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,8 @@ pub(crate) fn run(missing: Missing) -> Result<()> {
         }
     };
     step("tests", || tests(servers, missing))?;
-    step("models of concurrency", models)
+    step("models of concurrency", models)?;
+    step("assembly of increments", || assembly::check(false))
 }
 
 fn tests(servers: Option<PathBuf>, missing: Missing) -> Result<()> {
@@ -50,7 +51,7 @@ fn tests(servers: Option<PathBuf>, missing: Missing) -> Result<()> {
     result
 }
 
-/// Loom runs every interleaving of the models of what is lock-free. Its own target folder, because it replaces atomics.
+/// Loom runs the interleavings of the models of what is lock-free. Its own target folder, because it replaces atomics.
 fn models() -> Result<()> {
     cargo(["test", "--quiet", "--package", "flowmeter-core", "--lib", "--release", "models"])
         .env("RUSTFLAGS", "--cfg loom")
