@@ -82,6 +82,8 @@ pub use counter::{Counter, Meter, UpDownCounter};
 pub use error::{Error, ReportError};
 pub use family::Family;
 pub use filter::{MetricFilter, ParseFilterError, VariableFilter};
+#[cfg(feature = "derive")]
+pub use flowmeter_derive::MetricSet;
 pub use gauge::{Gauge, GaugeValue, SharedGauge};
 pub use group::MetricGroup;
 pub use group_view::GroupView;

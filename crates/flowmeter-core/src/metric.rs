@@ -82,6 +82,17 @@ impl Metric {
         self
     }
 
+    /// A copy in a constant, where texts are constants as well.
+    pub(crate) const fn copied(&self) -> Self {
+        Self {
+            name: copied(&self.name),
+            unit: self.unit.copied(),
+            description: copied(&self.description),
+            histogram: self.histogram,
+            policy_names: self.policy_names,
+        }
+    }
+
     /// Sets the unit if none was stated.
     pub(crate) const fn or_unit(self, unit: Unit) -> Self {
         if self.unit.is_none() {
@@ -120,6 +131,14 @@ impl Metric {
     #[must_use]
     pub fn description(&self) -> &str {
         &self.description
+    }
+}
+
+#[expect(clippy::ptr_arg, reason = "the copy is of the reference that it holds")]
+pub(crate) const fn copied(text: &Cow<'static, str>) -> Cow<'static, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text),
+        Cow::Owned(_) => panic!("a constant has no text of its own"),
     }
 }
 

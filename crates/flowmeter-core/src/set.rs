@@ -87,6 +87,45 @@ impl Descriptor {
         }
     }
 
+    /// How many descriptors some tables have.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn count(tables: &[&[Self]]) -> usize {
+        let (mut count, mut table) = (0, 0);
+        while table < tables.len() {
+            count += tables[table].len();
+            table += 1;
+        }
+        count
+    }
+
+    /// Some tables as one of so many descriptors, as a derived metric set has where sets are among its fields.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn concat<const N: usize>(tables: &[&[Self]]) -> [Self; N] {
+        const NONE: Descriptor = Descriptor {
+            metric: Metric::new(""),
+            kind: MetricKind::Gauge,
+            value_type: ValueType::U64,
+            storage: Storage::Owned,
+        };
+        let mut all = [NONE; N];
+        let (mut filled, mut table) = (0, 0);
+        while table < tables.len() {
+            let mut row = 0;
+            while row < tables[table].len() {
+                let Self { metric, kind, value_type, storage } = &tables[table][row];
+                let (kind, value_type, storage) = (*kind, *value_type, *storage);
+                let copy = Self { metric: metric.copied(), kind, value_type, storage };
+                // A constant cannot run the destructor of what was there, which has nothing to free.
+                std::mem::forget(std::mem::replace(&mut all[filled], copy));
+                (filled, row) = (filled + 1, row + 1);
+            }
+            table += 1;
+        }
+        all
+    }
+
     /// A metric whose values a callback gives.
     pub(crate) fn sampled(metric: Metric, kind: MetricKind, value_type: ValueType) -> Self {
         Self { metric, kind, value_type, storage: Storage::Sampled }

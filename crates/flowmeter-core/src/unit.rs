@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::metric::copied;
+
 /// The unit of a metric's values, as a case-sensitive [UCUM](https://ucum.org/ucum) code.
 ///
 /// UCUM is what OTLP asks for; reporters translate it to what their backend wants (Prometheus gets base units and
@@ -34,6 +36,11 @@ impl Unit {
     #[must_use]
     pub const fn new(ucum: &'static str) -> Self {
         Self(Cow::Borrowed(ucum))
+    }
+
+    /// A copy in a constant.
+    pub(crate) const fn copied(&self) -> Self {
+        Self(copied(&self.0))
     }
 
     pub(crate) const fn is_none(&self) -> bool {

@@ -1,6 +1,6 @@
 //! What goes in and out of tasks and operators, and how long they work on it.
 
-use flowmeter_core::{Counter, Descriptor, Metric, MetricSet, SetCells, Unit};
+use flowmeter_core::{Counter, MetricSet};
 
 /// Input, output and work of one operator.
 ///
@@ -10,42 +10,29 @@ use flowmeter_core::{Counter, Descriptor, Metric, MetricSet, SetCells, Unit};
 /// | `numBuffersIn`, `numBuffersOut` | buffers | only for tasks, `numBuffersOut` |
 /// | `numActivations` | | the count behind a task's `mailboxMailsPerSecond` |
 /// | `busyTime` | nanoseconds | only for tasks, `accumulateBusyTimeMs` |
-#[derive(Debug)]
+#[derive(Debug, MetricSet)]
 pub struct OperatorIoMetrics {
     /// Records received.
+    #[metric(unit = RECORDS)]
     pub num_records_in: Counter,
     /// Records emitted.
+    #[metric(unit = RECORDS)]
     pub num_records_out: Counter,
-    /// Buffers received: what the engine hands over at once, whether network buffers, containers or batches.
+    /// Buffers, containers or batches received.
+    ///
+    /// Whatever the engine hands over at once.
+    #[metric(unit = BUFFERS)]
     pub num_buffers_in: Counter,
-    /// Buffers emitted.
+    /// Buffers, containers or batches emitted.
+    #[metric(unit = BUFFERS)]
     pub num_buffers_out: Counter,
     /// How often the operator was given the thread.
     pub num_activations: Counter,
-    /// Time for which it had the thread, in nanoseconds, without what operators inside it had.
+    /// Time for which the operator had the thread.
+    ///
+    /// In nanoseconds, without what operators inside it had.
+    #[metric(unit = NANOSECONDS)]
     pub busy_time: Counter,
-}
-
-impl MetricSet for OperatorIoMetrics {
-    const DESCRIPTORS: &'static [Descriptor] = &[
-        counter("numRecordsIn", Unit::RECORDS, "Records received."),
-        counter("numRecordsOut", Unit::RECORDS, "Records emitted."),
-        counter("numBuffersIn", Unit::BUFFERS, "Buffers, containers or batches received."),
-        counter("numBuffersOut", Unit::BUFFERS, "Buffers, containers or batches emitted."),
-        counter("numActivations", Unit::NONE, "How often the operator was given the thread."),
-        counter("busyTime", Unit::NANOSECONDS, "Time for which the operator had the thread."),
-    ];
-
-    fn from_cells(cells: &mut SetCells) -> Self {
-        Self {
-            num_records_in: cells.take(),
-            num_records_out: cells.take(),
-            num_buffers_in: cells.take(),
-            num_buffers_out: cells.take(),
-            num_activations: cells.take(),
-            busy_time: cells.take(),
-        }
-    }
 }
 
 /// Input, output and work of one parallel instance of a task.
@@ -58,56 +45,36 @@ impl MetricSet for OperatorIoMetrics {
 /// | `busyTime`, `idleTime` | nanoseconds | `accumulateBusyTimeMs`, `accumulateIdleTimeMs` |
 ///
 /// Busy and idle time sum up to the time since the task began, apart from the time for which it was back-pressured.
-#[derive(Debug)]
+#[derive(Debug, MetricSet)]
 pub struct TaskIoMetrics {
     /// Records received.
+    #[metric(unit = RECORDS)]
     pub num_records_in: Counter,
     /// Records emitted.
+    #[metric(unit = RECORDS)]
     pub num_records_out: Counter,
-    /// Buffers received: what the engine hands over at once, whether network buffers, containers or batches.
+    /// Buffers, containers or batches received.
+    ///
+    /// Whatever the engine hands over at once.
+    #[metric(unit = BUFFERS)]
     pub num_buffers_in: Counter,
-    /// Buffers emitted.
+    /// Buffers, containers or batches emitted.
+    #[metric(unit = BUFFERS)]
     pub num_buffers_out: Counter,
     /// How often the task was given the thread.
     pub num_activations: Counter,
-    /// Time for which it worked, in nanoseconds.
+    /// Time for which the task worked.
+    #[metric(unit = NANOSECONDS)]
     pub busy_time: Counter,
-    /// Time for which it had nothing to work on, in nanoseconds.
+    /// Time for which the task had nothing to work on.
+    #[metric(unit = NANOSECONDS)]
     pub idle_time: Counter,
-}
-
-impl MetricSet for TaskIoMetrics {
-    const DESCRIPTORS: &'static [Descriptor] = &[
-        counter("numRecordsIn", Unit::RECORDS, "Records received."),
-        counter("numRecordsOut", Unit::RECORDS, "Records emitted."),
-        counter("numBuffersIn", Unit::BUFFERS, "Buffers, containers or batches received."),
-        counter("numBuffersOut", Unit::BUFFERS, "Buffers, containers or batches emitted."),
-        counter("numActivations", Unit::NONE, "How often the task was given the thread."),
-        counter("busyTime", Unit::NANOSECONDS, "Time for which the task worked."),
-        counter("idleTime", Unit::NANOSECONDS, "Time for which the task had nothing to work on."),
-    ];
-
-    fn from_cells(cells: &mut SetCells) -> Self {
-        Self {
-            num_records_in: cells.take(),
-            num_records_out: cells.take(),
-            num_buffers_in: cells.take(),
-            num_buffers_out: cells.take(),
-            num_activations: cells.take(),
-            busy_time: cells.take(),
-            idle_time: cells.take(),
-        }
-    }
-}
-
-const fn counter(name: &'static str, unit: Unit, description: &'static str) -> Descriptor {
-    Descriptor::of::<Counter>(Metric::new(name).with_unit(unit).with_description(description))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flowmeter_core::Registry;
+    use flowmeter_core::{Descriptor, Registry};
 
     #[test]
     fn each_handle_is_the_metric_of_its_name() {

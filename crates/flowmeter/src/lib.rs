@@ -32,6 +32,7 @@
 //!
 //! | feature | brings |
 //! |---|---|
+//! | `derive` | `#[derive(MetricSet)]`, for metric sets of your own |
 //! | `prometheus` | the Prometheus reporter, in the module `prometheus` |
 //! | `stream` | the standard metric sets of tasks and operators, in the module `stream` |
 //! | `full` | all of these |
@@ -46,6 +47,9 @@ mod builder;
 pub use builder::{Flowmeter, FlowmeterBuilder};
 #[doc(inline)]
 pub use flowmeter_core::*;
+#[cfg(feature = "derive")]
+#[doc(inline)]
+pub use flowmeter_derive::FacadeMetricSet as MetricSet;
 
 /// The Prometheus reporter.
 #[cfg(feature = "prometheus")]

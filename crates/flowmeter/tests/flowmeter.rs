@@ -1,6 +1,6 @@
 //! The facade with the Prometheus reporter.
 
-#![cfg(all(feature = "prometheus", feature = "stream"))]
+#![cfg(all(feature = "derive", feature = "prometheus", feature = "stream"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use flowmeter::prometheus::{Ports, PrometheusOptions};
 use flowmeter::stream::OperatorIoMetrics;
-use flowmeter::{ConfigSection, Error, Flowmeter, MetricSet, TaskInfo};
+use flowmeter::{ConfigSection, Counter, Error, Flowmeter, MetricSet, TaskInfo, Unit};
 
 fn any_port() -> PrometheusOptions {
     PrometheusOptions::default().with_ports(Ports::any())
@@ -32,6 +32,21 @@ fn several_reporters_run_side_by_side() {
     OperatorIoMetrics::register(&operator).num_records_in.inc();
     let outcomes = flowmeter.shutdown(Duration::from_secs(20));
     assert!(outcomes.len() == 2 && outcomes.iter().all(|(_, outcome)| outcome.is_ok()));
+}
+
+#[derive(MetricSet)]
+struct JoinMetrics {
+    /// Records that found a partner.
+    #[metric(unit = RECORDS)]
+    num_matched: Counter,
+}
+
+#[test]
+fn metric_sets_are_derived_with_the_facade_alone() {
+    let flowmeter = Flowmeter::builder().start().unwrap();
+    let join = JoinMetrics::register(&flowmeter.add_group("join"));
+    join.num_matched.inc();
+    assert_eq!(JoinMetrics::DESCRIPTORS[0].metric().unit(), &Unit::RECORDS);
 }
 
 #[test]
