@@ -22,7 +22,8 @@ impl Reporter for CsvReporter {
     }
 
     fn start(&mut self, _: &ReporterContext) -> Result<(), ReportError> {
-        let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        let file = OpenOptions::new().create(true).append(true).open(&self.path);
+        let file = file.map_err(|error| format!("cannot open {}: {error}", self.path.display()))?;
         self.file = Some(BufWriter::new(file));
         Ok(())
     }

@@ -37,7 +37,7 @@ enum Task {
     /// Registers, records and closes millions of times with reporters attached, in release mode: no count may be lost, and
     /// memory must stay as it is.
     Soak {
-        /// Passed on: --cycles N, --series N.
+        /// Passed on: --cycles N, --series N, or --help for what they mean.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tracing::warn;
+
 use crate::reporter::ReportNumber;
 use crate::self_metrics::ReporterCounts;
 use crate::{Clock, Error};
@@ -47,9 +49,9 @@ pub(crate) struct State {
 pub struct ReporterStatus {
     /// Reports that succeeded.
     pub reports: u64,
-    /// Reports that failed or panicked.
+    /// What failed or panicked: reports, restarts, and the preparing of names.
     pub failures: u64,
-    /// Of these, those that panicked.
+    /// Of these, what panicked.
     pub panics: u64,
     /// Reports that were due while another one ran or the reporter was down.
     pub skipped: u64,
@@ -118,7 +120,7 @@ impl Control {
         let request = self.request();
         let state = self.wait(patience, |state| state.finished >= request || state.stopped.is_some())?;
         if state.finished < request {
-            return Err(self.shut_down());
+            return Err(self.stopped());
         }
         state.outcome.clone().map_or(Ok(()), |message| Err(self.failed(message)))
     }
@@ -132,7 +134,7 @@ impl Control {
         self.work.notify_one();
         let state = self.wait(patience, |state| state.restarts_done >= wanted || state.stopped.is_some())?;
         if state.restarts_done < wanted {
-            return Err(self.shut_down());
+            return Err(self.stopped());
         }
         state.restart_outcome.clone().map_or(Ok(()), |message| Err(self.failed(message)))
     }
@@ -146,7 +148,8 @@ impl Control {
         self.work.notify_one();
         let settled =
             |state: &State| (state.looked >= look && state.undelivered == 0) || state.stopped.is_some();
-        self.wait(patience, settled).map(drop)
+        let state = self.wait(patience, settled)?;
+        if state.undelivered == 0 { Ok(()) } else { Err(self.stopped()) }
     }
 
     pub(crate) fn delivered(&self, report: ReportNumber) {
@@ -195,6 +198,14 @@ impl Control {
         }
     }
 
+    /// Counts a failure at a time since the Unix epoch, and says so.
+    pub(crate) fn note_failure(&self, message: &str, now: Duration) {
+        self.counts.failures.add(1);
+        self.counts.last_error_time.set(now.as_secs());
+        self.note(|state| state.last_error = Some(message.to_owned()));
+        warn!(reporter = &*self.name, message, "a reporter failed");
+    }
+
     /// Changes the state, and wakes those who wait for it to change.
     pub(crate) fn note(&self, note: impl FnOnce(&mut State)) {
         note(&mut self.lock());
@@ -237,8 +248,8 @@ impl Control {
         Error::Report { name: self.name.to_string(), message }
     }
 
-    fn shut_down(&self) -> Error {
-        Error::ShutDown { name: self.name.to_string() }
+    fn stopped(&self) -> Error {
+        Error::Stopped { name: self.name.to_string() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

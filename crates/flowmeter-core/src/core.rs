@@ -1,6 +1,7 @@
 //! What all groups of a registry share, and the desk at which registrations are handed to reporters.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashSet};
 
@@ -22,6 +23,9 @@ const GRAVES_KEPT: usize = 4_096;
 /// The part of a registry that groups and reporters hold. It does not hold them, so it goes with the last of them.
 pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
+    /// What the monotonic clock's zero was since the Unix epoch, as the registry began: so that the time at which a series
+    /// began is the same in every report, however the wall clock moves.
+    pub(crate) epoch: Duration,
     pub(crate) scope_formats: ScopeFormats,
     pub(crate) hasher: DefaultHashBuilder,
     pub(crate) sampler: Sampler,
@@ -102,8 +106,10 @@ impl Core {
     }
 
     fn of(clock: Arc<dyn Clock>, scope_formats: ScopeFormats, noop: bool) -> Arc<Self> {
+        let epoch = clock.unix().saturating_sub(clock.monotonic());
         Arc::new(Self {
             clock,
+            epoch,
             scope_formats,
             hasher: DefaultHashBuilder::default(),
             sampler: Sampler::default(),

@@ -15,7 +15,8 @@ pub enum Error {
 
     /// The metric is there already, and its handle cannot be shared.
     #[error(
-        "metric `{metric}` is already registered in group `{group}`: keep its handle, or register a shared one"
+        "metric `{metric}` is already registered in group `{group}`: keep its handle, ask for shared handles alone, all of one \
+         kind and unit, or choose another name"
     )]
     DuplicateMetric {
         /// The metric's name.
@@ -93,6 +94,13 @@ pub enum Error {
         name: String,
     },
 
+    /// The reporter is no longer there.
+    #[error("reporter `{name}` has ended: it was removed, or the registry was shut down")]
+    Stopped {
+        /// The reporter's name.
+        name: String,
+    },
+
     /// The registry was shut down.
     #[error("the registry was shut down: reporter `{name}` cannot start")]
     ShutDown {
@@ -101,8 +109,13 @@ pub enum Error {
     },
 
     /// The configuration of a reporter is wrong.
-    #[error(transparent)]
-    Configuration(#[from] crate::ConfigError),
+    #[error("reporter `{name}`: {source}")]
+    Configuration {
+        /// The reporter's name.
+        name: String,
+        /// What is wrong.
+        source: crate::ConfigError,
+    },
 
     /// A reporter could not begin.
     #[error("reporter `{name}` cannot start: {source}")]

@@ -46,7 +46,8 @@ impl MetricGroup {
         Self(node)
     }
 
-    /// A counter for one writer.
+    /// A counter for one writer. For an error instead of a handle that nobody reports, `try_register::<Counter>`; this holds
+    /// for all kinds. A name that is made at run time is given as a `String`.
     pub fn counter(&self, metric: impl Into<Metric>) -> Counter {
         self.handle(metric)
     }
@@ -304,7 +305,8 @@ impl MetricGroup {
     }
 
     /// Removes the metric that was registered alone under this name, though its group stays open: for names that come and
-    /// go, such as those of partitions. Its name is free at once, and what is registered under it goes on from its count.
+    /// go, such as those of partitions. Its name is free at once. What is registered under it while a reporter still has the removed one,
+    /// which is until its final value was delivered, goes on from its count there; later it begins anew.
     ///
     /// Handles go on working. Each reporter reports the series once more, with its value when the grace time is over. A callback
     /// is not called again: its last value is final.

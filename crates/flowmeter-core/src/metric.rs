@@ -28,6 +28,7 @@ pub struct Metric {
 impl Metric {
     /// A metric of this name, with no unit and no description.
     ///
+    /// A name that is made at run time is a `String`, which converts into a metric.
     /// Names are in Flink's camel case by convention (`numRecordsIn`); each reporter turns them into its backend's.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
@@ -59,7 +60,8 @@ impl Metric {
         self
     }
 
-    /// Sets what the buckets of a histogram are; other metrics have no use for it.
+    /// Sets what the buckets of a histogram are; other metrics have no use for it. Of several registrations of a metric the first
+    /// decides, for all groups.
     #[must_use]
     pub const fn with_histogram(mut self, options: HistogramOptions) -> Self {
         self.histogram = options;
@@ -68,6 +70,7 @@ impl Metric {
 
     /// Sets names for naming policies that would call it otherwise, each as a policy and the whole name: for metrics that a
     /// backend's users know under another name. Policies are named after reporters, or `flink`.
+    /// A name that the backend does not take is not used, and of several registrations of a metric the first decides.
     ///
     /// ```
     /// use flowmeter_core::Metric;

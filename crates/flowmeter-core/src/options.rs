@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::config::TYPE;
 use crate::group_view::DEFAULT_DELIMITER;
 use crate::{ConfigError, ConfigKey, ConfigSection, KeyInfo, MetricFilter, VariableFilter};
 
@@ -9,7 +10,7 @@ use crate::{ConfigError, ConfigKey, ConfigSection, KeyInfo, MetricFilter, Variab
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReporterOptions {
-    /// The time between reports of a push reporter: 10 s.
+    /// The time between reports of a push reporter: 10 s, and a millisecond at least.
     pub interval: Duration,
     /// How long a pull reporter keeps a closed group after its final values were delivered, for other scrapers: 60 s.
     pub keep_delivered: Duration,
@@ -112,13 +113,56 @@ impl ReporterOptions {
         self
     }
 
+    /// Sets how many closed groups wait for delivery at most.
+    #[must_use]
+    pub fn with_kept_groups(mut self, groups: usize) -> Self {
+        self.keep_groups = groups;
+        self
+    }
+
+    /// Sets how long a report waits for callbacks.
+    #[must_use]
+    pub fn with_callback_patience(mut self, patience: Duration) -> Self {
+        self.callback_patience = patience;
+        self
+    }
+
+    /// Sets what is between the components of flat identifiers.
+    #[must_use]
+    pub fn with_scope_delimiter(mut self, delimiter: char) -> Self {
+        self.scope_delimiter = delimiter;
+        self
+    }
+
+    /// Sets the time over which rates are worked out.
+    #[must_use]
+    pub fn with_rate_window(mut self, window: Duration) -> Self {
+        self.rate_window = window;
+        self
+    }
+
+    /// Sets how long a reporter that panicked right after a restart waits for the next.
+    #[must_use]
+    pub fn with_restart_backoff(mut self, backoff: Duration) -> Self {
+        self.restart_backoff = backoff;
+        self
+    }
+
+    /// Sets how many series the reporter takes at most.
+    #[must_use]
+    pub fn with_series_limit(mut self, series: usize) -> Self {
+        self.series_limit = series;
+        self
+    }
+
     /// The keys that sections of all reporters have.
     #[must_use]
     pub fn keys() -> &'static [KeyInfo] {
         KEYS
     }
 
-    /// What a section says; the defaults where it says nothing.
+    /// What a section says; the defaults where it says nothing. Keys that it does not know it leaves alone:
+    /// [`ConfigSection::check`] finds those.
     ///
     /// # Errors
     ///
@@ -143,8 +187,20 @@ impl ReporterOptions {
             groups = groups.excluding(key, &value);
         }
         let interval = section.get(&INTERVAL)?;
-        if interval.is_zero() {
-            return Err(section.invalid(&INTERVAL, "reports would never end"));
+        if interval < SHORTEST_INTERVAL {
+            return Err(section.invalid(&INTERVAL, "which is less than a millisecond"));
+        }
+        let restart_backoff = section.get(&RESTART_BACKOFF)?;
+        if restart_backoff < SHORTEST_INTERVAL {
+            return Err(section.invalid(&RESTART_BACKOFF, "which is less than a millisecond"));
+        }
+        let series_limit = section.get(&SERIES_LIMIT)?;
+        if series_limit == 0 {
+            return Err(section.invalid(&SERIES_LIMIT, "nothing would be reported"));
+        }
+        let excluded_variables = section.get(&HIDDEN_VARIABLES)?;
+        if excluded_variables.iter().any(|key| key.contains(',')) {
+            return Err(section.invalid(&HIDDEN_VARIABLES, "keys have no `,`"));
         }
         Ok(Self {
             interval,
@@ -155,15 +211,17 @@ impl ReporterOptions {
             callback_patience: section.get(&CALLBACK_PATIENCE)?,
             metrics,
             groups,
-            excluded_variables: section.get(&HIDDEN_VARIABLES)?,
+            excluded_variables,
             additional_variables: section.get(&ADDITIONAL_VARIABLES)?,
             scope_delimiter: section.get(&SCOPE_DELIMITER)?,
             rate_window: section.get(&RATE_WINDOW)?,
-            restart_backoff: section.get(&RESTART_BACKOFF)?,
-            series_limit: section.get(&SERIES_LIMIT)?,
+            restart_backoff,
+            series_limit,
         })
     }
 }
+
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 
 const INTERVAL: ConfigKey<Duration> =
     ConfigKey::new("interval", "The time between reports of a reporter that pushes.").with_default("10s");
@@ -232,6 +290,7 @@ const SERIES_LIMIT: ConfigKey<usize> = ConfigKey::new(
 .with_default("2000000");
 
 const KEYS: &[KeyInfo] = &[
+    TYPE.info(),
     INTERVAL.info(),
     SCOPE_DELIMITER.info(),
     HIDDEN_VARIABLES.info(),
@@ -319,8 +378,19 @@ mod tests {
              `counter`, `meter`, `gauge`, `histogram` or `*`: give a list, or texts with `;` between them"
         );
         assert_eq!(
+            said("scope.variables.excludes", "job_id,task_id"),
+            "`reporters.x.scope.variables.excludes` cannot be `job_id,task_id`, keys have no `,`: give a list, or texts with \
+             `;` between them"
+        );
+        for (key, value) in [("restart.backoff", "0s"), ("interval", "1us"), ("series.limit", "0")] {
+            assert!(
+                said(key, value).starts_with(&format!("`reporters.x.{key}` cannot be `{value}`")),
+                "{key}"
+            );
+        }
+        assert_eq!(
             said("interval", "0s"),
-            "`reporters.x.interval` cannot be `0s`, reports would never end: give a duration such as `500ms`, `10s` or \
+            "`reporters.x.interval` cannot be `0s`, which is less than a millisecond: give a duration such as `500ms`, `10s` or \
              `1min 30s`"
         );
     }

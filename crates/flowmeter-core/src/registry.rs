@@ -193,8 +193,13 @@ impl Registry {
         factory: Arc<dyn ReporterFactory>,
         section: ConfigSection,
     ) -> Result<ReporterHandle, Error> {
-        section.check(factory.keys().iter().chain(ReporterOptions::keys()))?;
-        let options = ReporterOptions::from_section(&section)?;
+        let configured = || {
+            section.check(factory.keys().iter().chain(ReporterOptions::keys()))?;
+            section.check_type(factory.reporter_type())?;
+            ReporterOptions::from_section(&section)
+        };
+        let options =
+            configured().map_err(|source| Error::Configuration { name: name.to_owned(), source })?;
         self.add_source(name, options, || Source::build(factory, section))
     }
 
@@ -204,7 +209,7 @@ impl Registry {
         options: ReporterOptions,
         source: impl FnOnce() -> Result<Source, ReportError>,
     ) -> Result<ReporterHandle, Error> {
-        if name.is_empty() || name.contains(char::is_control) {
+        if name.trim().is_empty() || name.contains(char::is_control) {
             return Err(Error::InvalidReporterName { name: name.escape_debug().to_string() });
         }
         let control = Control::new(name, Arc::clone(&self.core.clock));
@@ -227,13 +232,27 @@ impl Registry {
         match started {
             Ok(()) => Ok(ReporterHandle { control }),
             Err(source) => {
-                self.reporters().running.retain(|other| !Arc::ptr_eq(other, &control));
-                match source.downcast::<ConfigError>() {
-                    Ok(error) => Err(Error::Configuration(*error)),
-                    Err(source) => Err(Error::ReporterStart { name: name.to_owned(), source }),
-                }
+                self.lock().running.retain(|other| !Arc::ptr_eq(other, &control));
+                let name = name.to_owned();
+                Err(match source.downcast::<ConfigError>() {
+                    Ok(source) => Error::Configuration { name, source: *source },
+                    Err(source) => Error::ReporterStart { name, source },
+                })
             }
         }
+    }
+
+    /// The running reporters, in the order in which they were added.
+    #[must_use]
+    pub fn reporters(&self) -> Vec<ReporterHandle> {
+        let handle = |control: &Arc<Control>| ReporterHandle { control: Arc::clone(control) };
+        self.lock().running.iter().map(handle).collect()
+    }
+
+    /// The running reporter of this name.
+    #[must_use]
+    pub fn reporter(&self, name: &str) -> Option<ReporterHandle> {
+        self.reporters().into_iter().find(|reporter| reporter.name() == name)
     }
 
     /// Has a reporter report one last time and stops it, waiting no longer than `deadline`; it is left to itself after
@@ -243,9 +262,9 @@ impl Registry {
     ///
     /// When there is no such reporter, its last report or its end fails, or it does not end in time.
     pub fn remove_reporter(&self, name: &str, deadline: Duration) -> Result<(), Error> {
-        let mut reporters = self.reporters();
+        let mut reporters = self.lock();
         let position = reporters.running.iter().position(|control| **control.name() == *name);
-        let control = position.map(|position| reporters.running.swap_remove(position));
+        let control = position.map(|position| reporters.running.remove(position));
         drop(reporters);
         let control = control.ok_or_else(|| Error::UnknownReporter { name: name.to_owned() })?;
         control.stop();
@@ -255,7 +274,7 @@ impl Registry {
     /// Takes the name, so that no other reporter starts under it meanwhile.
     fn reserve(&self, control: &Arc<Control>) -> Result<(), Error> {
         let name = control.name();
-        let mut reporters = self.reporters();
+        let mut reporters = self.lock();
         if reporters.shut_down {
             return Err(Error::ShutDown { name: name.to_string() });
         }
@@ -275,7 +294,7 @@ impl Registry {
     /// Has every reporter report one last time and stops them, waiting for all of them together no longer than
     /// `deadline`. Says for each how it ended; one that does not end in time is left to itself.
     pub fn shutdown(&self, deadline: Duration) -> Vec<(String, Result<(), Error>)> {
-        let mut reporters = self.reporters();
+        let mut reporters = self.lock();
         reporters.shut_down = true;
         let running = std::mem::take(&mut reporters.running);
         drop(reporters);
@@ -295,7 +314,7 @@ impl Registry {
         outcomes
     }
 
-    fn reporters(&self) -> MutexGuard<'_, Reporters> {
+    fn lock(&self) -> MutexGuard<'_, Reporters> {
         self.reporters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -321,7 +340,7 @@ impl Drop for Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reporters: Vec<_> =
-            self.reporters().running.iter().map(|control| Arc::clone(control.name())).collect();
+            self.lock().running.iter().map(|control| Arc::clone(control.name())).collect();
         f.debug_struct("Registry").field("reporters", &reporters).finish_non_exhaustive()
     }
 }
@@ -360,7 +379,7 @@ impl ReporterHandle {
     ///
     /// # Errors
     ///
-    /// When the report fails, does not end in time, or the reporter was stopped.
+    /// When the report fails, does not end in time, or the reporter has ended.
     pub fn report_now(&self, patience: Duration) -> Result<(), Error> {
         self.control.report_now(patience)
     }
@@ -370,7 +389,7 @@ impl ReporterHandle {
     ///
     /// # Errors
     ///
-    /// When that has not happened in time.
+    /// When that has not happened in time, or not before the reporter ended.
     pub fn wait_delivered(&self, patience: Duration) -> Result<(), Error> {
         self.control.wait_delivered(patience)
     }

@@ -291,8 +291,8 @@ impl<'a> SeriesView<'a> {
     }
 
     /// How fast a sum that only grows does so, in its unit a second, for a reporter that wants
-    /// [`rates`](crate::Reporter::rates); nothing for other values, and nothing in the first report of a series that is
-    /// older than the [window](crate::ReporterOptions::rate_window).
+    /// [`rates`](crate::Reporter::rates); nothing for other values, nothing within the first second of a series, and nothing in the first report of one
+    /// that is older than the [window](crate::ReporterOptions::rate_window).
     #[must_use]
     pub fn rate(&self) -> Option<f64> {
         let member = self.entry.block.set.members.get(self.member)?;
@@ -303,11 +303,11 @@ impl<'a> SeriesView<'a> {
         account.rate(report.now, value, (start, base), report.index.options().rate_window)
     }
 
-    /// When the series began, since the Unix epoch: with its registration, or that of the series that it goes on from.
+    /// When the series began, since the Unix epoch: with its registration, or that of the series that it goes on from. The
+    /// same in every report.
     #[must_use]
     pub fn start_time(&self) -> Duration {
-        let age = self.report.now.saturating_sub(self.entry.start(self.member));
-        self.report.unix.saturating_sub(age)
+        self.entry.block.node().core().epoch + self.entry.start(self.member)
     }
 
     /// The place in the report behind the last difference that was asked for.

@@ -23,6 +23,9 @@ const HOUSEKEEPING: Duration = Duration::from_secs(5);
 /// How often the time before a restart doubles.
 const DOUBLINGS: u32 = 16;
 
+/// The shortest time before a restart but the first.
+const SHORTEST_BACKOFF: Duration = Duration::from_millis(1);
+
 /// The longest time before a restart, unless the first is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
@@ -134,7 +137,7 @@ impl Runner {
         instance: u64,
     ) -> Self {
         let options = Arc::new(options);
-        let index = Index::new(core, control.name(), traits, &options);
+        let index = Index::new(core, &control, traits, &options);
         Self {
             core: Arc::clone(core),
             id,
@@ -239,12 +242,16 @@ impl Runner {
             (_, Life::Down { .. }) => Err(self.why_down()),
         };
         self.collect();
+        let undelivered = self.index.undelivered();
         self.index.drop_undelivered();
         let stopped = self.stop_reporter();
         self.core.close_inbox(self.id);
         let control = Arc::clone(&self.control);
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(self))).map_err(|panic| panicked(&*panic));
-        control.note(|state| state.stopped = Some(outcome.and(stopped).and(dropped)));
+        control.note(|state| {
+            (state.endpoint, state.undelivered) = (None, undelivered);
+            state.stopped = Some(outcome.and(stopped).and(dropped));
+        });
     }
 
     /// Answers requests for a report.
@@ -299,11 +306,7 @@ impl Runner {
     }
 
     fn note_failure(&self, message: &str) {
-        let counts = &self.control.counts;
-        counts.failures.add(1);
-        counts.last_error_time.set(self.core.clock.unix().as_secs());
-        self.control.note(|state| state.last_error = Some(message.to_owned()));
-        warn!(reporter = &**self.control.name(), message, "a report failed");
+        self.control.note_failure(message, self.core.clock.unix());
     }
 
     /// Stops a reporter that panicked, and starts it again: at once the first time since it reported, then later and later.
@@ -361,6 +364,7 @@ impl Runner {
     fn wait_to_restart(&mut self) {
         let first = self.options.restart_backoff;
         let doublings = self.attempts.saturating_sub(1).min(DOUBLINGS);
+        let first = first.max(SHORTEST_BACKOFF);
         let backoff = first.saturating_mul(1 << doublings).min(first.max(LONGEST_BACKOFF));
         self.life = Life::Down { until: moment_after(backoff) };
         self.control.note(|state| (state.endpoint, state.down) = (None, true));
@@ -388,6 +392,7 @@ impl Runner {
         }
         removals.shrink_to(INBOX_LIMIT);
         self.index.note_closed();
+        self.control.counts.series.set(self.index.series() as u64);
     }
 
     fn settle(&mut self) {

@@ -255,7 +255,7 @@ impl Callbacks {
                 if !callback.panicked {
                     callback.panicked = true;
                     let (group, callback) = (self.node.identifier(), &callback.name);
-                    warn!(group, %callback, "a callback panicked; its series is missing while it does");
+                    warn!(group, %callback, "a callback panicked; its series are missing while it does");
                 }
             }
         }

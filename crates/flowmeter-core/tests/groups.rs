@@ -120,7 +120,7 @@ fn a_second_handle_of_a_single_writer_metric_is_refused_but_works() {
     let error = group.try_register::<Counter>("n").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "metric `n` is already registered in group `g`: keep its handle, or register a shared one"
+        "metric `n` is already registered in group `g`: keep its handle, ask for shared handles alone, all of one kind and unit, or choose another name"
     );
     let second = group.counter("n");
     first.inc();

@@ -111,7 +111,7 @@ fn reporters_come_and_go_while_others_report() {
     counter.inc();
     registry.remove_reporter("capture", PATIENCE).unwrap();
     assert_eq!((capture.last(), capture.stops()), (vec![("g.n{}".to_owned(), 1.0)], 1), "one last time");
-    assert!(matches!(handle.report_now(PATIENCE), Err(Error::ShutDown { .. })));
+    assert!(matches!(handle.report_now(PATIENCE), Err(Error::Stopped { .. })));
     let again = registry.remove_reporter("capture", Duration::ZERO).unwrap_err();
     assert_eq!(
         again.to_string(),

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use flowmeter_core::{Meter, Registry, Report, ReportError, Reporter, ReporterHandle};
+use flowmeter_core::{Clock, Meter, Registry, Report, ReportError, Reporter, ReporterHandle};
 use flowmeter_testkit::{MockClock, PATIENCE, on_request, quiet_registry_on};
 
 /// Rate and start of each series.
@@ -180,4 +181,46 @@ fn the_rate_of_a_time_meter_is_the_share_of_time_also_of_an_interval_that_lasts(
     drop(meter);
     group.close();
     report(0);
+}
+
+#[test]
+fn no_rate_is_made_of_a_moment() {
+    let (registry, clock, handle, rates) = with_rates();
+    let meter = registry.add_group("g").meter("events");
+    meter.mark_by(5);
+    for (milliseconds, expected) in [(1, None), (998, None), (1, Some(5.0))] {
+        clock.advance(Duration::from_millis(milliseconds));
+        handle.report_now(PATIENCE).unwrap();
+        assert_eq!(rates.of("events"), expected);
+    }
+}
+
+/// A wall clock that somebody sets, beside a monotonic one.
+struct Set(MockClock, AtomicI64);
+
+impl Clock for Set {
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    fn unix(&self) -> Duration {
+        let seconds = i64::try_from(self.0.unix().as_secs()).unwrap() + self.1.load(Ordering::Relaxed);
+        Duration::from_secs(u64::try_from(seconds).unwrap())
+    }
+}
+
+#[test]
+fn a_series_has_one_start_however_the_wall_clock_moves() {
+    let (clock, rates) = (Arc::new(Set(MockClock::default(), AtomicI64::new(0))), Rates::default());
+    let registry = quiet_registry_on(Arc::clone(&clock) as _);
+    let handle = registry.add_reporter("rates", Box::new(rates.clone()), on_request()).unwrap();
+    clock.0.advance(Duration::from_secs(7));
+    let meter = registry.add_group("g").meter("events");
+    for step in [0, 3_600, -7_200] {
+        clock.0.advance(Duration::from_millis(1_500));
+        clock.1.fetch_add(step, Ordering::Relaxed);
+        handle.report_now(PATIENCE).unwrap();
+        assert_eq!(rates.0.lock().unwrap()["events"].1, Duration::from_secs(1_700_000_007));
+    }
+    drop(meter);
 }

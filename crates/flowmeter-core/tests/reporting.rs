@@ -336,7 +336,7 @@ fn shutdown_reports_one_last_time_and_nothing_starts_after_it() {
     assert!(matches!(&outcomes[..], [(name, Ok(()))] if name == "capture"), "{outcomes:?}");
     assert_eq!(capture.reports(), [[("g.n{}".to_owned(), 9.0)]]);
     assert_eq!(capture.stops(), 1);
-    assert!(matches!(handle.report_now(PATIENCE), Err(Error::ShutDown { .. })));
+    assert!(matches!(handle.report_now(PATIENCE), Err(Error::Stopped { .. })));
     let again = registry.add_reporter("again", Capture::push().reporter(), on_request());
     assert!(matches!(again, Err(Error::ShutDown { .. })));
     assert!(registry.shutdown(PATIENCE).is_empty());

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use flowmeter_core::{
-    ConfigError, ConfigKey, ConfigSection, KeyInfo, Number, Report, ReportError, Reporter, ReporterContext,
-    ReporterFactory, ReporterHandle, ReporterOptions, Value,
+    ConfigError, ConfigKey, ConfigSection, Family, GroupView, KeyInfo, Number, Report, ReportError, Reporter,
+    ReporterContext, ReporterFactory, ReporterHandle, ReporterOptions, Value,
 };
 use flowmeter_testkit::{Capture, MockClock, PATIENCE, driven, on_request, quiet_registry};
 
@@ -226,23 +226,27 @@ fn a_wrong_section_says_what_is_wrong_and_starts_nothing() {
     };
     let unknown = said(section().with("nubmer", 1));
     assert!(
-        unknown.starts_with("unknown key `reporters.sender.nubmer`: did you mean `number`?"),
+        unknown.starts_with("reporter `s`: unknown key `reporters.sender.nubmer`: did you mean `number`?"),
         "{unknown}"
     );
     assert_eq!(
         said(section().with("number", -1)),
-        "`reporters.sender.number` cannot be `-1`: give a whole number, 0 or more"
+        "reporter `s`: `reporters.sender.number` cannot be `-1`: give a whole number, 0 or more"
     );
     assert_eq!(
         said(section().with("number", 13)),
-        "`reporters.sender.number` cannot be `13`, it brings bad luck: give a whole number, 0 or more"
+        "reporter `s`: `reporters.sender.number` cannot be `13`, it brings bad luck: give a whole number, 0 or more"
     );
     assert_eq!(
         said(section().with("interval", "soon")),
-        "`reporters.sender.interval` cannot be `soon`: give a duration such as `500ms`, `10s` or `1min 30s`"
+        "reporter `s`: `reporters.sender.interval` cannot be `soon`: give a duration such as `500ms`, `10s` or `1min 30s`"
+    );
+    assert_eq!(
+        said(section().with("type", "csv")),
+        "reporter `s`: `reporters.sender.type` cannot be `csv`, this factory makes reporters of type `sender`: give a text"
     );
     fate.failing_starts.store(1, Relaxed);
-    assert_eq!(said(section()), "reporter `s` cannot start: no connection");
+    assert_eq!(said(section().with("type", "sender")), "reporter `s` cannot start: no connection");
     // The name is free.
     registry.add_configured_reporter("s", Arc::new(Factory(fate)), section()).unwrap();
 }
@@ -359,4 +363,57 @@ fn reporters_and_the_registry_report_on_themselves() {
     let left = watcher.0.lock().unwrap().iter().filter(|(name, _)| name.starts_with("capture")).count();
     assert_eq!(left, 0);
     drop((counter, refused));
+}
+
+#[test]
+fn a_panic_while_preparing_is_counted_and_costs_what_it_was_about() {
+    struct Picky(Capture);
+    impl Reporter for Picky {
+        fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {
+            assert_ne!(group.identifier(), "bad", "told to");
+            self.0.reporter().prepare_group(group, out);
+        }
+
+        fn prepare_family(&self, family: &Family, out: &mut Vec<u8>) {
+            assert_ne!(family.name(), "bad", "told to");
+            out.extend_from_slice(family.name().as_bytes());
+        }
+
+        fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+            self.0.reporter().report(report)
+        }
+    }
+    let (registry, capture) = (quiet_registry(), Capture::push());
+    let handle = registry.add_reporter("picky", Box::new(Picky(capture.clone())), on_request()).unwrap();
+    let groups = ["good", "bad"].map(|name| registry.add_group(name));
+    let counters = [groups[0].counter("good"), groups[1].counter("good"), groups[0].counter("bad")];
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(capture.last(), [("good{}".to_owned(), 0.0)]);
+    let status = handle.status();
+    assert_eq!((status.reports, status.failures, status.panics, status.dropped_values), (1, 2, 2, 1));
+    assert_eq!(
+        status.last_error.as_deref(),
+        Some("panicked preparing metric `good.bad`, which is not reported"),
+        "the last of both"
+    );
+    assert_eq!(registry.statistics().dropped_unread_series, 0);
+    drop(counters);
+}
+
+#[test]
+fn a_reporter_that_has_ended_says_so() {
+    let (registry, capture) = (quiet_registry(), Capture::pull());
+    let handle = registry.add_reporter("capture", capture.reporter(), on_request()).unwrap();
+    assert_eq!(registry.reporter("capture").unwrap().name(), "capture");
+    let group = registry.add_group("g");
+    drop(group.counter("n"));
+    group.close();
+    registry.remove_reporter("capture", PATIENCE).unwrap();
+    assert!(registry.reporter("capture").is_none() && registry.reporters().is_empty());
+    for outcome in [handle.report_now(PATIENCE), handle.restart(PATIENCE), handle.wait_delivered(PATIENCE)] {
+        let error = outcome.unwrap_err().to_string();
+        assert_eq!(error, "reporter `capture` has ended: it was removed, or the registry was shut down");
+    }
+    assert_eq!(handle.endpoint(), None);
+    assert_eq!(handle.status().undelivered_groups, 1);
 }

@@ -102,7 +102,7 @@ impl Reporting {
         let options = PrometheusOptions::default().with_ports(arguments.ports);
         let flowmeter = Flowmeter::builder().prometheus(PROMETHEUS, options).start();
         let flowmeter = flowmeter.map_err(|error| format!("{error} (--ports)"))?;
-        let endpoint = flowmeter.reporter(PROMETHEUS).and_then(flowmeter::ReporterHandle::endpoint);
+        let endpoint = flowmeter.reporter(PROMETHEUS).and_then(|reporter| reporter.endpoint());
         let taken = endpoint.as_deref().and_then(port_of).unwrap_or(0);
         // Any free port goes on being any free port; a range goes on behind the port that was taken, and ends there if
         // others have the rest of it.

@@ -16,25 +16,12 @@ use crate::{
 #[derive(Debug)]
 pub struct Flowmeter {
     registry: Registry,
-    reporters: Vec<ReporterHandle>,
 }
 
 impl Flowmeter {
     /// Begins a choice of reporters.
     pub fn builder() -> FlowmeterBuilder {
         FlowmeterBuilder::default()
-    }
-
-    /// The reporters that were started with it, in the order in which they were added.
-    #[must_use]
-    pub fn reporters(&self) -> &[ReporterHandle] {
-        &self.reporters
-    }
-
-    /// The reporter of this name.
-    #[must_use]
-    pub fn reporter(&self, name: &str) -> Option<&ReporterHandle> {
-        self.reporters.iter().find(|reporter| reporter.name() == name)
     }
 }
 
@@ -119,11 +106,10 @@ impl FlowmeterBuilder {
     /// When two reporters have one name, or one cannot start or has a wrong configuration; those that started are stopped again.
     pub fn start(self) -> Result<Flowmeter, Error> {
         let registry = Registry::with_options(self.options);
-        let mut reporters = Vec::with_capacity(self.reporters.len());
         for (name, add) in self.reporters {
-            reporters.push(add(&registry, &name)?);
+            add(&registry, &name)?;
         }
-        Ok(Flowmeter { registry, reporters })
+        Ok(Flowmeter { registry })
     }
 }
 

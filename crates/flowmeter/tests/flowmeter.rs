@@ -60,7 +60,10 @@ fn reporters_are_made_from_sections_of_a_configuration() {
     let endpoint = flowmeter.reporter("prom").unwrap().endpoint().unwrap();
     assert!(endpoint.starts_with("http://127.0.0.1:"), "{endpoint}");
     let error = start(ConfigSection::new("reporters.prom").with("prot", 0)).unwrap_err().to_string();
-    assert!(error.starts_with("unknown key `reporters.prom.prot`: did you mean `port`?"), "{error}");
+    assert!(
+        error.starts_with("reporter `prom`: unknown key `reporters.prom.prot`: did you mean `port`?"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -14,6 +14,10 @@ pub use value::{ConfigValue, FromConfig};
 
 use crate::Reporter;
 
+/// The key that every section may have.
+pub(crate) const TYPE: ConfigKey<Option<String>> =
+    ConfigKey::new("type", "The type of the reporter, by which its factory is found.");
+
 /// Makes reporters of one type from their sections of a configuration.
 ///
 /// ```
@@ -50,7 +54,7 @@ use crate::Reporter;
 /// assert_eq!(error.to_string(), "unknown key `reporters.csv.haeder`: did you mean `header`? The keys are `header`, `path`");
 /// ```
 pub trait ReporterFactory: Send + Sync {
-    /// The name of the type, as `prometheus` in `type = "prometheus"`.
+    /// The name of the type, as `prometheus` in `type = "prometheus"`. A section of another type is an error.
     fn reporter_type(&self) -> &str;
 
     /// The keys of a section, beside [those of all reporters](crate::ReporterOptions::keys).

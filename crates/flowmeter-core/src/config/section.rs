@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::TYPE;
 use super::key::{ConfigKey, KeyInfo};
 use super::value::{ConfigValue, FromConfig};
 
@@ -48,7 +49,7 @@ impl ConfigSection {
     /// When the value is not what the key takes, or there is none and it must be given.
     pub fn get<T: FromConfig>(&self, key: &ConfigKey<T>) -> Result<T, ConfigError> {
         let info = key.info();
-        let value = self.value(&info).or_else(|| info.default.map(ConfigValue::from));
+        let value = self.value(&info)?.or_else(|| info.default.map(ConfigValue::from));
         match value {
             Some(value) => T::from_config(&value).map_err(|detail| self.wrong(&info, &value, detail)),
             None => T::absent().ok_or_else(|| self.missing(&info)),
@@ -59,7 +60,10 @@ impl ConfigSection {
     #[must_use]
     pub fn invalid<T: FromConfig>(&self, key: &ConfigKey<T>, detail: impl Into<String>) -> ConfigError {
         let info = key.info();
-        let value = self.value(&info).or_else(|| info.default.map(ConfigValue::from));
+        let value = match self.value(&info) {
+            Ok(value) => value.or_else(|| info.default.map(ConfigValue::from)),
+            Err(error) => return error,
+        };
         self.wrong(&info, &value.unwrap_or_else(|| ConfigValue::from("")), detail.into())
     }
 
@@ -76,7 +80,7 @@ impl ConfigSection {
             }
         }
         for key in keys {
-            match self.value(key) {
+            match self.value(key)? {
                 Some(value) => (key.check)(&value).map_err(|detail| self.wrong(key, &value, detail))?,
                 None if key.is_required() => return Err(self.missing(key)),
                 None => {}
@@ -85,15 +89,29 @@ impl ConfigSection {
         Ok(())
     }
 
-    /// What was given for a key, or below it.
-    fn value(&self, key: &KeyInfo) -> Option<ConfigValue> {
-        if let Some(value) = self.values.get(key.name) {
-            return Some(value.clone());
+    /// Looks whether the section is for reporters of a type, if it says so.
+    pub(crate) fn check_type(&self, reporter_type: &str) -> Result<(), ConfigError> {
+        match self.get(&TYPE)? {
+            Some(given) if given != reporter_type => {
+                Err(self.invalid(&TYPE, format!("this factory makes reporters of type `{reporter_type}`")))
+            }
+            _ => Ok(()),
         }
-        let entries = self.values.iter().filter(|(name, _)| key.takes(name));
-        let pairs: Vec<_> =
-            entries.map(|(name, value)| (name[key.name.len() + 1..].to_owned(), value.shown())).collect();
-        (!pairs.is_empty()).then_some(ConfigValue::Map(pairs))
+    }
+
+    /// What was given for a key, or below it.
+    fn value(&self, key: &KeyInfo) -> Result<Option<ConfigValue>, ConfigError> {
+        let mut pairs = Vec::new();
+        for (name, value) in self.values.iter().filter(|(name, _)| *name != key.name && key.takes(name)) {
+            let text =
+                value.text().map_err(|detail| self.wrong(key, value, format!("at `{name}` {detail}")))?;
+            pairs.push((name[key.name.len() + 1..].to_owned(), text.to_owned()));
+        }
+        match self.values.get(key.name) {
+            Some(value) if pairs.is_empty() => Ok(Some(value.clone())),
+            Some(value) => Err(self.wrong(key, value, "there are keys below it as well".to_owned())),
+            None => Ok((!pairs.is_empty()).then_some(ConfigValue::Map(pairs))),
+        }
     }
 
     fn full(&self, key: &str) -> String {
@@ -105,23 +123,35 @@ impl ConfigSection {
     }
 
     fn wrong(&self, key: &KeyInfo, value: &ConfigValue, detail: String) -> ConfigError {
-        let value = if key.secret { "(hidden)".to_owned() } else { value.shown() };
+        let value = if key.secret { "(hidden)".to_owned() } else { legible(&value.shown()) };
         // What was read may quote the value.
         let detail = if key.secret { String::new() } else { detail };
         ConfigError::InvalidValue { key: self.full(key.name), value, expected: key.expected, detail }
     }
 
     fn unknown(&self, name: &str, keys: &[&KeyInfo]) -> ConfigError {
-        let likeness = |key: &&KeyInfo| strsim::jaro_winkler(key.name, name);
+        let given = name.to_lowercase();
+        let likeness = |key: &&KeyInfo| strsim::jaro_winkler(key.name, &given);
         let nearest = keys.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
         let mut known: Vec<_> = keys.iter().map(|key| key.name).collect();
         known.sort_unstable();
         ConfigError::UnknownKey {
-            key: self.full(name),
+            key: self.full(&legible(name)),
             nearest: nearest.filter(|key| likeness(key) >= ALIKE).map(|key| key.name),
             known,
         }
     }
+}
+
+/// A text for a line of a log: short, and without what a terminal would obey.
+fn legible(text: &str) -> String {
+    const LONGEST: usize = 100;
+    let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if text.chars().count() > LONGEST {
+        shown.push_str("...");
+    }
+    // Quotes need no escape between backticks.
+    shown.replace("\\\"", "\"").replace("\\'", "'")
 }
 
 impl fmt::Debug for ConfigSection {
@@ -260,6 +290,51 @@ mod tests {
             Some("unknown key `reporters.x.path.below`"),
             "only maps have keys below"
         );
+    }
+
+    #[test]
+    fn what_could_mean_something_else_is_an_error() {
+        let wrong = |section: ConfigSection| section.with("path", "p").check(KEYS).unwrap_err().to_string();
+        for (section, expected) in [
+            (
+                section().with("headers", "a:1").with("headers.b", 2),
+                "`reporters.x.headers` cannot be `a:1`, there are keys below it as well",
+            ),
+            (
+                section().with("headers.a", vec!["1".to_owned()]),
+                "`reporters.x.headers` cannot be `1`, at `headers.a` it is a list",
+            ),
+            (
+                section().with("headers", "a:1,a:2"),
+                "`reporters.x.headers` cannot be `a:1,a:2`, `a` is there twice",
+            ),
+            (section().with("headers", ":1"), "`reporters.x.headers` cannot be `:1`, a key is empty"),
+            (
+                section().with("interval", "1M"),
+                "`reporters.x.interval` cannot be `1M`, its unit is not in lower case",
+            ),
+            (
+                section().with("interval", "a\n\u{1b}[31m\"b\""),
+                "`reporters.x.interval` cannot be `a\\n\\u{1b}[31m\"b\"`: give a duration",
+            ),
+        ] {
+            let error = wrong(section);
+            assert!(error.starts_with(expected), "{error}");
+        }
+        let long = wrong(section().with("interval", "9".repeat(10_000) + "x"));
+        assert!(long.len() < 300, "{long}");
+        let unknown = wrong(section().with("INTERVALL", "1s"));
+        assert!(unknown.contains("did you mean `interval`?"), "{unknown}");
+    }
+
+    #[test]
+    fn an_empty_text_is_no_value_where_one_need_not_be_given() {
+        assert_eq!(section().with("password", " ").get(&PASSWORD), Ok(None));
+        let list = ConfigKey::<Vec<String>>::new("list", "");
+        let given = section().with("list", &[" a ", "", "b;c"][..]);
+        assert_eq!(given.get(&list), Ok(vec!["a".to_owned(), "b;c".to_owned()]));
+        let delimiter = ConfigKey::<char>::new("delimiter", "");
+        assert_eq!(section().with("delimiter", " ").get(&delimiter), Ok(' '));
     }
 
     #[test]

@@ -58,15 +58,27 @@ impl From<bool> for ConfigValue {
     }
 }
 
-impl From<i64> for ConfigValue {
-    fn from(value: i64) -> Self {
-        Self::Text(value.to_string())
+macro_rules! from_number {
+    ($($number:ty),*) => {
+        $(impl From<$number> for ConfigValue {
+            fn from(number: $number) -> Self {
+                Self::Text(number.to_string())
+            }
+        })*
+    };
+}
+
+from_number!(u16, u32, u64, usize, i32, i64, f64);
+
+impl From<Duration> for ConfigValue {
+    fn from(duration: Duration) -> Self {
+        Self::Text(humantime::format_duration(duration).to_string())
     }
 }
 
-impl From<f64> for ConfigValue {
-    fn from(value: f64) -> Self {
-        Self::Text(value.to_string())
+impl From<IpAddr> for ConfigValue {
+    fn from(address: IpAddr) -> Self {
+        Self::Text(address.to_string())
     }
 }
 
@@ -76,11 +88,24 @@ impl From<Vec<String>> for ConfigValue {
     }
 }
 
+impl From<&[&str]> for ConfigValue {
+    fn from(texts: &[&str]) -> Self {
+        Self::List(texts.iter().map(|text| (*text).to_owned()).collect())
+    }
+}
+
+impl From<Vec<(String, String)>> for ConfigValue {
+    fn from(pairs: Vec<(String, String)>) -> Self {
+        Self::Map(pairs)
+    }
+}
+
 /// A type that the values of a key can have.
 #[diagnostic::on_unimplemented(
     message = "the value of a configuration key cannot be a `{Self}`",
-    note = "implement `FromConfig` for it, or use one of the types that have it: numbers, `bool`, `char`, `String`, `Duration`, \
-            `PathBuf`, `IpAddr`, `Vec<String>`, `Vec<(String, String)>`, and `Option` of them"
+    note = "use one of the types that have it (`u16`, `u32`, `u64`, `usize`, `i64`, `f64`, `bool`, `char`, `String`, `Duration`, \
+            `PathBuf`, `IpAddr`, `Vec<String>`, `Vec<(String, String)>`, and `Option` of them), or implement `FromConfig` for \
+            a type of your own around it"
 )]
 pub trait FromConfig: Sized {
     /// What it takes, as the end of a sentence that begins with "give": `a duration such as 10s`.
@@ -109,8 +134,12 @@ impl<T: FromConfig> FromConfig for Option<T> {
     const IS_MAP: bool = T::IS_MAP;
     const IS_OPTIONAL: bool = true;
 
+    /// An empty text is no value, as that of an environment variable.
     fn from_config(value: &ConfigValue) -> Result<Self, String> {
-        T::from_config(value).map(Some)
+        match value {
+            ConfigValue::Text(text) if text.trim().is_empty() => Ok(None),
+            value => T::from_config(value).map(Some),
+        }
     }
 
     fn absent() -> Option<Self> {
@@ -133,7 +162,6 @@ macro_rules! parsed {
 
 parsed! {
     bool: "`true` or `false`",
-    char: "one character",
     u16: "a whole number from 0 to 65535",
     u32: "a whole number from 0 to 4294967295",
     u64: "a whole number, 0 or more",
@@ -148,6 +176,19 @@ impl FromConfig for f64 {
     fn from_config(value: &ConfigValue) -> Result<Self, String> {
         let number = value.text()?.parse().map_err(|_| String::new())?;
         if Self::is_finite(number) { Ok(number) } else { Err("it is not finite".to_owned()) }
+    }
+}
+
+impl FromConfig for char {
+    const EXPECTED: &'static str = "one character";
+
+    /// A blank is one, so nothing is trimmed.
+    fn from_config(value: &ConfigValue) -> Result<Self, String> {
+        value.text()?;
+        match value {
+            ConfigValue::Text(text) => text.parse().map_err(|_| String::new()),
+            _ => Err(String::new()),
+        }
     }
 }
 
@@ -178,6 +219,10 @@ impl FromConfig for Duration {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err("it has no unit".to_owned());
         }
+        if text.contains(char::is_uppercase) {
+            // `M` would be a month, and `m` is a minute.
+            return Err("its unit is not in lower case".to_owned());
+        }
         humantime::parse_duration(text).map_err(|_| String::new())
     }
 }
@@ -188,7 +233,7 @@ impl FromConfig for Vec<String> {
     fn from_config(value: &ConfigValue) -> Result<Self, String> {
         Ok(match value {
             ConfigValue::Text(text) => texts(text, ';').map(str::to_owned).collect(),
-            ConfigValue::List(texts) => texts.clone(),
+            ConfigValue::List(all) => trimmed(all.iter().map(String::as_str)).map(str::to_owned).collect(),
             ConfigValue::Map(_) => return Err("it is a table".to_owned()),
         })
     }
@@ -203,14 +248,29 @@ impl FromConfig for Vec<(String, String)> {
             let (key, value) = text.split_once(':').ok_or_else(|| format!("`{text}` has no `:`"))?;
             Ok((key.trim().to_owned(), value.trim().to_owned()))
         };
-        match value {
-            ConfigValue::Text(text) => texts(text, ',').map(pair).collect(),
-            ConfigValue::List(texts) => texts.iter().map(|text| pair(text)).collect(),
-            ConfigValue::Map(pairs) => Ok(pairs.clone()),
+        let pairs: Self = match value {
+            ConfigValue::Text(text) => texts(text, ',').map(pair).collect::<Result<_, String>>()?,
+            ConfigValue::List(all) => {
+                trimmed(all.iter().map(String::as_str)).map(pair).collect::<Result<_, String>>()?
+            }
+            ConfigValue::Map(pairs) => pairs.clone(),
+        };
+        for (number, (key, _)) in pairs.iter().enumerate() {
+            if key.is_empty() {
+                return Err("a key is empty".to_owned());
+            }
+            if pairs[..number].iter().any(|(earlier, _)| earlier == key) {
+                return Err(format!("`{key}` is there twice"));
+            }
         }
+        Ok(pairs)
     }
 }
 
 fn texts(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    text.split(separator).map(str::trim).filter(|text| !text.is_empty())
+    trimmed(text.split(separator))
+}
+
+fn trimmed<'a>(texts: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    texts.map(str::trim).filter(|text| !text.is_empty())
 }

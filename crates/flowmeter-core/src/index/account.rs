@@ -27,6 +27,9 @@ pub(crate) struct Account {
 /// How many values are kept in a window; more of them would say nothing new.
 const VALUES_IN_WINDOW: u32 = 12;
 
+/// Over less time a rate would say more about when the first report came.
+const LEAST_SPAN: Duration = Duration::from_secs(1);
+
 #[derive(Default)]
 struct Histograms {
     accepted: Option<HistogramSnapshot>,
@@ -78,7 +81,7 @@ impl Account {
         }
         let rate = seen
             .front()
-            .filter(|(at, _)| *at < now)
+            .filter(|(at, _)| now.saturating_sub(*at) >= LEAST_SPAN.min(window))
             .map(|(at, earlier)| value.wrapping_sub(*earlier) as f64 / (now - *at).as_secs_f64());
         let step = window / VALUES_IN_WINDOW;
         if seen.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= step.max(Duration::from_nanos(1))) {

@@ -251,7 +251,7 @@ impl Index {
         };
         if self.clashing.insert(block.set.id) {
             warn!(
-                reporter = &*self.name,
+                reporter = &**self.control.name(),
                 metric = block.set.members[place.member].family.name(),
                 later = ?GroupView::new(block.node()),
                 first = ?GroupView::new(&holder),

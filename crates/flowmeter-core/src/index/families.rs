@@ -63,9 +63,12 @@ impl Index {
             }
             wanted
         });
-        let (reporter, scope, metric) = (&*self.name, family.logical_scope(), family.name());
+        let (reporter, scope, metric) = (&**self.control.name(), family.logical_scope(), family.name());
         if wanted.is_none() {
-            warn!(reporter, scope, metric, "the reporter panicked preparing a metric; it is not reported");
+            self.note_panic(
+                &format!("panicked preparing metric `{scope}.{metric}`, which is not reported"),
+                0,
+            );
         }
         let name: Option<Arc<[u8]>> = (wanted == Some(true)).then(|| name.into());
         if let Some(name) = &name

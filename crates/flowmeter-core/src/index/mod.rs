@@ -25,6 +25,7 @@ use contest::Contest;
 use crate::GroupView;
 use crate::ReporterOptions;
 use crate::block::Block;
+use crate::control::Control;
 use crate::core::{Core, INBOX_LIMIT};
 use crate::family::{Family, FamilySet, Place};
 use crate::node::Node;
@@ -39,8 +40,8 @@ type Slot = u32;
 
 pub(crate) struct Index {
     core: Arc<Core>,
-    /// The reporter's name, for log lines.
-    name: Arc<str>,
+    /// The reporter's name, for log lines, and what is counted of it.
+    control: Arc<Control>,
     traits: Traits,
     options: Arc<ReporterOptions>,
     /// How many series its blocks have.
@@ -128,13 +129,13 @@ enum Standing {
 impl Index {
     pub(crate) fn new(
         core: &Arc<Core>,
-        name: &Arc<str>,
+        control: &Arc<Control>,
         traits: Traits,
         options: &Arc<ReporterOptions>,
     ) -> Self {
         Self {
             core: Arc::clone(core),
-            name: Arc::clone(name),
+            control: Arc::clone(control),
             traits,
             options: Arc::clone(options),
             series: 0,
@@ -220,12 +221,11 @@ impl Index {
         let group = GroupView::of_reporter(block.node(), &options);
         self.scratch.clear();
         if guarded(|| reporter.prepare_group(&group, &mut self.scratch)).is_none() {
-            warn!(
-                reporter = &*self.name,
-                group = group.identifier(),
-                "the reporter panicked preparing a group; the group is not reported"
+            let group = group.identifier();
+            self.note_panic(
+                &format!("panicked preparing group `{group}`, which is not reported"),
+                block.set.members.len(),
             );
-            self.core.counts.dropped_unread(std::slice::from_ref(&block));
             self.let_go.push(block);
             return;
         }
@@ -242,7 +242,7 @@ impl Index {
         let scope = block.node().scope().path();
         if self.limited.len() < SPARE && self.limited.insert(Arc::clone(scope)) {
             warn!(
-                reporter = &*self.name,
+                reporter = &**self.control.name(),
                 limit = self.options.series_limit,
                 scope = &**scope,
                 group = block.node().identifier(),
@@ -254,6 +254,14 @@ impl Index {
         } else {
             self.let_go.push(block);
         }
+    }
+
+    /// Counts a panic of the reporter that costs it some series.
+    fn note_panic(&self, message: &str, series: usize) {
+        let now = self.core.clock.unix();
+        self.control.note_failure(message, now);
+        self.control.counts.panics.add(1);
+        self.control.counts.dropped.add(series as u64);
     }
 
     fn add_group(&mut self, node: &Arc<Node>, prepared: Arc<[u8]>) {

@@ -59,11 +59,26 @@ impl<S: Subject> Bench<S> {
         for value in expected {
             let position = rest.iter().position(|held| self.is_same(&held.value, value));
             let Some(position) = position else {
-                return Err(format!("{value:?} is not held; what is left is {}", shown(&rest)));
+                return Err(format!("{value:?} is not held; {} else is{}", shown(&rest), self.clashes()));
             };
             rest.swap_remove(position);
         }
-        if rest.is_empty() { Ok(()) } else { Err(format!("nobody reported {}", shown(&rest))) }
+        let is_expected = |held: &&Held| expected.iter().any(|value| self.is_same(&held.value, value));
+        match rest.iter().find(|held| is_expected(held)) {
+            Some(twice) => Err(format!("more than once held: {twice:?}")),
+            None if rest.is_empty() => Ok(()),
+            None => Err(format!("held, and no metric of the program: {}", shown(&rest))),
+        }
+    }
+
+    /// A hint, where series were withheld.
+    fn clashes(&self) -> String {
+        match self.registry.statistics().clashes {
+            0 => String::new(),
+            clashes => format!(
+                " ({clashes} series or families of them were withheld, because others have their identity)"
+            ),
+        }
     }
 
     /// The only series that has a value.
@@ -88,7 +103,9 @@ impl<S: Subject> Bench<S> {
             (held, expected) => match (integer(held), integer(expected)) {
                 (Some(held), Some(expected)) if self.abilities.integers => held == expected,
                 // A float may be the integer, but not one beside it.
-                (None, Some(expected)) if self.abilities.integers => held.to_f64() as i128 == expected,
+                (None, Some(expected)) if self.abilities.integers => {
+                    held.to_f64().fract() == 0.0 && held.to_f64() as i128 == expected
+                }
                 _ => is_same_float(held.to_f64(), expected.to_f64()),
             },
         }
@@ -110,10 +127,15 @@ fn is_same_float(a: f64, b: f64) -> bool {
     a == b || (a.is_nan() && b.is_nan())
 }
 
-/// The first few.
+/// The first few, cut short.
 fn shown(held: &[&Held]) -> String {
     const FEW: usize = 5;
-    let few: Vec<_> = held.iter().take(FEW).map(|held| format!("{held:?}")).collect();
+    const SHORT: usize = 200;
+    if held.is_empty() {
+        return "nothing".to_owned();
+    }
+    let line = |held: &&Held| format!("{held:?}").chars().take(SHORT).collect::<String>();
+    let few: Vec<_> = held.iter().take(FEW).map(line).collect();
     let more = held.len().saturating_sub(FEW);
     if more > 0 { format!("{} and {more} more", few.join(", ")) } else { few.join(", ") }
 }

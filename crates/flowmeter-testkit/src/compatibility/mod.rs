@@ -142,21 +142,33 @@ impl fmt::Display for Failures {
 
 impl std::error::Error for Failures {}
 
-/// Takes a reporter through all scenarios, each with a subject of its own.
+/// Takes a reporter through all scenarios, each with a subject of its own. Returns the scenarios that were skipped, since the
+/// subject [cannot play](Subject::refuse) them.
 ///
 /// # Errors
 ///
-/// What went wrong, panics too.
-pub fn check<S: Subject>(mut make: impl FnMut() -> S) -> Result<(), Failures> {
-    let mut failures = Vec::new();
+/// What went wrong, panics too. After a report that did not end in time no more are tried.
+pub fn check<S: Subject>(mut make: impl FnMut() -> S) -> Result<Vec<Scenario>, Failures> {
+    let (mut skipped, mut failures) = (Vec::new(), Vec::new());
     for scenario in Scenario::ALL {
-        let run = || scenario.run(&mut Bench::new(make()));
+        let run = || {
+            let mut bench = Bench::new(make());
+            if scenario.is_for(&mut bench) {
+                return scenario.run(&mut bench);
+            }
+            skipped.push(*scenario);
+            Ok(())
+        };
         let outcome = catch_unwind(AssertUnwindSafe(run));
         let outcome = outcome.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             Err(format!("panicked: {}", text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_default()))
         });
+        let is_stuck = outcome.as_ref().is_err_and(|failure| failure.contains("did not finish within"));
         failures.extend(outcome.err().map(|failure| (*scenario, failure)));
+        if is_stuck {
+            break;
+        }
     }
-    if failures.is_empty() { Ok(()) } else { Err(Failures(failures)) }
+    if failures.is_empty() { Ok(skipped) } else { Err(Failures(failures)) }
 }

@@ -67,6 +67,11 @@ impl Scenario {
         Self::Turmoil,
     ];
 
+    /// Whether a subject can play it.
+    pub(super) fn is_for<S: Subject>(self, bench: &mut Bench<S>) -> bool {
+        self != Self::Refusal || bench.subject.refuse(true)
+    }
+
     pub(super) fn run<S: Subject>(self, bench: &mut Bench<S>) -> Result<(), String> {
         match self {
             Self::Nothing => nothing(bench),
@@ -455,9 +460,6 @@ fn callbacks<S: Subject>(bench: &mut Bench<S>) -> Result<(), String> {
 }
 
 fn refusal<S: Subject>(bench: &mut Bench<S>) -> Result<(), String> {
-    if !bench.subject.refuse(true) {
-        return Ok(());
-    }
     let task_manager = bench.registry.task_manager("host-1", "tm-1");
     let counter = task_manager.counter("n");
     let other = bench.registry.task_manager("host-1", "tm-2");
@@ -552,5 +554,13 @@ fn turmoil<S: Subject>(bench: &mut Bench<S>) -> Result<(), String> {
     let mut held: Vec<_> = latest.into_values().collect();
     held.sort_by(f64::total_cmp);
     let expected = (0..TASKS).flat_map(|number| [Number::U64(number).to_f64(); THREADS as usize]);
-    if held.iter().copied().eq(expected) { Ok(()) } else { Err(format!("in the end {held:?} are held")) }
+    if held.iter().copied().eq(expected) {
+        return Ok(());
+    }
+    let (series, sum): (_, f64) = (held.len(), held.iter().sum());
+    Err(format!(
+        "in the end {series} series hold {sum}, of {} that hold {}",
+        THREADS * TASKS,
+        THREADS * TASKS * (TASKS - 1) / 2
+    ))
 }
