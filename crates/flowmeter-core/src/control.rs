@@ -270,12 +270,13 @@ impl Control {
             if asked.report > state.finished {
                 return Work::Report(asked);
             }
-            if asked.look > state.looked && !state.down {
-                return Work::Look(asked);
-            }
+            // What is due comes first: whoever looks again and again must not keep reports from being made.
             let left = due.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Work::Due(asked);
+            }
+            if asked.look > state.looked && !state.down {
+                return Work::Look(asked);
             }
             state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }

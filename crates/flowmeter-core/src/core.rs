@@ -141,15 +141,15 @@ impl Core {
 
     /// Numbers a block and puts it into every inbox. Returns what is to be counted as unread and dropped once no lock is
     /// held.
-    pub(crate) fn publish(&self, block: &Arc<Block>) -> Vec<Arc<Block>> {
-        let mut discarded = Vec::new();
+    pub(crate) fn publish(&self, block: &Arc<Block>) -> Mail {
+        let mut discarded = Mail::default();
         let mut desk = self.desk();
         desk.sequence += 1;
         block.set_sequence(desk.sequence);
         for inbox in &mut desk.inboxes {
             inbox.mail.blocks.push(Arc::clone(block));
             if inbox.mail.blocks.len() >= inbox.purge_at {
-                discarded.extend(inbox.purge());
+                inbox.purge(&mut discarded);
             }
         }
         drop(desk);
@@ -237,15 +237,16 @@ impl Core {
 impl Inbox {
     /// Takes out the blocks of closed groups, and those that were removed. Their series were never read; open ones wait,
     /// since they exist anyway.
-    fn purge(&mut self) -> Vec<Arc<Block>> {
+    fn purge(&mut self, discarded: &mut Mail) {
         let Mail { blocks, removals } = &mut self.mail;
+        let first = discarded.blocks.len();
         let gone = |block: &mut Arc<Block>| block.is_removed() || block.node().lifecycle().is_closed();
-        let discarded: Vec<_> = blocks.extract_if(.., gone).collect();
+        discarded.blocks.extend(blocks.extract_if(.., gone));
         if !removals.is_empty() {
-            let unread: HashSet<_> = discarded.iter().map(|block| block.sequence()).collect();
-            removals.retain(|removal| !unread.contains(&removal.block.sequence()));
+            let unread: HashSet<_> = discarded.blocks[first..].iter().map(|block| block.sequence()).collect();
+            let unread = |removal: &mut Removal| unread.contains(&removal.block.sequence());
+            discarded.removals.extend(removals.extract_if(.., unread));
         }
         self.purge_at = INBOX_LIMIT.max(2 * blocks.len());
-        discarded
     }
 }

@@ -231,9 +231,10 @@ impl MetricGroup {
         let set = self.0.scope().table_set(S::DESCRIPTORS);
         let name = set.members.first().map_or("", |member| member.family.name()).to_owned();
         let mut cells = SetCells::new(self.0.register_collected(set)?);
-        let output = Output::Set(Arc::clone(cells.block()));
+        let block = Arc::clone(cells.block());
+        let output = Output::Set(Arc::clone(&block));
         let handles = S::from_cells(&mut cells);
-        self.0.core().sampler.add(&self.0, &name, output, Box::new(move || callback(&handles)));
+        self.0.core().sampler.add(&block, &name, output, Box::new(move || callback(&handles)));
         Ok(())
     }
 
@@ -260,7 +261,7 @@ impl MetricGroup {
     ) -> Result<(), Error> {
         let block = self.0.register(self.0.scope().single_set(descriptor))?;
         if let Some((output, call)) = block.object(0).and_then(bind) {
-            self.0.core().sampler.add(&self.0, descriptor.metric().name(), output, call);
+            self.0.core().sampler.add(&block, descriptor.metric().name(), output, call);
         }
         // There is no handle that could still be recording.
         drop(Keep::adopt(block));

@@ -162,9 +162,12 @@ impl Node {
     /// A system group. Each is a group of its own: two of one identity clash in the reporters, which say so. Below a
     /// closed group it is closed from the start, since owners are made by calls that cannot fail.
     pub(crate) fn system_child(self: &Arc<Self>, kind: ScopeKind, variables: &[(Key, &str)]) -> Arc<Self> {
-        let scope = Arc::clone(self.core.scope(kind));
-        let position = AtomicUsize::new(0);
-        let child = self.new_child(scope, kind, ChildPlace::Position(position), Variables::system(variables));
+        self.linked_child(Arc::clone(self.core.scope(kind)), kind, Variables::system(variables))
+    }
+
+    /// A child that is another one each time.
+    fn linked_child(self: &Arc<Self>, scope: Arc<Scope>, kind: ScopeKind, own: Variables) -> Arc<Self> {
+        let child = self.new_child(scope, kind, ChildPlace::Position(AtomicUsize::new(0)), own);
         match self.lock_open() {
             Ok(mut inner) => {
                 let children = inner.children.get_or_insert_default();
@@ -177,6 +180,11 @@ impl Node {
             }
         }
         child
+    }
+
+    /// A user group that nobody finds by asking for it.
+    pub(crate) fn group_apart(self: &Arc<Self>, scope: &str, own: Variables) -> Arc<Self> {
+        self.linked_child(self.scope.child(scope), self.kind, own)
     }
 
     /// The user group of this name, the same one each time it is asked for while it is open.
@@ -332,16 +340,23 @@ impl Node {
         let discarded = self.core.publish(block);
         drop(inner);
         // A log line is the user's code.
-        self.core.counts.dropped_unread(&discarded);
+        self.core.counts.dropped_unread(&discarded.blocks);
     }
 
     /// Removes the series that was registered alone under this name, as if it had been in a group of its own that closes.
     pub(crate) fn remove(self: &Arc<Self>, name: &str) -> Result<(), Error> {
         let (metric, group) = (|| name.to_owned(), || self.identifier());
+        let unknown = || Error::UnknownMetric { metric: metric(), group: group() };
+        // What takes other locks and the clock comes before the group's own lock.
+        let (id, twin) = (self.scope.name_id(name).ok_or_else(unknown), self.closed_twin());
         let mut inner = self.lock_open()?;
-        let Some(position) = inner.position_of(name, &self.scope) else {
-            drop(inner);
-            return Err(Error::UnknownMetric { metric: metric(), group: group() });
+        let position = id.and_then(|id| inner.position_of(id).ok_or_else(unknown));
+        let position = match position {
+            Ok(position) => position,
+            Err(error) => {
+                drop(inner);
+                return Err(error);
+            }
         };
         if inner.blocks.as_slice()[position].set.members.len() > 1 {
             drop(inner);
@@ -349,10 +364,10 @@ impl Node {
         }
         let Some(block) = inner.remove(position) else { return Ok(()) };
         block.set_removed();
-        let removal = Removal { node: self.closed_twin(), block };
+        let removal = Removal { node: twin, block };
         self.core.publish_removal(&removal);
         drop(inner);
-        let callback = self.core.sampler.remove(self.slot(), name);
+        let callback = self.core.sampler.remove(&removal.block);
         drop(callback);
         Ok(())
     }
@@ -486,9 +501,8 @@ impl Inner {
         self.blocks.push(block);
     }
 
-    /// The block that has a metric of this name.
-    fn position_of(&self, name: &str, scope: &Scope) -> Option<usize> {
-        let id = scope.name_id(name)?;
+    /// The block that has a metric of the name of this number.
+    fn position_of(&self, id: u64) -> Option<usize> {
         match &self.by_name {
             Some(by_name) => by_name.get(&id).map(|position| *position as usize),
             None => self.blocks.as_slice().iter().position(|block| block.set.has_name(id)),

@@ -14,7 +14,7 @@ pub struct ReporterOptions {
     pub interval: Duration,
     /// How long a pull reporter keeps a closed group after its final values were delivered, for other scrapers: 60 s.
     pub keep_delivered: Duration,
-    /// How long a pull reporter keeps a closed group whose final values nobody fetched: 10 min.
+    /// How long a reporter keeps a closed group whose final values it could not deliver or nobody fetched: 10 min.
     pub keep_undelivered: Duration,
     /// How many closed groups wait for delivery at most; beyond it the oldest go undelivered, which is counted: 65 536.
     pub keep_groups: usize,
@@ -261,7 +261,7 @@ const KEEP_DELIVERED: ConfigKey<Duration> = ConfigKey::new(
 .with_default("60s");
 const KEEP_UNDELIVERED: ConfigKey<Duration> = ConfigKey::new(
     "closed.keep-undelivered",
-    "How long a reporter that is asked keeps a closed group whose final values nobody fetched.",
+    "How long a reporter keeps a closed group whose final values it could not deliver or nobody fetched.",
 )
 .with_default("10min");
 const KEEP_GROUPS: ConfigKey<usize> = ConfigKey::new(

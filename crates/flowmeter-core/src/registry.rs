@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,7 +15,7 @@ use crate::control::Control;
 use crate::core::Core;
 use crate::node::Node;
 use crate::reporter::{Reporter, ReporterContext};
-use crate::runner::{self, Runner, Source};
+use crate::runner::{self, Runner, Source, panicked};
 use crate::self_metrics::{self, SelfReport};
 use crate::{
     Clock, ConfigError, ConfigSection, Error, JobManagerGroup, MetricGroup, ReportError, ReporterFactory,
@@ -213,26 +214,33 @@ impl Registry {
             return Err(Error::InvalidReporterName { name: name.escape_debug().to_string() });
         }
         let control = Control::new(name, Arc::clone(&self.core.clock));
-        self.reserve(&control)?;
+        let reservation = self.reserve(&control)?;
         let context = ReporterContext::new(Arc::clone(&control));
-        let started = source().and_then(|mut source| {
-            let (endpoint, traits) = source.start(&context)?;
-            control.note(|state| state.endpoint = endpoint);
-            let self_report = self.self_metrics.then(|| SelfReport::new(&self.root, name, &control.counts));
-            let id = self.next_reporter.fetch_add(1, Relaxed);
-            let sequence = self.core.open_inbox(id);
-            let present = self.root.collect_blocks(sequence);
-            let control = Arc::clone(&control);
-            let runner = Runner::new(&self.core, id, control, options, source, traits, self.instance);
-            let runner = runner.with_self_report(self_report);
-            let thread = thread::Builder::new().name(format!("flowmeter-{name}"));
-            thread.spawn(move || runner.run(present)).inspect_err(|_| self.core.close_inbox(id))?;
-            Ok(())
-        });
-        match started {
-            Ok(()) => Ok(ReporterHandle { control }),
+        let start = || {
+            source().and_then(|mut source| {
+                let (endpoint, traits) = source.start(&context)?;
+                control.note(|state| state.endpoint = endpoint);
+                let self_report =
+                    self.self_metrics.then(|| SelfReport::new(&self.root, name, &control.counts));
+                let id = self.next_reporter.fetch_add(1, Relaxed);
+                let sequence = self.core.open_inbox(id);
+                let present = self.root.collect_blocks(sequence);
+                let control = Arc::clone(&control);
+                let runner = Runner::new(&self.core, id, control, options, source, traits, self.instance);
+                let runner = runner.with_self_report(self_report);
+                let thread = thread::Builder::new().name(format!("flowmeter-{name}"));
+                thread.spawn(move || runner.run(present)).inspect_err(|_| self.core.close_inbox(id))?;
+                Ok(())
+            })
+        };
+        // What cannot start is dropped here, and may panic as well.
+        let started = catch_unwind(AssertUnwindSafe(start));
+        match started.unwrap_or_else(|panic| Err(panicked(&*panic).into())) {
+            Ok(()) => {
+                std::mem::forget(reservation);
+                Ok(ReporterHandle { control })
+            }
             Err(source) => {
-                self.lock().running.retain(|other| !Arc::ptr_eq(other, &control));
                 let name = name.to_owned();
                 Err(match source.downcast::<ConfigError>() {
                     Ok(source) => Error::Configuration { name, source: *source },
@@ -272,7 +280,7 @@ impl Registry {
     }
 
     /// Takes the name, so that no other reporter starts under it meanwhile.
-    fn reserve(&self, control: &Arc<Control>) -> Result<(), Error> {
+    fn reserve<'a>(&'a self, control: &'a Arc<Control>) -> Result<Reservation<'a>, Error> {
         let name = control.name();
         let mut reporters = self.lock();
         if reporters.shut_down {
@@ -282,7 +290,7 @@ impl Registry {
             return Err(Error::DuplicateReporter { name: name.to_string() });
         }
         reporters.running.push(Arc::clone(control));
-        Ok(())
+        Ok(Reservation { registry: self, control })
     }
 
     /// What the registry refused, withheld or lost so far.
@@ -316,6 +324,20 @@ impl Registry {
 
     fn lock(&self) -> MutexGuard<'_, Reporters> {
         self.reporters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The name of a reporter that is being started, which is free again if that fails.
+struct Reservation<'a> {
+    registry: &'a Registry,
+    control: &'a Arc<Control>,
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        self.registry.lock().running.retain(|other| !Arc::ptr_eq(other, self.control));
+        // A shutdown may wait for it already.
+        self.control.note(|state| state.stopped = Some(Ok(())));
     }
 }
 

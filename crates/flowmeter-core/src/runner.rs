@@ -56,8 +56,13 @@ impl Source {
         context: &ReporterContext,
     ) -> Result<(Option<String>, Traits), ReportError> {
         let reporter = &mut self.reporter;
-        let start = || reporter.start(context).map(|()| (reporter.endpoint(), Traits::of(&**reporter)));
-        catch_unwind(AssertUnwindSafe(start)).unwrap_or_else(|panic| Err(panicked(&*panic).into()))
+        let start = catch_unwind(AssertUnwindSafe(|| reporter.start(context)));
+        start.unwrap_or_else(|panic| Err(panicked(&*panic).into()))?;
+        let about = catch_unwind(AssertUnwindSafe(|| (reporter.endpoint(), Traits::of(&**reporter))));
+        about.map_err(|panic| {
+            let _ = self.stop();
+            panicked(&*panic).into()
+        })
     }
 
     /// Closes what the reporter opened.
@@ -69,7 +74,10 @@ impl Source {
     fn replace(&mut self) -> Result<(), ReportError> {
         let Some((factory, section)) = &self.factory else { return Ok(()) };
         let old = std::mem::replace(&mut self.reporter, built(&**factory, section)?);
-        catch_unwind(AssertUnwindSafe(|| drop(old))).map_err(|panic| panicked(&*panic).into())
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(old))) {
+            warn!(message = panicked(&*panic), "a reporter that was replaced has panicked as it went");
+        }
+        Ok(())
     }
 }
 
@@ -181,63 +189,60 @@ impl Runner {
                 Life::Up => due,
                 Life::Down { until } => until,
             };
-            let is_tick = match self.control.next_work(until) {
+            match self.control.next_work(until) {
                 Work::Report(asked) => {
                     self.answer(asked);
-                    false
+                    due = self.next_due(due, false);
                 }
-                Work::Look(asked) => {
+                Work::Due(_) if matches!(self.life, Life::Down { .. }) => drop(self.start_again()),
+                Work::Due(asked) if self.traits.mode == ReportMode::Push => {
+                    self.answer(asked);
+                    due = self.next_due(due, true);
+                }
+                Work::Due(asked) | Work::Look(asked) => {
                     self.look();
                     self.control.note_looked(asked);
-                    false
-                }
-                Work::Due(_) if matches!(self.life, Life::Down { .. }) => {
-                    let _ = self.start_again();
-                    false
-                }
-                Work::Due(asked) => {
-                    match self.traits.mode {
-                        ReportMode::Push => self.answer(asked),
-                        ReportMode::Pull => {
-                            self.look();
-                            self.control.note_looked(asked);
-                        }
+                    if self.traits.mode == ReportMode::Pull {
+                        due = moment_after(self.pause());
                     }
-                    true
                 }
                 Work::Restart { wanted } => {
                     let stopped = self.stop_reporter();
                     let outcome = self.start_again();
                     self.control.note_restarted(wanted, stopped.and(outcome));
-                    false
                 }
                 Work::Stop => break,
-            };
-            let now = Instant::now();
-            match self.traits.mode {
-                ReportMode::Pull => due = moment_after(self.pause()),
-                ReportMode::Push if due <= now => {
-                    // A report that outlasts its interval skips the ticks that it missed.
-                    let pause = self.pause();
-                    let passed = (now - due).as_nanos() / pause.as_nanos() + 1;
-                    due += pause * u32::try_from(passed).unwrap_or(u32::MAX);
-                    let skipped = u64::try_from(passed).unwrap_or(u64::MAX) - u64::from(is_tick);
-                    self.control.counts.skipped.add(skipped);
-                }
-                ReportMode::Push => {}
             }
         }
         self.stop();
     }
 
+    /// When the next report is due after one, which may have been the one that was `due`. One that outlasts its interval skips
+    /// the ticks that it missed.
+    fn next_due(&self, due: Instant, was_due: bool) -> Instant {
+        let (now, pause) = (Instant::now(), self.pause());
+        if self.traits.mode == ReportMode::Pull {
+            return moment_after(pause);
+        }
+        if due > now {
+            return due;
+        }
+        let passed = (now - due).as_nanos() / pause.as_nanos() + 1;
+        self.control.counts.skipped.add(u64::try_from(passed).unwrap_or(u64::MAX) - u64::from(was_due));
+        due + pause * u32::try_from(passed).unwrap_or(u32::MAX)
+    }
+
     /// The last report, for which all that is closed is final, and the end of the reporter.
     fn stop(mut self) {
         if matches!(self.life, Life::Down { .. }) {
-            // One more try: the last report matters most.
             let _ = self.start_again();
         }
         let outcome = match (self.traits.mode, &self.life) {
-            (ReportMode::Push, Life::Up) => self.report(Duration::ZERO),
+            (ReportMode::Push, Life::Up) => match self.report(Duration::ZERO) {
+                // It panicked and was restarted: once more, since the last report matters most.
+                Err(_) if self.attempts > 0 && matches!(self.life, Life::Up) => self.report(Duration::ZERO),
+                outcome => outcome,
+            },
             (ReportMode::Pull, Life::Up) => Ok(()),
             (_, Life::Down { .. }) => Err(self.why_down()),
         };
@@ -341,10 +346,10 @@ impl Runner {
             let (endpoint, traits) = self.source.start(&context)?;
             // What the index has prepared is in the terms of the first.
             if traits == self.traits {
-                Ok(endpoint)
-            } else {
-                Err("it is another kind of reporter now".into())
+                return Ok(endpoint);
             }
+            let _ = self.source.stop();
+            Err("it is another kind of reporter now".into())
         });
         match started {
             Ok(endpoint) => {
@@ -362,11 +367,8 @@ impl Runner {
     }
 
     fn wait_to_restart(&mut self) {
-        let first = self.options.restart_backoff;
-        let doublings = self.attempts.saturating_sub(1).min(DOUBLINGS);
-        let first = first.max(SHORTEST_BACKOFF);
-        let backoff = first.saturating_mul(1 << doublings).min(first.max(LONGEST_BACKOFF));
-        self.life = Life::Down { until: moment_after(backoff) };
+        let pause = backoff(self.options.restart_backoff, self.attempts);
+        self.life = Life::Down { until: moment_after(pause) };
         self.control.note(|state| (state.endpoint, state.down) = (None, true));
     }
 
@@ -433,6 +435,13 @@ impl Runner {
     }
 }
 
+/// How long to wait before another attempt after so many.
+fn backoff(first: Duration, attempts: u32) -> Duration {
+    let first = first.max(SHORTEST_BACKOFF);
+    let doublings = attempts.saturating_sub(1).min(DOUBLINGS);
+    first.saturating_mul(1 << doublings).min(first.max(LONGEST_BACKOFF))
+}
+
 fn staggered(interval: Duration, instance: u64, reporter: &str) -> Duration {
     let part = u128::from(stable_hash(&(instance, reporter)) >> 32) + 1;
     let nanoseconds = u128::from(u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX));
@@ -456,6 +465,18 @@ pub(crate) fn panicked(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_attempt_waits_twice_as_long_up_to_a_minute() {
+        let seconds = |first, attempts| backoff(Duration::from_secs(first), attempts).as_secs();
+        assert_eq!(
+            (1..=8).map(|attempts| seconds(1, attempts)).collect::<Vec<_>>(),
+            [1, 2, 4, 8, 16, 32, 60, 60]
+        );
+        assert_eq!((seconds(90, 1), seconds(90, u32::MAX)), (90, 90), "longer if it begins with more");
+        assert_eq!(backoff(Duration::ZERO, 1), Duration::from_millis(1));
+        assert_eq!(backoff(Duration::MAX, 9), Duration::MAX);
+    }
 
     #[test]
     fn first_reports_are_spread_over_the_interval_and_the_same_each_time() {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use hashbrown::HashMap;
 use tracing::warn;
 
+use crate::block::Block;
 use crate::core::Core;
 use crate::node::Node;
 use crate::sample::Output;
@@ -76,8 +77,6 @@ struct Callbacks {
 #[derive(Default)]
 struct List {
     idle: Vec<Callback>,
-    /// What was removed while the callbacks were with a thread.
-    removed: Vec<Arc<str>>,
     /// The callbacks are with a thread. They come back to `idle` when it is through with them.
     taken: bool,
     /// The one that runs now, and since when.
@@ -85,6 +84,8 @@ struct List {
 }
 
 struct Callback {
+    /// Whose series it sets, by which it is known.
+    block: Arc<Block>,
     name: Arc<str>,
     output: Output,
     call: Call,
@@ -92,8 +93,10 @@ struct Callback {
 }
 
 impl Sampler {
-    pub(crate) fn add(&self, node: &Arc<Node>, name: &str, output: Output, call: Call) {
-        let callback = Callback { name: name.into(), output, call, panicked: false };
+    pub(crate) fn add(&self, block: &Arc<Block>, name: &str, output: Output, call: Call) {
+        let node = block.node();
+        let mut callback =
+            Some(Callback { block: Arc::clone(block), name: name.into(), output, call, panicked: false });
         let mut state = self.lock();
         let ended: Vec<_> = if state.groups.len() >= state.purge_at {
             let closed = state.groups.extract_if(|_, group| group.node.lifecycle().is_closed()).collect();
@@ -103,24 +106,26 @@ impl Sampler {
             Vec::new()
         };
         let group = state.groups.entry(node.slot()).or_insert_with(|| Arc::new(Callbacks::new(node)));
-        group.lock().idle.push(callback);
+        let mut list = group.lock();
+        // Whoever removes a series says so before looking for its callback here.
+        if !block.is_removed() {
+            list.idle.extend(callback.take());
+        }
+        drop(list);
         drop(state);
         // The callbacks are user code, so they go without the lock.
         let unread = ended.iter().map(|(_, group)| group.lock().idle.len()).sum();
         let example = ended.first().map(|(_, group)| group.node.identifier());
         node.core().counts.dropped_unread_series(unread, example.as_deref());
-        drop(ended);
+        drop((ended, callback));
     }
 
-    /// Takes a callback out, which is not called again, for the caller to drop under no lock. One that is running stays
-    /// until it returns.
-    pub(crate) fn remove(&self, slot: u32, name: &str) -> Option<impl Sized + use<>> {
-        let group = self.lock().groups.get(&slot).cloned()?;
+    /// Takes out the callback of a series that was removed, for the caller to drop under no lock. One that is with the thread
+    /// goes when it comes back.
+    pub(crate) fn remove(&self, block: &Arc<Block>) -> Option<impl Sized + use<>> {
+        let group = self.lock().groups.get(&block.node().slot()).cloned()?;
         let mut list = group.lock();
-        if list.taken {
-            list.removed.push(name.into());
-        }
-        let position = list.idle.iter().position(|callback| *callback.name == *name);
+        let position = list.idle.iter().position(|callback| Arc::ptr_eq(&callback.block, block));
         position.map(|position| list.idle.remove(position))
     }
 
@@ -245,7 +250,7 @@ impl Callbacks {
         list.taken = true;
         let mut callbacks = std::mem::take(&mut list.idle);
         drop(list);
-        for callback in &mut callbacks {
+        for callback in callbacks.iter_mut().filter(|callback| !callback.block.is_removed()) {
             self.lock().running = Some((Arc::clone(&callback.name), Instant::now()));
             if catch_unwind(AssertUnwindSafe(|| (callback.call)())).is_ok() {
                 callback.output.returned();
@@ -260,8 +265,7 @@ impl Callbacks {
             }
         }
         let mut list = self.lock();
-        let names = std::mem::take(&mut list.removed);
-        let removed: Vec<_> = callbacks.extract_if(.., |callback| names.contains(&callback.name)).collect();
+        let removed: Vec<_> = callbacks.extract_if(.., |callback| callback.block.is_removed()).collect();
         // Callbacks that were added meanwhile come last.
         callbacks.append(&mut list.idle);
         list.idle = callbacks;

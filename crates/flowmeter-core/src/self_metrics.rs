@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::block::Object;
 use crate::node::Node;
+use crate::variables::Variables;
 use crate::{Descriptor, Histogram, Metric, MetricGroup, SharedCounter, SharedGauge, Unit};
 
 /// The name of the group.
@@ -87,7 +88,9 @@ pub(crate) struct SelfReport {
 
 impl SelfReport {
     pub(crate) fn new(root: &Arc<Node>, reporter: &str, counts: &ReporterCounts) -> Self {
-        let group = MetricGroup::new(Arc::clone(root)).add_group(GROUP).add_group_kv("reporter", reporter);
+        // Apart from other groups of these names: the user's, and that of a reporter of the name that has not ended yet.
+        let group = root.group_apart(GROUP, Variables::name_only(GROUP));
+        let group = MetricGroup::new(group.group_apart("reporter", Variables::user("reporter", reporter)));
         let tallies = [
             &counts.reports,
             &counts.failures,
@@ -112,7 +115,11 @@ impl SelfReport {
 
 impl Drop for SelfReport {
     fn drop(&mut self) {
-        self.group.close();
+        // With the group above it, which is its own.
+        match self.group.node().parent() {
+            Some(parent) => parent.close(),
+            None => self.group.close(),
+        }
     }
 }
 
@@ -130,7 +137,8 @@ const REGISTRY: &[Descriptor] = &[
 
 /// Registers what a registry counts, in the order of [`Statistics`](crate::Statistics).
 pub(crate) fn register_registry(root: &Arc<Node>, tallies: &[&Tally; 6]) {
-    register(&MetricGroup::new(Arc::clone(root)).add_group(GROUP), REGISTRY, tallies);
+    let group = root.group_apart(GROUP, Variables::name_only(GROUP));
+    register(&MetricGroup::new(group), REGISTRY, tallies);
 }
 
 fn register(group: &MetricGroup, descriptors: &'static [Descriptor], tallies: &[&Tally]) {

@@ -79,7 +79,7 @@ impl Index {
         let Some(entry) = self.entry_mut(set, sequence) else { return };
         let (from, prepared) = (entry.slot(), Arc::clone(&entry.prepared));
         entry.move_to(node.slot());
-        self.leave_rival(from, (set, sequence));
+        self.leave_rival(from);
         self.add_group(node, prepared);
         if let Some(holder) = self.group(node.slot()).and_then(|group| group.contest) {
             self.enter_contest(holder, node.slot(), (set, sequence));

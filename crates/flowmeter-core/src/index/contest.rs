@@ -23,6 +23,8 @@ pub(super) struct Contest {
     groups: Vec<Rival>,
     /// Something changed since it was settled.
     dirty: bool,
+    /// Blocks left their groups since.
+    left: bool,
     /// How many of the groups were final when it was settled.
     finals: usize,
 }
@@ -64,7 +66,7 @@ impl Index {
         if let Some(group) = self.group_mut(slot).filter(|group| group.contest.is_none()) {
             group.contest = Some(slot);
             let groups = vec![Rival { slot, blocks: Vec::new(), unlisted: true }];
-            self.contests.insert(slot, Contest { groups, dirty: true, finals: 0 });
+            self.contests.insert(slot, Contest { groups, dirty: true, ..Contest::default() });
         }
     }
 
@@ -80,12 +82,10 @@ impl Index {
     }
 
     /// Notes that a block left a group that may share its identity.
-    pub(super) fn leave_rival(&mut self, slot: Slot, block: (u64, u64)) {
+    pub(super) fn leave_rival(&mut self, slot: Slot) {
         let holder = self.group(slot).and_then(|group| group.contest);
-        let Some(contest) = holder.and_then(|holder| self.contests.get_mut(&holder)) else { return };
-        contest.dirty = true;
-        for rival in contest.groups.iter_mut().filter(|rival| rival.slot == slot) {
-            rival.blocks.retain(|other| *other != block);
+        if let Some(contest) = holder.and_then(|holder| self.contests.get_mut(&holder)) {
+            (contest.dirty, contest.left) = (true, true);
         }
     }
 
@@ -100,6 +100,15 @@ impl Index {
             let is_final = |rival: &Rival| self.is_final(rival.slot, now, grace);
             let finals: HashSet<Slot> =
                 contest.groups.iter().filter(|rival| is_final(rival)).map(|rival| rival.slot).collect();
+            if std::mem::take(&mut contest.left) {
+                let sets = &mut self.sets;
+                for Rival { slot, blocks, .. } in &mut contest.groups {
+                    blocks.retain(|(set, sequence)| {
+                        position(sets, *set, *sequence)
+                            .is_none_or(|(index, position)| index.entries[position].slot() == *slot)
+                    });
+                }
+            }
             if contest.dirty || finals.len() != contest.finals {
                 self.settle_contest(contest, &finals);
                 (contest.dirty, contest.finals) = (false, finals.len());

@@ -48,6 +48,8 @@ pub(crate) struct Index {
     series: usize,
     /// Blocks that would have been too many.
     refused: Vec<Arc<Block>>,
+    /// How many were refused since it was last looked for those that are gone, when the list was full.
+    refused_since: usize,
     /// Some left since those were refused.
     has_room: bool,
     /// Logical scopes of which it was said that they are beyond the limit.
@@ -140,6 +142,7 @@ impl Index {
             options: Arc::clone(options),
             series: 0,
             refused: Vec::new(),
+            refused_since: INBOX_LIMIT,
             has_room: false,
             limited: HashSet::new(),
             sets: HashMap::new(),
@@ -249,7 +252,15 @@ impl Index {
                 "the reporter has as many series as it takes; those beyond are withheld"
             );
         }
-        if self.refused.len() < INBOX_LIMIT && !block.node().lifecycle().is_closed() {
+        let is_live = |block: &Arc<Block>| !block.is_removed() && !block.node().lifecycle().is_closed();
+        if self.refused.len() >= INBOX_LIMIT {
+            self.refused_since += 1;
+            if self.refused_since > INBOX_LIMIT {
+                self.refused_since = 0;
+                self.let_go.extend(self.refused.extract_if(.., |block| !is_live(block)));
+            }
+        }
+        if self.refused.len() < INBOX_LIMIT && is_live(&block) {
             self.refused.push(block);
         } else {
             self.let_go.push(block);
