@@ -29,7 +29,8 @@ impl Reporter for CsvReporter {
     }
 
     fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {
-        let variables: Vec<_> = group.variables().map(|(key, value)| format!("{key}={value}")).collect();
+        // Quoted, so that no two groups are written alike.
+        let variables: Vec<_> = group.variables().map(|(key, value)| format!("{key:?}={value:?}")).collect();
         quote(&variables.join(","), out);
     }
 

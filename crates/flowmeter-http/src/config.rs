@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use flowmeter_core::{ConfigError, ConfigKey, ConfigSection, KeyInfo};
 
+use crate::server::{LONGEST_PATIENCE, MOST_CONNECTIONS, MOST_HEADERS};
 use crate::{Ports, ServerOptions};
 
 const ADDRESS: ConfigKey<IpAddr> =
@@ -42,18 +43,22 @@ impl ServerOptions {
     ///
     /// When a value is not what its key takes.
     pub fn from_section(section: &ConfigSection, port: &ConfigKey<Ports>) -> Result<Self, ConfigError> {
-        let connections = section.get(&CONNECTIONS)?;
-        if connections == 0 {
-            return Err(section.invalid(&CONNECTIONS, "nobody could connect"));
-        }
+        let count = |key: &ConfigKey<usize>, most: usize| match section.get(key)? {
+            count if (1..=most).contains(&count) => Ok(count),
+            _ => Err(section.invalid(key, format!("it can be 1 to {most}"))),
+        };
+        let patience = |key: &ConfigKey<Duration>| match section.get(key)? {
+            patience if patience <= LONGEST_PATIENCE => Ok(patience),
+            _ => Err(section.invalid(key, "it is more than a day")),
+        };
         Ok(Self {
             address: section.get(&ADDRESS)?,
             ports: section.get(port)?,
-            connections,
-            headers: section.get(&HEADERS)?,
-            request_patience: section.get(&REQUEST_PATIENCE)?,
-            answer_patience: section.get(&ANSWER_PATIENCE)?,
-            client_patience: section.get(&CLIENT_PATIENCE)?,
+            connections: count(&CONNECTIONS, MOST_CONNECTIONS)?,
+            headers: count(&HEADERS, MOST_HEADERS)?,
+            request_patience: patience(&REQUEST_PATIENCE)?,
+            answer_patience: patience(&ANSWER_PATIENCE)?,
+            client_patience: patience(&CLIENT_PATIENCE)?,
         })
     }
 }
@@ -108,9 +113,16 @@ mod tests {
             said("address", "localhost"),
             "`x.address` cannot be `localhost`: give an IP address such as `127.0.0.1` or `::1`"
         );
-        assert_eq!(
-            said("server.connections", "0"),
-            "`x.server.connections` cannot be `0`, nobody could connect: give a whole number, 0 or more"
-        );
+        for (key, value, expected) in [
+            ("server.connections", "0", "it can be 1 to 65536"),
+            ("server.connections", "18446744073709551615", "it can be 1 to 65536"),
+            ("server.headers", "100000000000", "it can be 1 to 1024"),
+            ("server.request-patience", "500years", "it is more than a day"),
+        ] {
+            assert!(
+                said(key, value).starts_with(&format!("`x.{key}` cannot be `{value}`, {expected}")),
+                "{key}"
+            );
+        }
     }
 }

@@ -68,6 +68,18 @@ impl ServerOptions {
         self
     }
 
+    /// With nothing in it that a server could not take.
+    fn within_limits(self) -> Self {
+        Self {
+            connections: self.connections.clamp(1, MOST_CONNECTIONS),
+            headers: self.headers.clamp(1, MOST_HEADERS),
+            request_patience: self.request_patience.min(LONGEST_PATIENCE),
+            answer_patience: self.answer_patience.min(LONGEST_PATIENCE),
+            client_patience: self.client_patience.min(LONGEST_PATIENCE),
+            ..self
+        }
+    }
+
     /// Sets the ports to try.
     #[must_use]
     pub fn with_ports(mut self, ports: Ports) -> Self {
@@ -75,6 +87,11 @@ impl ServerOptions {
         self
     }
 }
+
+/// What options can ask for at most; more of it is taken for so much.
+pub(crate) const MOST_CONNECTIONS: usize = 65_536;
+pub(crate) const MOST_HEADERS: usize = 1_024;
+pub(crate) const LONGEST_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// The most bytes of a request's head.
 const HEAD_LIMIT: usize = 16 * 1024;
@@ -100,7 +117,7 @@ impl Server {
         let runtime =
             Builder::new_current_thread().enable_io().enable_time().build().map_err(Error::Thread)?;
         let (stop, stopped) = watch::channel(false);
-        let (handler, options) = (Arc::new(handler), *options);
+        let (handler, options) = (Arc::new(handler), options.within_limits());
         let thread = thread::Builder::new()
             .name(format!("{name}-http"))
             .spawn(move || serve(&runtime, listener, &options, &handler, &stopped))

@@ -31,12 +31,15 @@ pub(crate) fn base_unit(unit: &Unit) -> Option<BaseUnit> {
     Some(BaseUnit { suffix, decimals })
 }
 
-/// The naming policy for which metrics can give themselves names, which are written as they are.
+/// The naming policy for which metrics can give themselves names, which are written as they are if Prometheus takes them
+/// for what they are.
 const POLICY: &str = "prometheus";
 
 /// Writes the name of a family: logical scope, name, unit, and `_total` for a counter or a meter.
 pub(crate) fn write_metric_name(family: &Family, out: &mut Vec<u8>) {
-    if let Some(name) = family.name_in(POLICY).filter(|name| is_metric_name(name)) {
+    if let Some(name) =
+        family.name_in(POLICY).filter(|name| is_metric_name(name) && fits_kind(name, family.kind()))
+    {
         out.extend_from_slice(name.as_bytes());
         return;
     }
@@ -69,6 +72,13 @@ pub(crate) fn write_metric_name(family: &Family, out: &mut Vec<u8>) {
 fn is_metric_name(name: &str) -> bool {
     let is_part = |c: char| c == '_' || c == ':' || c.is_ascii_alphanumeric();
     name.chars().all(is_part) && name.starts_with(|first: char| is_part(first) && !first.is_ascii_digit())
+}
+
+/// Whether a name ends as those of its kind do, and not as samples of other kinds.
+fn fits_kind(name: &str, kind: MetricKind) -> bool {
+    let is_total = name.ends_with("_total");
+    is_total == kind.is_monotonic_sum()
+        && !["_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end))
 }
 
 /// Keeps a name from ending as samples of counters and histograms do: a reader would take it for one, `promtool check
@@ -292,6 +302,14 @@ mod tests {
                         ("otlp", "cpu.time"),
                         ("prometheus", "process_cpu_seconds_total"),
                     ]),
+                ),
+            ),
+            (
+                "g_other",
+                metric_name::<Gauge<u64>>(
+                    "g",
+                    // As a sample of a histogram, so it is not used either.
+                    Metric::new("other").with_policy_names(&[("prometheus", "g_lag_count")]),
                 ),
             ),
             (

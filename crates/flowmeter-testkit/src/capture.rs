@@ -155,7 +155,11 @@ impl Reporter for Capture {
     }
 
     fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {
-        let variables: Vec<_> = group.variables().map(|(key, value)| format!("{key}={value}")).collect();
+        // Plain where that is clear.
+        let plain =
+            |text: &str| if text.contains(['=', ',', '"']) { format!("{text:?}") } else { text.to_owned() };
+        let variables = group.variables().map(|(key, value)| format!("{}={}", plain(key), plain(value)));
+        let variables: Vec<_> = variables.collect();
         out.extend_from_slice(variables.join(",").as_bytes());
     }
 

@@ -34,6 +34,9 @@ pub fn parse(text: &str) -> Result<Vec<Sample>, String> {
     Ok(reader.samples)
 }
 
+/// Keys and values, sorted by key.
+type Labels = Vec<(String, String)>;
+
 #[derive(Default)]
 struct Reader {
     samples: Vec<Sample>,
@@ -43,7 +46,9 @@ struct Reader {
     /// Comments that were read of the family.
     has_help: bool,
     has_type: bool,
-    seen: HashSet<(String, Vec<(String, String)>)>,
+    seen: HashSet<(String, Labels)>,
+    /// The bucket before, of a histogram that has had no other sample since: its other labels, its edge and its count.
+    bucket: Option<(Labels, f64, f64)>,
 }
 
 impl Reader {
@@ -108,12 +113,39 @@ impl Reader {
         if (suffix == Some("_bucket")) != sample.labels.contains_key("le") {
             return Err("`le` is for buckets");
         }
-        let labels = sample.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        let labels: Labels = sample.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        match suffix {
+            Some("_bucket") => self.bucket(&sample, labels.clone())?,
+            Some("_count") if kind == "histogram" => {
+                let all = self.bucket.take().filter(|(of, edge, _)| *of == labels && edge.is_infinite());
+                let count: f64 = sample.value.parse().unwrap_or(f64::NAN);
+                if all.is_none_or(|(_, _, all)| all != count) {
+                    return Err("a count that is not that of the bucket `+Inf` before it");
+                }
+            }
+            _ => {}
+        }
         if !self.seen.insert((sample.name.clone(), labels)) {
             return Err("a sample that is there twice");
         }
         self.samples.push(sample);
         Ok(())
+    }
+}
+
+impl Reader {
+    fn bucket(&mut self, sample: &Sample, mut labels: Labels) -> Result<(), &'static str> {
+        labels.retain(|(key, _)| key != "le");
+        let edge = match sample.labels["le"].as_str() {
+            "+Inf" => f64::INFINITY,
+            edge => edge.parse().map_err(|_| "an edge that is no number")?,
+        };
+        let count = sample.value.parse().map_err(|_| "a count that is no number")?;
+        let before = self.bucket.replace((labels.clone(), edge, count));
+        match before.filter(|(of, ..)| *of == labels) {
+            Some((_, lower, fewer)) if lower >= edge || fewer > count => Err("buckets that do not go up"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -227,6 +259,10 @@ mod tests {
             "x 1\n# TYPE y gauge\nx{a=\"2\"} 1",
             "# TYPE x gauge",
             "# TYPE y number",
+            "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_sum 1\nh_count 1",
+            "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 2",
+            "# TYPE h histogram\nh_bucket{le=\"1\"} 2\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 1",
+            "# TYPE h histogram\nh_bucket{le=\"2\"} 1\nh_bucket{le=\"1\"} 1",
         ] {
             assert!(typed(lines).is_err(), "{lines}");
         }

@@ -156,7 +156,11 @@ fn what_is_wrong_is_found() {
         held.pop();
         held
     };
-    assert_eq!(found_out(loses_the_last).len(), Scenario::ALL.len() - 1, "all but that of nothing");
+    assert_eq!(
+        found_out(loses_the_last).len(),
+        Scenario::ALL.len() - 2,
+        "all but those that have nothing to lose"
+    );
     let doubles = |mut held: Vec<Held>| {
         held.extend(held.first().cloned());
         held
@@ -203,6 +207,45 @@ fn names_that_run_into_each_other_are_found() {
 }
 
 #[test]
+fn names_that_say_too_little_are_found() {
+    let measures = |held: Vec<Held>| {
+        let measure = |held: Held| Held { name: held.name.len().to_string(), ..held };
+        held.into_iter().map(measure).collect()
+    };
+    assert!(found_out(measures).contains(&Scenario::EveryKind));
+}
+
+/// A reporter that is right but for its end.
+struct BadEnd;
+
+impl Reporter for BadEnd {
+    fn report(&mut self, _: &Report<'_>) -> Result<(), ReportError> {
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        panic!("stopped before it was started");
+    }
+}
+
+impl Subject for BadEnd {
+    fn reporter(&mut self) -> Box<dyn Reporter> {
+        Box::new(Self)
+    }
+
+    fn held(&mut self) -> Result<Vec<Held>, String> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn a_stop_that_panics_is_found() {
+    let failures = check(|| BadEnd).unwrap_err();
+    let failure = failures.iter().find(|(scenario, _)| *scenario == Scenario::Unused);
+    assert_eq!(failure.unwrap().1, "panicked: stopped before it was started");
+}
+
+#[test]
 fn a_reporter_that_counts_what_was_refused_is_found() {
     let hasty = || Sums { state: Arc::new(Mutex::new(State { hasty: true, ..State::default() })) };
     let failures = check(hasty).unwrap_err();
@@ -213,6 +256,7 @@ const PORT: ConfigKey<u16> = ConfigKey::new("port", "The port.").with_default("9
 const BAD_NAME: ConfigKey<u16> = ConfigKey::new("thePort", "The port.").with_default("9249");
 const BAD_DEFAULT: ConfigKey<u16> = ConfigKey::new("port", "The port.").with_default("any");
 const TAKEN: ConfigKey<u16> = ConfigKey::new("interval", "The port.").with_default("9249");
+const MAP: ConfigKey<Vec<(String, String)>> = ConfigKey::new("scope", "Pairs.").with_default("");
 const BARE: ConfigKey<u16> = ConfigKey::new("port", "").with_default("9249");
 
 struct Factory(Vec<KeyInfo>);
@@ -246,6 +290,7 @@ fn factories_are_looked_at_too() {
             "1",
             "the key `thePort` is not in lower case, with dots and hyphens between words",
         ),
+        (vec![MAP.info()], "1", "the key `scope.delimiter` would be an entry of the map `scope`"),
         (vec![BARE.info()], "1", "the key `port` is not described"),
         (
             vec![BAD_DEFAULT.info()],

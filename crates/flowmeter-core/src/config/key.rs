@@ -109,7 +109,8 @@ impl KeyInfo {
     }
 
     /// Whether a name in a section is this key, or for a map one of its entries.
-    pub(super) fn takes(&self, name: &str) -> bool {
+    #[must_use]
+    pub fn takes(&self, name: &str) -> bool {
         match name.strip_prefix(self.name) {
             Some("") => true,
             Some(rest) => self.is_map && rest.len() > 1 && rest.starts_with('.'),

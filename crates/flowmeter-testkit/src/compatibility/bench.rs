@@ -1,9 +1,10 @@
 //! What a scenario is played on.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowmeter_core::{Number, Registry, ReportMode, ReporterHandle};
+use flowmeter_core::{Clashes, Number, Registry, ReportMode, ReporterHandle};
 
 use super::{Abilities, Held, Subject};
 use crate::{MockClock, Observed, PATIENCE, on_request, quiet_registry_on};
@@ -13,6 +14,7 @@ pub(super) struct Bench<S> {
     pub(super) registry: Registry,
     pub(super) clock: Arc<MockClock>,
     pub(super) mode: ReportMode,
+    pub(super) clashes: Clashes,
     pub(super) abilities: Abilities,
     pub(super) reporter: ReporterHandle,
     pub(super) subject: S,
@@ -23,10 +25,10 @@ impl<S: Subject> Bench<S> {
         let clock = Arc::new(MockClock::default());
         let registry = quiet_registry_on(Arc::clone(&clock) as _);
         let reporter = subject.reporter();
-        let (mode, abilities) = (reporter.mode(), subject.abilities());
+        let (mode, clashes, abilities) = (reporter.mode(), reporter.clashes(), subject.abilities());
         let reporter = registry.add_reporter("subject", reporter, on_request());
         let reporter = reporter.unwrap_or_else(|error| panic!("{error}"));
-        Self { registry, clock, mode, abilities, reporter, subject }
+        Self { registry, clock, mode, clashes, abilities, reporter, subject }
     }
 
     /// Lets the grace time of closed groups go by.
@@ -55,6 +57,7 @@ impl<S: Subject> Bench<S> {
 
     /// Looks whether what is held is these values, each once, and nothing else.
     pub(super) fn compare(&self, held: &[Held], expected: &[Observed]) -> Result<(), String> {
+        self.compare_identities(held)?;
         let mut rest: Vec<_> = held.iter().collect();
         for value in expected {
             let position = rest.iter().position(|held| self.is_same(&held.value, value));
@@ -69,6 +72,22 @@ impl<S: Subject> Bench<S> {
             None if rest.is_empty() => Ok(()),
             None => Err(format!("held, and no metric of the program: {}", shown(&rest))),
         }
+    }
+
+    /// Looks whether no two series are one to the backend, and each label is there once.
+    fn compare_identities(&self, held: &[Held]) -> Result<(), String> {
+        let mut identities = HashSet::new();
+        for series in held {
+            let mut labels: Vec<_> = series.labels.iter().collect();
+            labels.sort();
+            if labels.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+                return Err(format!("a label is there twice in {}", shown(&[series])));
+            }
+            if !identities.insert((&series.name, labels)) && self.clashes == Clashes::Withheld {
+                return Err(format!("two series have the name and labels of {}", shown(&[series])));
+            }
+        }
+        Ok(())
     }
 
     /// A hint, where series were withheld.

@@ -20,6 +20,10 @@ pub fn check_factory(factory: &dyn ReporterFactory, section: &ConfigSection) -> 
         if !names.insert(name) {
             return Err(format!("the key `{name}` is there twice"));
         }
+        let others = ReporterOptions::keys().iter().chain(factory.keys());
+        if let Some(other) = others.map(KeyInfo::name).find(|other| *other != name && key.takes(other)) {
+            return Err(format!("the key `{other}` would be an entry of the map `{name}`"));
+        }
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-';
         if name.is_empty() || !name.chars().all(is_plain) {
             return Err(format!(
