@@ -401,6 +401,15 @@ fn clashing_series_are_all_sent_where_that_is_the_rule() {
     let counter = again.counter("in");
     counter.inc_by(5);
     assert_eq!(report(), [15]);
+    // Nor is the other way round one the successor of the other.
+    let operator = again.operator("o", "map");
+    let of_operator = operator.counter("in");
+    of_operator.inc_by(200);
+    assert_eq!(report(), [15, 200]);
+    again.close();
+    drop(counter);
+    assert_eq!(report(), [15, 200]);
+    assert_eq!(report(), [200]);
     assert_eq!(registry.statistics().clashes, 0);
 }
 

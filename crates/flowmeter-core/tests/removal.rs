@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use flowmeter_core::{Counter, Descriptor, Error, Metric, MetricSet, ReporterOptions, SetCells};
 use flowmeter_testkit::{Capture, PATIENCE, driven, on_request, quiet_registry};
@@ -189,4 +189,87 @@ fn without_a_report_for_long_what_comes_and_goes_is_dropped_and_counted() {
     let kept = capture.latest().values().sum::<f64>() as u64;
     assert!(dropped > 0, "the inbox has a limit");
     assert_eq!(dropped + kept, CYCLES);
+}
+
+#[test]
+fn every_reporter_lets_a_removed_series_go() {
+    let registry = quiet_registry();
+    let captures = [Capture::push(), Capture::push()];
+    let names = ["first", "second"];
+    let handles: Vec<_> = names
+        .iter()
+        .zip(&captures)
+        .map(|(name, capture)| {
+            registry.add_reporter(name, capture.reporter(), on_request().with_grace(Duration::ZERO)).unwrap()
+        })
+        .collect();
+    let group = registry.add_group("g");
+    let counters = [group.counter("goes"), group.counter("stays")];
+    group.remove("goes").unwrap();
+    for (handle, capture) in handles.iter().zip(&captures) {
+        handle.report_now(PATIENCE).unwrap();
+        assert_eq!(capture.last().len(), 2);
+        handle.report_now(PATIENCE).unwrap();
+        assert_eq!(capture.last(), lines(&[("g.stays{}", 0.0)]));
+    }
+    drop(counters);
+}
+
+#[test]
+fn what_is_removed_while_it_waits_for_room_is_not_let_in() {
+    let capture = Capture::push();
+    let registry = quiet_registry();
+    let options = on_request().with_series_limit(1).with_grace(Duration::ZERO);
+    let handle = registry.add_reporter("capture", capture.reporter(), options).unwrap();
+    let group = registry.add_group("g");
+    let keeps = group.counter("keeps");
+    handle.report_now(PATIENCE).unwrap();
+    // More than wait for room at most, and all of them gone again.
+    for i in 0..66_000 {
+        drop(group.counter("n"));
+        if i % 20_000 == 0 {
+            handle.report_now(PATIENCE).unwrap();
+        }
+        group.remove("n").unwrap();
+    }
+    let waits = group.counter("waits");
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(capture.last(), lines(&[("g.keeps{}", 0.0)]));
+    group.remove("keeps").unwrap();
+    for _ in 0..3 {
+        handle.report_now(PATIENCE).unwrap();
+    }
+    assert_eq!(capture.last(), lines(&[("g.waits{}", 0.0)]));
+    drop((keeps, waits));
+}
+
+#[test]
+fn a_callback_that_is_removed_while_it_runs_goes_when_it_returns() {
+    let capture = Capture::push();
+    let registry = quiet_registry();
+    let options = on_request().with_callback_patience(Duration::from_millis(20));
+    let handle = registry.add_reporter("capture", capture.reporter(), options).unwrap();
+    let group = registry.add_group("g");
+    let ((begin, began), (end, go_on)) = (mpsc::channel(), mpsc::channel::<()>());
+    let calls = Arc::new(AtomicU64::new(0));
+    let counting = Arc::clone(&calls);
+    group.gauge_callback("slow", move || {
+        counting.fetch_add(1, Ordering::Relaxed);
+        begin.send(()).unwrap();
+        let _ = go_on.recv();
+        1_u64
+    });
+    handle.report_now(PATIENCE).unwrap();
+    began.recv_timeout(PATIENCE).unwrap();
+    group.remove("slow").unwrap();
+    // Another of the name is another callback.
+    group.gauge_callback("slow", || 2_u64);
+    drop(end);
+    let deadline = Instant::now() + PATIENCE;
+    while Arc::strong_count(&calls) > 1 || capture.value("g.slow{}") != Some(2.0) {
+        assert!(Instant::now() < deadline, "{:?}", capture.last());
+        handle.report_now(PATIENCE).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
 }

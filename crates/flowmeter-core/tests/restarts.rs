@@ -43,6 +43,7 @@ impl Reporter for Sender {
         if is_next(&self.fate.failing_starts) {
             return Err("no connection".into());
         }
+        assert!(!self.started, "started twice");
         self.started = true;
         Ok(())
     }
@@ -251,31 +252,137 @@ fn a_wrong_section_says_what_is_wrong_and_starts_nothing() {
     registry.add_configured_reporter("s", Arc::new(Factory(fate)), section()).unwrap();
 }
 
-/// Takes as long for a report as the test wants.
-struct Slow(mpsc::Receiver<()>, mpsc::Sender<()>);
+#[test]
+fn a_report_that_outlasts_its_interval_skips_ticks_and_says_so() {
+    const INTERVAL: Duration = Duration::from_millis(10);
+    /// Takes ten intervals for its first report.
+    struct Slow(mpsc::Sender<()>, bool);
+    impl Reporter for Slow {
+        fn report(&mut self, _: &Report<'_>) -> Result<(), ReportError> {
+            self.0.send(())?;
+            if !std::mem::replace(&mut self.1, true) {
+                std::thread::sleep(10 * INTERVAL);
+            }
+            Ok(())
+        }
+    }
+    let registry = quiet_registry();
+    let (begin, began) = mpsc::channel();
+    let start = Instant::now();
+    let options = ReporterOptions::default().with_interval(INTERVAL);
+    let handle = registry.add_reporter("slow", Box::new(Slow(begin, false)), options).unwrap();
+    for reports in 1..=10 {
+        began.recv_timeout(PATIENCE).unwrap();
+        let intervals = start.elapsed().as_nanos() / INTERVAL.as_nanos();
+        let skipped = handle.status().skipped;
+        // None of those that were missed is made up for.
+        assert!(
+            u128::from(reports + skipped) <= intervals + 2,
+            "{reports} and {skipped} in {intervals} intervals"
+        );
+    }
+    assert!(handle.status().skipped >= 9, "{:?}", handle.status());
+}
 
-impl Reporter for Slow {
+#[test]
+fn whoever_looks_all_the_time_does_not_keep_reports_from_being_made() {
+    let registry = quiet_registry();
+    let options =
+        ReporterOptions::default().with_interval(Duration::from_millis(5)).with_grace(Duration::MAX);
+    let handle = registry.add_reporter("capture", Capture::push().reporter(), options).unwrap();
+    let group = registry.add_group("g");
+    // So that a look takes longer than an interval.
+    let counters: Vec<_> =
+        (0..20_000).map(|i| group.add_group_kv("i", &i.to_string()).counter("n")).collect();
+    group.close();
+    until(&handle, |handle| {
+        let _ = handle.wait_delivered(Duration::ZERO);
+        handle.status().reports >= 5
+    });
+    drop(counters);
+}
+
+#[test]
+fn a_name_is_free_at_once_and_its_new_reporter_reports_on_itself() {
+    let registry = flowmeter_core::Registry::new();
+    let (end, go_on) = mpsc::channel::<()>();
+    struct Hanging(mpsc::Receiver<()>);
+    impl Reporter for Hanging {
+        fn report(&mut self, _: &Report<'_>) -> Result<(), ReportError> {
+            let _ = self.0.recv();
+            Ok(())
+        }
+    }
+    let old = registry.add_reporter("r", Box::new(Hanging(go_on)), on_request()).unwrap();
+    old.report_now(Duration::from_millis(20)).unwrap_err();
+    registry.remove_reporter("r", Duration::ZERO).unwrap_err();
+    let watcher = Watcher::default();
+    let new = registry.add_reporter("r", Box::new(watcher.clone()), on_request()).unwrap();
+    drop(end);
+    until(&old, |old| matches!(old.report_now(PATIENCE), Err(flowmeter_core::Error::Stopped { .. })));
+    // The old one's are final when their grace time is over, and the new one's go on from them.
+    until(&new, |new| {
+        new.report_now(PATIENCE).unwrap();
+        let values = watcher.0.lock().unwrap();
+        values.iter().any(|(name, value)| name == "r/reports" && *value >= 1.0)
+    });
+    assert_eq!(registry.statistics().refused_registrations, 0);
+    // A user's group of the name is another one.
+    registry.add_group("flowmeter").close();
+    new.report_now(PATIENCE).unwrap();
+    watcher.value("r/reports");
+}
+
+/// Cannot start, and panics as it goes.
+struct Unlucky(mpsc::Sender<()>, mpsc::Receiver<()>);
+
+impl Reporter for Unlucky {
+    fn start(&mut self, _: &ReporterContext) -> Result<(), ReportError> {
+        self.0.send(())?;
+        let _ = self.1.recv();
+        Err("no luck".into())
+    }
+
     fn report(&mut self, _: &Report<'_>) -> Result<(), ReportError> {
-        self.1.send(())?;
-        self.0.recv()?;
         Ok(())
     }
 }
 
+impl Drop for Unlucky {
+    fn drop(&mut self) {
+        panic!("told to");
+    }
+}
+
 #[test]
-fn a_report_that_outlasts_its_interval_skips_ticks_and_says_so() {
+fn one_that_cannot_start_leaves_nothing_behind_and_is_not_waited_for() {
     let registry = quiet_registry();
-    let ((end, go_on), (begin, began)) = (mpsc::channel(), mpsc::channel());
-    let options = ReporterOptions::default().with_interval(Duration::from_millis(2));
-    let handle = registry.add_reporter("slow", Box::new(Slow(go_on, begin)), options).unwrap();
-    began.recv_timeout(PATIENCE).unwrap();
-    // Ten intervals go by during the first report.
-    std::thread::sleep(Duration::from_millis(20));
-    end.send(()).unwrap();
-    began.recv_timeout(PATIENCE).unwrap();
-    assert!(handle.status().skipped >= 8, "{:?}", handle.status());
+    let add = || {
+        let ((begin, began), (end, go_on)) = (mpsc::channel(), mpsc::channel());
+        (Box::new(Unlucky(begin, go_on)), began, end)
+    };
+    let (unlucky, _began, end) = add();
     drop(end);
-    assert_eq!(handle.status().reports, 1, "they are not made up for");
+    let error = registry.add_reporter("r", unlucky, on_request()).unwrap_err();
+    assert_eq!(error.to_string(), "reporter `r` cannot start: panicked: told to");
+    // A shutdown that comes while one is starting does not wait for more than that.
+    let (unlucky, began, end) = add();
+    std::thread::scope(|scope| {
+        let adding = scope.spawn(|| registry.add_reporter("r", unlucky, on_request()).map(drop).unwrap_err());
+        began.recv_timeout(PATIENCE).unwrap();
+        let shutting = scope.spawn(|| registry.shutdown(PATIENCE));
+        let deadline = Instant::now() + PATIENCE;
+        let is_shut_down = || {
+            let again = registry.add_reporter("r", Capture::push().reporter(), on_request());
+            matches!(again, Err(flowmeter_core::Error::ShutDown { .. }))
+        };
+        while !is_shut_down() {
+            assert!(Instant::now() < deadline);
+        }
+        drop(end);
+        adding.join().unwrap();
+        assert!(matches!(&shutting.join().unwrap()[..], [(_, Ok(()))]));
+    });
 }
 
 /// Keeps what it gets of the group `flowmeter`, by the last part of the name.
