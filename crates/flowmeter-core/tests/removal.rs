@@ -216,7 +216,7 @@ fn every_reporter_lets_a_removed_series_go() {
 }
 
 #[test]
-fn what_is_removed_while_it_waits_for_room_is_not_let_in() {
+fn what_has_gone_while_it_waited_for_room_is_not_let_in() {
     let capture = Capture::push();
     let registry = quiet_registry();
     let options = on_request().with_series_limit(1).with_grace(Duration::ZERO);
@@ -225,12 +225,16 @@ fn what_is_removed_while_it_waits_for_room_is_not_let_in() {
     let keeps = group.counter("keeps");
     handle.report_now(PATIENCE).unwrap();
     // More than wait for room at most, and all of them gone again.
-    for i in 0..66_000 {
-        drop(group.counter("n"));
-        if i % 20_000 == 0 {
-            handle.report_now(PATIENCE).unwrap();
-        }
-        group.remove("n").unwrap();
+    let crowd = group.add_group("crowd");
+    let counters: Vec<_> =
+        (0..66_000).map(|i| crowd.add_group_kv("i", &i.to_string()).counter("n")).collect();
+    handle.report_now(PATIENCE).unwrap();
+    crowd.close();
+    drop(counters);
+    for _ in 0..3 {
+        drop(group.counter("removed"));
+        handle.report_now(PATIENCE).unwrap();
+        group.remove("removed").unwrap();
     }
     let waits = group.counter("waits");
     handle.report_now(PATIENCE).unwrap();
