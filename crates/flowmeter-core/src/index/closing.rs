@@ -76,7 +76,11 @@ impl Index {
     /// Takes the block of a removed series out of its group, and into one that is closed and otherwise the same.
     pub(crate) fn remove_series(&mut self, Removal { block, node }: &Removal) {
         let (set, sequence) = (block.set.id, block.sequence());
-        let Some(entry) = self.entry_mut(set, sequence) else { return };
+        let Some(entry) = self.entry_mut(set, sequence) else {
+            // It may be one that waits for room.
+            self.refused_closings = None;
+            return;
+        };
         let (from, prepared) = (entry.slot(), Arc::clone(&entry.prepared));
         entry.move_to(node.slot());
         self.leave_rival(from);

@@ -48,8 +48,8 @@ pub(crate) struct Index {
     series: usize,
     /// Blocks that would have been too many.
     refused: Vec<Arc<Block>>,
-    /// How many were refused since it was last looked for those that are gone, when the list was full.
-    refused_since: usize,
+    /// The core's count of closings when it was last looked which of those are gone; nothing if one was removed since.
+    refused_closings: Option<u64>,
     /// Some left since those were refused.
     has_room: bool,
     /// Logical scopes of which it was said that they are beyond the limit.
@@ -142,7 +142,7 @@ impl Index {
             options: Arc::clone(options),
             series: 0,
             refused: Vec::new(),
-            refused_since: INBOX_LIMIT,
+            refused_closings: None,
             has_room: false,
             limited: HashSet::new(),
             sets: HashMap::new(),
@@ -182,13 +182,14 @@ impl Index {
         blocks: impl IntoIterator<Item = Arc<Block>>,
         reporter: &dyn Reporter,
     ) {
+        let closings = Some(self.core.closings());
+        if !self.refused.is_empty() && std::mem::replace(&mut self.refused_closings, closings) != closings {
+            // They would take the place of others that wait.
+            self.let_go.extend(self.refused.extract_if(.., |block| is_gone(block)));
+        }
         if std::mem::take(&mut self.has_room) {
             for block in std::mem::take(&mut self.refused) {
-                if block.is_removed() {
-                    self.let_go.push(block);
-                } else {
-                    self.admit(block, reporter, true);
-                }
+                self.admit(block, reporter, true);
             }
         }
         for block in blocks {
@@ -252,15 +253,7 @@ impl Index {
                 "the reporter has as many series as it takes; those beyond are withheld"
             );
         }
-        let is_live = |block: &Arc<Block>| !block.is_removed() && !block.node().lifecycle().is_closed();
-        if self.refused.len() >= INBOX_LIMIT {
-            self.refused_since += 1;
-            if self.refused_since > INBOX_LIMIT {
-                self.refused_since = 0;
-                self.let_go.extend(self.refused.extract_if(.., |block| !is_live(block)));
-            }
-        }
-        if self.refused.len() < INBOX_LIMIT && is_live(&block) {
+        if self.refused.len() < INBOX_LIMIT && !is_gone(&block) {
             self.refused.push(block);
         } else {
             self.let_go.push(block);
@@ -360,6 +353,11 @@ impl Index {
             _ => index.entries.push(entry),
         }
     }
+}
+
+/// Whether a block that waits for room need not wait any longer.
+fn is_gone(block: &Block) -> bool {
+    block.is_removed() || block.node().lifecycle().is_closed()
 }
 
 /// Makes room by a quarter: doubling would cost as much again as the entries just past a power of two.
