@@ -16,7 +16,7 @@ const CALLS: u64 = 1 << 22;
 pub(super) fn set(effort: Effort) -> Row {
     let mut row = Row::new("gauge/set", "ns", Better::Smaller);
     let values = latencies();
-    let value = |i: u64| values[i as usize & (LATENCIES - 1)];
+    let values = &*values;
     let ours = Ours::new(&TextReporter::whole(), &label_sets(1));
     let gauge: Gauge<f64> = ours.registry.add_group("bench").gauge("depth");
     ours.report();
@@ -24,17 +24,23 @@ pub(super) fn set(effort: Effort) -> Row {
     let calls = effort.calls(CALLS);
 
     let mut turns = Turns::default();
-    turns.add(Side::Ours, || {
-        let gauge = black_box(&gauge);
-        each(calls, |i| gauge.set(value(i)))
+    let gauge = &gauge;
+    turns.add(Side::Ours, move || {
+        let gauge = black_box(gauge);
+        each(calls, |i| gauge.set(value(values, i)))
     });
     turns.add(Side::Limit, || {
         let plain: &mut f64 = black_box(&mut plain);
-        each(calls, |i| *plain = value(i))
+        each(calls, |i| *plain = value(values, i))
     });
-    for_each_peer!(add_gauge(&mut turns, &values, calls / 8));
+    for_each_peer!(add_gauge(&mut turns, values, calls / 8));
     turns.run(&mut row, effort.rounds);
     row
+}
+
+#[inline(always)]
+fn value(values: &[f64; LATENCIES], i: u64) -> f64 {
+    values[i as usize & (LATENCIES - 1)]
 }
 
 fn add_gauge<'a, P: Peer + 'static>(turns: &mut Turns<'a>, values: &'a [f64; LATENCIES], calls: u64) {
@@ -44,6 +50,6 @@ fn add_gauge<'a, P: Peer + 'static>(turns: &mut Turns<'a>, values: &'a [f64; LAT
     turns.add(Side::Peer(P::NAME), move || {
         let _ = &peer;
         let gauge = black_box(&gauge);
-        each(calls, |i| P::set(gauge, values[i as usize & (LATENCIES - 1)]))
+        each(calls, |i| P::set(gauge, value(values, i)))
     });
 }
