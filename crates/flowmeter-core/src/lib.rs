@@ -27,7 +27,7 @@
 //! | group | metrics |
 //! |---|---|
 //! | `flowmeter` | what [`Statistics`] has: `refusedRegistrations`, `droppedUnreadSeries`, `clashes`, `limitedSeries`, `callbackPanics`, `callbackTimeouts` |
-//! | `flowmeter.reporter`, with the variable `reporter` | `reports`, `failedReports`, `panics`, `skippedReports`, `restarts`, `written` (bytes), `droppedValues`, `uncertainValues`, `lastErrorTime` (seconds since the Unix epoch), `series`, `reportDuration` (a histogram) |
+//! | `flowmeter.reporter`, with the variable `reporter` | `reports`, `failures`, `panics`, `skippedReports`, `restarts`, `written` (bytes), `droppedValues`, `uncertainValues`, `lastErrorTime` (seconds since the Unix epoch), `series`, `reportDuration` (a histogram) |
 //!
 //! # Where to begin
 //!

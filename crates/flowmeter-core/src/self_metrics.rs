@@ -56,8 +56,11 @@ const fn counter(name: &'static str, description: &'static str) -> Descriptor {
 
 const REPORTER: &[Descriptor] = &[
     counter("reports", "Reports of this reporter that succeeded."),
-    counter("failedReports", "Reports of this reporter that failed or panicked."),
-    counter("panics", "Reports of this reporter that panicked."),
+    counter(
+        "failures",
+        "What failed or panicked of this reporter: reports, restarts, and the preparing of names.",
+    ),
+    counter("panics", "What panicked of it."),
     counter("skippedReports", "Reports that were due while another one ran or the reporter was down."),
     counter("restarts", "How often this reporter was restarted."),
     Descriptor::of::<SharedCounter>(
@@ -68,9 +71,9 @@ const REPORTER: &[Descriptor] = &[
     counter("droppedValues", "Values that this reporter could not say or deliver, for ever."),
     counter("uncertainValues", "Values that were sent and of which it is not known whether they arrived."),
     Descriptor::of::<SharedGauge<u64>>(
-        Metric::new("lastErrorTime")
-            .with_unit(Unit::SECONDS)
-            .with_description("When the last report failed, in seconds since the Unix epoch; 0 if none has."),
+        Metric::new("lastErrorTime").with_unit(Unit::SECONDS).with_description(
+            "When this reporter last failed, in seconds since the Unix epoch; 0 if none has.",
+        ),
     ),
     Descriptor::of::<SharedGauge<u64>>(
         Metric::new("series").with_description("Series that this reporter has in its index."),

@@ -445,7 +445,7 @@ fn reporters_and_the_registry_report_on_themselves() {
     watching.report_now(PATIENCE).unwrap();
     for (name, expected) in [
         ("capture/reports", 1.0),
-        ("capture/failedReports", 2.0),
+        ("capture/failures", 2.0),
         ("capture/panics", 1.0),
         ("capture/restarts", 1.0),
         ("capture/skippedReports", 0.0),
@@ -465,7 +465,7 @@ fn reporters_and_the_registry_report_on_themselves() {
     // What is known of a reporter leaves with it, after it was reported to the end.
     registry.remove_reporter("capture", PATIENCE).unwrap_err();
     watching.report_now(PATIENCE).unwrap();
-    assert_eq!(watcher.value("capture/failedReports"), 3.0);
+    assert_eq!(watcher.value("capture/failures"), 3.0);
     watching.report_now(PATIENCE).unwrap();
     let left = watcher.0.lock().unwrap().iter().filter(|(name, _)| name.starts_with("capture")).count();
     assert_eq!(left, 0);
