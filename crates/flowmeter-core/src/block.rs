@@ -90,31 +90,40 @@ impl Object {
 }
 
 impl Block {
-    /// The block of a registration, with a handle counted for each series.
+    /// The block of a registration at a time on the core's clock, with a handle counted for each series.
     pub(crate) fn attached(
         set: Arc<FamilySet>,
         node: &Arc<Node>,
         words: Words,
         collected: bool,
+        start: Duration,
     ) -> Arc<Self> {
-        let block =
-            Self { collected, presence: Presence::new(!collected), ..Self::new(set, node, words, true) };
+        let block = Self {
+            collected,
+            presence: Presence::new(!collected),
+            ..Self::new(set, node, words, true, start)
+        };
         block.add_handles(block.set.members.len() as u64);
         Arc::new(block)
     }
 
     /// The block of a registration whose values are kept elsewhere, so that it has no handles.
-    pub(crate) fn given(set: Arc<FamilySet>, node: &Arc<Node>, objects: Objects) -> Arc<Self> {
-        Arc::new(Self { objects: Some(Box::new(objects)), ..Self::new(set, node, Words::None, true) })
+    pub(crate) fn given(
+        set: Arc<FamilySet>,
+        node: &Arc<Node>,
+        objects: Objects,
+        start: Duration,
+    ) -> Arc<Self> {
+        Arc::new(Self { objects: Some(Box::new(objects)), ..Self::new(set, node, Words::None, true, start) })
     }
 
     /// The block of a registration that was refused.
     pub(crate) fn detached(set: Arc<FamilySet>, node: &Arc<Node>) -> Arc<Self> {
         let words = Words::new(set.words);
-        Arc::new(Self::new(set, node, words, false))
+        Arc::new(Self::new(set, node, words, false, Duration::ZERO))
     }
 
-    fn new(set: Arc<FamilySet>, node: &Arc<Node>, words: Words, attached: bool) -> Self {
+    fn new(set: Arc<FamilySet>, node: &Arc<Node>, words: Words, attached: bool, start: Duration) -> Self {
         let objects = (set.objects > 0).then(|| {
             let members = set.members.iter().filter(|member| matches!(member.place, Place::Object(_)));
             let new = |member: &Member| Object::new(member.storage, &member.family, &node.core().clock);
@@ -129,7 +138,7 @@ impl Block {
             collected: false,
             presence: Presence::new(true),
             removed: AtomicBool::new(false),
-            start: u64::try_from(node.core().clock.monotonic().as_nanos()).unwrap_or(u64::MAX),
+            start: u64::try_from(start.as_nanos()).unwrap_or(u64::MAX),
             sequence: AtomicU64::new(0),
         }
     }

@@ -278,20 +278,22 @@ impl Node {
         set: Arc<FamilySet>,
         objects: Box<[Object]>,
     ) -> Result<(), Error> {
+        let start = self.core.clock.monotonic();
         let inner = self.lock_for(&set)?;
-        self.insert(inner, &Block::given(set, self, objects));
+        self.insert(inner, &Block::given(set, self, objects, start));
         Ok(())
     }
 
     fn register_as(self: &Arc<Self>, set: Arc<FamilySet>, collected: bool) -> Result<Arc<Block>, Error> {
-        let reused = self.core.bury(set.words);
+        // The clock is the user's, so no lock is held here.
+        let (reused, start) = (self.core.bury(set.words), self.core.clock.monotonic());
         let mut inner = self.lock_for(&set)?;
         let words = if set.words == 1 && set.members.len() == 1 {
             inner.take_word()
         } else {
             reused.unwrap_or_else(|| Words::new(set.words))
         };
-        let block = Block::attached(set, self, words, collected);
+        let block = Block::attached(set, self, words, collected, start);
         self.insert(inner, &block);
         Ok(block)
     }
