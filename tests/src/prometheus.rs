@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{Folder, wait_for};
 
-/// A server that scrapes some endpoints, twice a second.
+/// A server that scrapes some endpoints every two seconds: it gives a scrape up after as long, and what it gives up was sent.
 pub struct Prometheus {
     child: Child,
     address: String,
@@ -32,7 +32,7 @@ impl Prometheus {
             format!("'{}'", target.expect("endpoints are at /metrics"))
         };
         let targets: Vec<_> = endpoints.iter().map(target).collect();
-        let mut config = "global: { scrape_interval: 500ms, scrape_timeout: 500ms }\n".to_owned();
+        let mut config = "global: { scrape_interval: 2s, scrape_timeout: 2s }\n".to_owned();
         let _ = writeln!(
             config,
             "scrape_configs: [ {{ job_name: demo, static_configs: [ {{ targets: [{}] }} ] }} ]",

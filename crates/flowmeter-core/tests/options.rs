@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use flowmeter_core::{
-    Counter, Error, Gauge, Histogram, MetricFilter, MetricGroup, MetricHandle, ReporterOptions, TaskInfo,
-    VariableFilter,
+    Counter, Descriptor, Error, Gauge, Histogram, Metric, MetricFilter, MetricGroup, MetricHandle, MetricSet,
+    ReporterOptions, SetCells, TaskInfo, VariableFilter,
 };
 use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request, quiet_registry};
 
@@ -140,4 +140,39 @@ fn what_is_for_nobody_works() {
     let histogram = Histogram::<u64>::noop();
     histogram.record(7);
     assert_eq!(histogram.snapshot().count(), 1);
+}
+
+struct Pair(Counter, Counter);
+
+impl MetricSet for Pair {
+    const DESCRIPTORS: &'static [Descriptor] =
+        &[Descriptor::of::<Counter>(Metric::new("a")), Descriptor::of::<Counter>(Metric::new("b"))];
+
+    fn from_cells(cells: &mut SetCells) -> Self {
+        Self(cells.take(), cells.take())
+    }
+}
+
+#[test]
+fn what_is_let_in_late_takes_the_place_of_none_that_is_shown() {
+    let (registry, capture) = (quiet_registry(), Capture::push());
+    let options = on_request().with_series_limit(3).with_grace(Duration::ZERO);
+    let handle = registry.add_reporter("capture", capture.reporter(), options).unwrap();
+    let first = registry.add_group("first");
+    let filler = Pair::register(&first);
+    let groups = [registry.task_manager("h", "tm"), registry.task_manager("h", "tm")];
+    let (waits, shown) = (Pair::register(&groups[0]), groups[1].counter("a"));
+    waits.0.inc_by(1);
+    waits.1.inc_by(2);
+    shown.inc_by(5);
+    let values = || {
+        handle.report_now(PATIENCE).unwrap();
+        capture.last().into_iter().map(|(_, value)| value).collect::<Vec<_>>()
+    };
+    assert_eq!(values(), [0.0, 0.0, 5.0]);
+    first.close();
+    drop(filler);
+    values();
+    assert_eq!(values(), [5.0, 2.0], "the first of the identity came late");
+    assert_eq!(registry.statistics().clashes, 1);
 }

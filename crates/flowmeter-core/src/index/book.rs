@@ -25,6 +25,8 @@ pub(crate) struct Entry {
 pub(crate) struct Book {
     /// The group that it left its own for, as its series was removed.
     moved: Option<Slot>,
+    /// Which of those it was that had to wait for room, if it had to.
+    late: Option<u64>,
     members: Box<[Page]>,
     /// Empty unless the reporter wants differences or rates.
     accounts: Box<[Account]>,
@@ -92,6 +94,15 @@ impl Entry {
         self.book_mut().members.get_mut(member)
     }
 
+    /// Its place among those of its identity: the order of registration, but behind all that was shown when it was let in.
+    pub(super) fn order(&self) -> (Option<u64>, u64) {
+        (self.book.as_ref().and_then(|book| book.late), self.block.sequence())
+    }
+
+    pub(super) fn set_late(&mut self, number: u64) {
+        self.book_mut().late = Some(number);
+    }
+
     fn book_mut(&mut self) -> &mut Book {
         let count = self.block.set.members.len();
         self.book.get_or_insert_with(|| Box::new(Book::new(count, false)))
@@ -155,6 +166,7 @@ impl Book {
         let with_account = if accounts { members } else { 0 };
         Self {
             moved: None,
+            late: None,
             members: (0..members).map(|_| page()).collect(),
             accounts: (0..with_account).map(|_| Account::default()).collect(),
         }

@@ -144,15 +144,20 @@ impl Index {
     fn settle_contest(&mut self, contest: &mut Contest, finals: &HashSet<Slot>) {
         // Who shows the series of each name.
         let mut holders: HashMap<Arc<[u8]>, Place> = HashMap::new();
+        let sets = &mut self.sets;
         let blocks = contest
             .groups
             .iter()
             .flat_map(|rival| rival.blocks.iter().map(|(set, sequence)| (*sequence, *set, rival.slot)));
         // In the order of registration of the series, not of their groups: what is shown stays so.
-        let mut blocks: Vec<_> = blocks.collect();
+        let ordered = blocks.map(|(sequence, set, slot)| {
+            let entry = position(sets, set, sequence).map(|(index, position)| &index.entries[position]);
+            (entry.map_or((None, sequence), Entry::order), set, slot)
+        });
+        let mut blocks: Vec<_> = ordered.collect();
         blocks.sort_unstable();
         let mut withheld = HashSet::new();
-        for (sequence, set, slot) in blocks {
+        for ((_, sequence), set, slot) in blocks {
             let members = self.sets.get(&set).map_or(0, |index| index.set.members.len());
             for member in 0..members {
                 let place = Place { slot, set, sequence, member };

@@ -50,6 +50,8 @@ pub(crate) struct Index {
     refused: Vec<Arc<Block>>,
     /// The core's count of closings when it was last looked which of those are gone; nothing if one was removed since.
     refused_closings: Option<u64>,
+    /// How many blocks were let in after they had been refused.
+    late: u64,
     /// Some left since those were refused.
     has_room: bool,
     /// Logical scopes of which it was said that they are beyond the limit.
@@ -143,6 +145,7 @@ impl Index {
             series: 0,
             refused: Vec::new(),
             refused_closings: None,
+            late: 0,
             has_room: false,
             limited: HashSet::new(),
             sets: HashMap::new(),
@@ -219,7 +222,7 @@ impl Index {
                 // Registered just before the group closed: whoever has read the group has not read this.
                 self.reopen(slot);
             }
-            self.insert_entry(block, prepared);
+            self.insert_entry(block, prepared, again);
             return;
         }
         let group = GroupView::of_reporter(block.node(), &options);
@@ -235,7 +238,7 @@ impl Index {
         }
         let prepared = Arc::from(&*self.scratch);
         self.add_group(block.node(), Arc::clone(&prepared));
-        self.insert_entry(block, prepared);
+        self.insert_entry(block, prepared, again);
     }
 
     /// Withholds a block that would be too many until others have left, and says so once for each logical scope.
@@ -330,7 +333,7 @@ impl Index {
         self.groups.get_mut(slot as usize)?.as_mut()
     }
 
-    fn insert_entry(&mut self, block: Arc<Block>, prepared: Arc<[u8]>) {
+    fn insert_entry(&mut self, block: Arc<Block>, prepared: Arc<[u8]>, again: bool) {
         let (slot, set, sequence) = (block.node().slot(), block.set.id, block.sequence());
         if let Some(holder) = self.group(slot).and_then(|group| group.contest) {
             self.enter_contest(holder, slot, (set, sequence));
@@ -344,7 +347,11 @@ impl Index {
             let length = index.entries.len() + 1;
             reserve(&mut index.entries, length);
         }
-        let entry = Entry::new(block, prepared, self.traits.accounts);
+        let mut entry = Entry::new(block, prepared, self.traits.accounts);
+        if again {
+            self.late += 1;
+            entry.set_late(self.late);
+        }
         match index.entries.last() {
             Some(last) if last.block.sequence() > sequence => {
                 let position = index.entries.partition_point(|other| other.block.sequence() < sequence);
