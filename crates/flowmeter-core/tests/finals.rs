@@ -6,21 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use flowmeter_core::{
-    Counter, Descriptor, Family, GroupView, Metric, MetricSet, Report, ReportError, Reporter, SetCells,
-};
-use flowmeter_testkit::{Capture, PATIENCE, driven, on_request, quiet_registry};
-
-struct Pair(Counter, Counter);
-
-impl MetricSet for Pair {
-    const DESCRIPTORS: &'static [Descriptor] =
-        &[Descriptor::of::<Counter>(Metric::new("a")), Descriptor::of::<Counter>(Metric::new("b"))];
-
-    fn from_cells(cells: &mut SetCells) -> Self {
-        Self(cells.take(), cells.take())
-    }
-}
+use flowmeter_core::{Family, GroupView, MetricSet, Report, ReportError, Reporter};
+use flowmeter_testkit::{Capture, PATIENCE, Pair, driven, on_request, quiet_registry};
 
 #[test]
 fn a_new_group_begins_at_zero_in_memory_that_others_had() {

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use flowmeter_core::{
-    Counter, Descriptor, Error, Gauge, Histogram, Metric, MetricFilter, MetricGroup, MetricHandle, MetricSet,
-    ReporterOptions, SetCells, TaskInfo, VariableFilter,
+    Counter, Error, Gauge, Histogram, MetricFilter, MetricGroup, MetricHandle, MetricSet, ReporterOptions,
+    TaskInfo, VariableFilter,
 };
-use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request, quiet_registry};
+use flowmeter_testkit::{Capture, PATIENCE, Pair, driven, names, on_request, quiet_registry};
 
 /// A registry with some metrics, and what a reporter with these options sees of them.
 fn seen(options: ReporterOptions) -> Vec<String> {
@@ -140,17 +140,6 @@ fn what_is_for_nobody_works() {
     let histogram = Histogram::<u64>::noop();
     histogram.record(7);
     assert_eq!(histogram.snapshot().count(), 1);
-}
-
-struct Pair(Counter, Counter);
-
-impl MetricSet for Pair {
-    const DESCRIPTORS: &'static [Descriptor] =
-        &[Descriptor::of::<Counter>(Metric::new("a")), Descriptor::of::<Counter>(Metric::new("b"))];
-
-    fn from_cells(cells: &mut SetCells) -> Self {
-        Self(cells.take(), cells.take())
-    }
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use flowmeter_core::{Counter, Descriptor, Error, Metric, MetricSet, ReporterOptions, SetCells};
-use flowmeter_testkit::{Capture, PATIENCE, driven, on_request, quiet_registry};
+use flowmeter_core::{Counter, Error, MetricSet, ReporterOptions};
+use flowmeter_testkit::{Capture, PATIENCE, Pair, driven, on_request, quiet_registry};
 
 fn lines(expected: &[(&str, f64)]) -> Vec<(String, f64)> {
     expected.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
@@ -122,17 +122,6 @@ fn a_removed_callback_is_not_called_again() {
     assert_eq!(capture.last(), lines(&[("g.calls{}", 1.0)]), "the last value is final");
     handle.report_now(PATIENCE).unwrap();
     assert_eq!(capture.last(), []);
-}
-
-struct Pair(Counter, Counter);
-
-impl MetricSet for Pair {
-    const DESCRIPTORS: &'static [Descriptor] =
-        &[Descriptor::of::<Counter>(Metric::new("a")), Descriptor::of::<Counter>(Metric::new("b"))];
-
-    fn from_cells(cells: &mut SetCells) -> Self {
-        Self(cells.take(), cells.take())
-    }
 }
 
 #[test]

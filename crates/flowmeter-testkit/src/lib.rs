@@ -25,6 +25,7 @@ mod clock;
 pub mod compatibility;
 pub mod exposition;
 mod observed;
+mod pair;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,7 @@ use flowmeter_core::{Clock, Registry, RegistryOptions, ReporterHandle, ReporterO
 pub use capture::{Capture, Lines, names};
 pub use clock::MockClock;
 pub use observed::Observed;
+pub use pair::Pair;
 
 /// How long tests wait for what must happen: long enough for the slowest machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
