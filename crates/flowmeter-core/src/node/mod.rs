@@ -1,15 +1,18 @@
 //! The tree of groups.
 
+mod registered;
+
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError};
 
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
+use registered::Registered;
 
 use crate::block::{Block, Object};
-use crate::cell::{SharedLine, Words};
+use crate::cell::Words;
 use crate::core::{Core, Removal};
-use crate::family::{FamilySet, Member, Place};
+use crate::family::{FamilySet, Place};
 use crate::lifecycle::Lifecycle;
 use crate::scope::{Scope, ScopeKind};
 use crate::set::Storage;
@@ -19,8 +22,6 @@ use crate::{Error, GroupView};
 
 /// How deep groups can nest: deeper than any job needs, and shallow enough for code that walks up or down.
 const MAX_DEPTH: usize = 64;
-/// How many blocks are looked through for a name before there is an index of them.
-const SEARCHABLE: usize = 32;
 const NO_SLOT: u32 = u32::MAX;
 
 /// A metric group. What never changes is in the open; children and blocks are behind a lock that is held for a few
@@ -54,13 +55,7 @@ enum ChildPlace {
 struct Inner {
     /// Nothing for most groups, which are leaves.
     children: Option<Box<Children>>,
-    blocks: Blocks,
-    /// The union of the blocks' masks: a set that shares no bit with it shares no family with any of them.
-    mask: u64,
-    /// Block by name, once there are too many blocks to look through.
-    by_name: Option<Box<HashMap<u64, u32>>>,
-    /// The line from which the next metric that is registered alone takes its word, and the words taken.
-    line: Option<(Arc<SharedLine>, u32)>,
+    registered: Registered,
 }
 
 #[derive(Default)]
@@ -90,55 +85,6 @@ impl Children {
                 let entry = self.user.find_entry(*hash, |known| Arc::ptr_eq(known, child)).ok()?;
                 Some(entry.remove().0)
             }
-        }
-    }
-}
-
-/// The blocks of a group; most have one.
-#[derive(Default)]
-enum Blocks {
-    #[default]
-    None,
-    One(Arc<Block>),
-    Many(Vec<Arc<Block>>),
-}
-
-impl Blocks {
-    fn push(&mut self, block: Arc<Block>) {
-        *self = match std::mem::take(self) {
-            Self::None => Self::One(block),
-            Self::One(first) => Self::Many(Vec::from([first, block])),
-            Self::Many(mut blocks) => {
-                if blocks.len() == blocks.capacity() {
-                    // Doubling would leave half of it empty in most groups, for they have some dozens of metrics at most.
-                    blocks.reserve_exact((blocks.len() / 4).max(4));
-                }
-                blocks.push(block);
-                Self::Many(blocks)
-            }
-        };
-    }
-
-    /// Takes a block out, and returns it with the one that is in its place now.
-    fn swap_remove(&mut self, position: usize) -> Option<(Arc<Block>, Option<Arc<Block>>)> {
-        match self {
-            Self::Many(blocks) if position < blocks.len() => {
-                let removed = blocks.swap_remove(position);
-                Some((removed, blocks.get(position).cloned()))
-            }
-            Self::One(_) if position == 0 => match std::mem::take(self) {
-                Self::One(block) => Some((block, None)),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    fn as_slice(&self) -> &[Arc<Block>] {
-        match self {
-            Self::None => &[],
-            Self::One(block) => std::slice::from_ref(block),
-            Self::Many(blocks) => blocks,
         }
     }
 }
@@ -289,7 +235,7 @@ impl Node {
         let (reused, start) = (self.core.bury(set.words), self.core.clock.monotonic());
         let mut inner = self.lock_for(&set)?;
         let words = if set.words == 1 && set.members.len() == 1 {
-            inner.take_word()
+            inner.registered.take_word()
         } else {
             reused.unwrap_or_else(|| Words::new(set.words))
         };
@@ -302,7 +248,9 @@ impl Node {
     fn lock_for(&self, set: &FamilySet) -> Result<MutexGuard<'_, Inner>, Error> {
         let inner = self.lock_open()?;
         let repeated = if set.repeats { set.repeated_name() } else { None };
-        let taken = repeated.or_else(|| Some(inner.holder_of_any(set)?.1.family.name())).map(str::to_owned);
+        let taken = repeated
+            .or_else(|| Some(inner.registered.holder_of_any(set)?.1.family.name()))
+            .map(str::to_owned);
         if let Some(metric) = taken {
             drop(inner);
             return Err(Error::DuplicateMetric { metric, group: self.identifier() });
@@ -318,7 +266,7 @@ impl Node {
     ) -> Result<(Arc<Block>, Place), Error> {
         let wanted = &set.members[0];
         let inner = self.lock_open()?;
-        if let Some((block, member)) = inner.holder_of_any(&set)
+        if let Some((block, member)) = inner.registered.holder_of_any(&set)
             && (wanted.storage, member.storage) == (Storage::Shared, Storage::Shared)
             && wanted.family.id() == member.family.id()
         {
@@ -335,8 +283,7 @@ impl Node {
         if self.slot.load(Relaxed) == NO_SLOT {
             self.slot.store(self.core.take_slot(), Relaxed);
         }
-        inner.mask |= block.set.mask;
-        inner.push(Arc::clone(block));
+        inner.registered.push(Arc::clone(block));
         // Numbered under this group's lock as well, so that a reporter that is being added finds the block either in
         // the tree or in its inbox, and never in both.
         let discarded = self.core.publish(block);
@@ -352,7 +299,7 @@ impl Node {
         // What takes other locks and the clock comes before the group's own lock.
         let (id, twin) = (self.scope.name_id(name).ok_or_else(unknown), self.closed_twin());
         let mut inner = self.lock_open()?;
-        let position = id.and_then(|id| inner.position_of(id).ok_or_else(unknown));
+        let position = id.and_then(|id| inner.registered.position_of(id).ok_or_else(unknown));
         let position = match position {
             Ok(position) => position,
             Err(error) => {
@@ -360,11 +307,11 @@ impl Node {
                 return Err(error);
             }
         };
-        if inner.blocks.as_slice()[position].set.members.len() > 1 {
+        if inner.registered.blocks()[position].set.members.len() > 1 {
             drop(inner);
             return Err(Error::PartOfSet { metric: metric(), group: group() });
         }
-        let Some(block) = inner.remove(position) else { return Ok(()) };
+        let Some(block) = inner.registered.remove(position) else { return Ok(()) };
         block.set_removed();
         let removal = Removal { node: twin, block };
         self.core.publish_removal(&removal);
@@ -419,7 +366,7 @@ impl Node {
         let mut open = vec![Arc::clone(self)];
         while let Some(node) = open.pop() {
             let inner = node.lock();
-            let numbered = inner.blocks.as_slice().iter().filter(|block| block.sequence() <= sequence);
+            let numbered = inner.registered.blocks().iter().filter(|block| block.sequence() <= sequence);
             blocks.extend(numbered.cloned());
             open.extend(inner.children.iter().flat_map(|children| children.iter()).cloned());
         }
@@ -471,65 +418,6 @@ impl Node {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing panics while the lock is held, short of a bug; the data are whole either way.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    /// A block that has a name of the set, and its member for it.
-    fn holder_of_any(&self, set: &FamilySet) -> Option<(&Arc<Block>, &Member)> {
-        if self.mask & set.mask == 0 {
-            return None;
-        }
-        let blocks = self.blocks.as_slice();
-        match &self.by_name {
-            None => blocks.iter().find_map(|block| Some((block, block.set.shared_member(set)?))),
-            Some(by_name) => {
-                let known = set.members.iter().find_map(|member| by_name.get(&member.family.name_id()))?;
-                let block = &blocks[*known as usize];
-                Some((block, block.set.shared_member(set)?))
-            }
-        }
-    }
-
-    fn push(&mut self, block: Arc<Block>) {
-        let blocks = self.blocks.as_slice();
-        if self.by_name.is_none() && blocks.len() >= SEARCHABLE {
-            let names = (0..).zip(blocks).flat_map(|(index, block)| block.names(index));
-            self.by_name = Some(Box::new(names.collect()));
-        }
-        if let Some(by_name) = &mut self.by_name {
-            by_name.extend(block.names(blocks.len() as u32));
-        }
-        self.blocks.push(block);
-    }
-
-    /// The block that has a metric of the name of this number.
-    fn position_of(&self, id: u64) -> Option<usize> {
-        match &self.by_name {
-            Some(by_name) => by_name.get(&id).map(|position| *position as usize),
-            None => self.blocks.as_slice().iter().position(|block| block.set.has_name(id)),
-        }
-    }
-
-    fn remove(&mut self, position: usize) -> Option<Arc<Block>> {
-        let (block, moved) = self.blocks.swap_remove(position)?;
-        if let Some(by_name) = &mut self.by_name {
-            for (name, _) in block.names(0) {
-                by_name.remove(&name);
-            }
-            by_name.extend(moved.iter().flat_map(|moved| moved.names(position as u32)));
-        }
-        Some(block)
-    }
-
-    fn take_word(&mut self) -> Words {
-        let (line, taken) = self.line.get_or_insert_with(|| (SharedLine::new(), 0));
-        let words = Words::Shared(Arc::clone(line), *taken);
-        *taken += 1;
-        if *taken as usize == SharedLine::WORDS {
-            self.line = None;
-        }
-        words
     }
 }
 
