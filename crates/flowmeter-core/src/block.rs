@@ -1,7 +1,7 @@
 //! What one registration stores.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::cell::Words;
@@ -31,6 +31,8 @@ pub(crate) struct Block {
     presence: Presence,
     /// Whether it was taken out of its group, which may stay open.
     removed: AtomicBool,
+    /// The reporters that want what callbacks leave here, a bit for each; some may share one.
+    readers: AtomicU32,
     /// When it was registered, in monotonic nanoseconds.
     start: u64,
     /// The order of registration; written once, under the desk's lock.
@@ -138,6 +140,7 @@ impl Block {
             collected: false,
             presence: Presence::new(true),
             removed: AtomicBool::new(false),
+            readers: AtomicU32::new(0),
             start: u64::try_from(start.as_nanos()).unwrap_or(u64::MAX),
             sequence: AtomicU64::new(0),
         }
@@ -172,6 +175,23 @@ impl Block {
     /// Whether the cells are set; to be asked before they are read.
     pub(crate) fn presence(&self) -> &Presence {
         &self.presence
+    }
+
+    /// Whether callbacks leave values here.
+    fn is_sampled(&self) -> bool {
+        self.collected || self.set.members.first().is_some_and(|member| member.storage == Storage::Sampled)
+    }
+
+    /// Notes that a reporter wants the values.
+    pub(crate) fn add_reader(&self, reader: u32) {
+        if self.is_sampled() {
+            self.readers.fetch_or(reader, Relaxed);
+        }
+    }
+
+    /// Whether any of these reporters wants the values.
+    pub(crate) fn is_read_by(&self, readers: u32) -> bool {
+        self.readers.load(Relaxed) & readers != 0
     }
 
     pub(crate) fn is_removed(&self) -> bool {

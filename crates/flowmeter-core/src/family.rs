@@ -18,6 +18,8 @@ pub struct Family {
     /// Shared by all families of its scope and name: a group can have one of them.
     name_id: u64,
     scope: Arc<str>,
+    /// How much of the logical scope is that of the system group.
+    system_scope: usize,
     metric: Metric,
     kind: MetricKind,
     value_type: ValueType,
@@ -25,12 +27,18 @@ pub struct Family {
 
 impl Family {
     /// A new family, beside another of its scope and name if there is one.
-    pub(crate) fn new(scope: Arc<str>, descriptor: &Descriptor, beside: Option<&Self>) -> Self {
+    pub(crate) fn new(
+        scope: Arc<str>,
+        system_scope: usize,
+        descriptor: &Descriptor,
+        beside: Option<&Self>,
+    ) -> Self {
         let id = next_id();
         Self {
             id,
             name_id: beside.map_or(id, |family| family.name_id),
             scope,
+            system_scope,
             metric: descriptor.metric().clone(),
             kind: descriptor.kind(),
             value_type: descriptor.value_type(),
@@ -53,10 +61,22 @@ impl Family {
         &self.scope
     }
 
+    /// The part of it that is the system group's: without the user groups below.
+    #[must_use]
+    pub fn system_scope(&self) -> &str {
+        &self.scope[..self.system_scope]
+    }
+
     /// The metric's name as registered, such as `numRecordsIn`.
     #[must_use]
     pub fn name(&self) -> &str {
         self.metric.name()
+    }
+
+    /// The name, unit and description as registered.
+    #[must_use]
+    pub fn metric(&self) -> &Metric {
+        &self.metric
     }
 
     /// The whole name that the metric has given itself for a naming policy, such as `prometheus`, if it has.

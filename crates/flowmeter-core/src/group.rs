@@ -12,8 +12,9 @@ use crate::sample::Output;
 use crate::sampler::Call;
 use crate::set::{Descriptor, MetricHandle, MetricSet, SetCells, Slot};
 use crate::{
-    Counter, Error, Gauge, GroupView, Histogram, Meter, Metric, MetricKind, SharedCounter, SharedGauge,
-    SharedHistogram, SharedMeter, SharedUpDownCounter, TextGauge, TimeMeter, UpDownCounter, ValueType,
+    Clock, Collected, Counter, Error, Gauge, GroupView, Histogram, Meter, Metric, MetricKind, SharedCounter,
+    SharedGauge, SharedHistogram, SharedMeter, SharedUpDownCounter, TextGauge, TimeMeter, UpDownCounter,
+    ValueType,
 };
 
 /// A node of the group tree: a place with variables, at which metrics and further groups are registered.
@@ -140,7 +141,9 @@ impl MetricGroup {
     }
 
     /// A metric set that one callback fills, when a report wants it: for values that are read together, such as those of
-    /// a file of statistics. What [`gauge_callback`](Self::gauge_callback) says holds for all series of the set.
+    /// a file of statistics. What [`gauge_callback`](Self::gauge_callback) says holds for all series of the set. It runs once
+    /// for each report that has any of them, and not at all while none does. A callback that may find nothing to fill them
+    /// from returns a `Result`: while that is an error the series are missing, and the log says once why.
     ///
     /// ```
     /// # use flowmeter_core::{Descriptor, Gauge, Metric, MetricSet, Registry, SetCells};
@@ -162,7 +165,10 @@ impl MetricGroup {
     ///     memory.free.set(free);
     /// });
     /// ```
-    pub fn collector<S: MetricSet + Send + 'static>(&self, callback: impl FnMut(&S) + Send + 'static) {
+    pub fn collector<S: MetricSet + Send + 'static, R: Collected>(
+        &self,
+        callback: impl FnMut(&S) -> R + Send + 'static,
+    ) {
         self.or_refuse(self.try_collector(callback));
     }
 
@@ -202,7 +208,11 @@ impl MetricGroup {
         self.sampled(&descriptor, |object| {
             let Object::Text(text) = object else { return None };
             let (output, text) = (Output::Text(Arc::clone(text)), Arc::clone(text));
-            Some((output, Box::new(move || text.set(callback().into()))))
+            let call = move || {
+                text.set(callback().into());
+                None
+            };
+            Some((output, Box::new(call)))
         })
     }
 
@@ -224,9 +234,9 @@ impl MetricGroup {
     /// # Errors
     ///
     /// When the group is closed or has one of these metrics already. The callback is dropped.
-    pub fn try_collector<S: MetricSet + Send + 'static>(
+    pub fn try_collector<S: MetricSet + Send + 'static, R: Collected>(
         &self,
-        mut callback: impl FnMut(&S) + Send + 'static,
+        mut callback: impl FnMut(&S) -> R + Send + 'static,
     ) -> Result<(), Error> {
         let set = self.0.scope().table_set(S::DESCRIPTORS);
         let name = set.members.first().map_or("", |member| member.family.name()).to_owned();
@@ -234,7 +244,7 @@ impl MetricGroup {
         let block = Arc::clone(cells.block());
         let output = Output::Set(Arc::clone(&block));
         let handles = S::from_cells(&mut cells);
-        self.0.core().sampler.add(&block, &name, output, Box::new(move || callback(&handles)));
+        self.0.core().sampler.add(&block, &name, output, Box::new(move || callback(&handles).missing()));
         Ok(())
     }
 
@@ -249,7 +259,11 @@ impl MetricGroup {
         self.sampled(&descriptor, |object| {
             let Object::Sample(sample) = object else { return None };
             let (output, sample) = (Output::Number(Arc::clone(sample)), Arc::clone(sample));
-            Some((output, Box::new(move || sample.set(callback()))))
+            let call = move || {
+                sample.set(callback());
+                None
+            };
+            Some((output, Box::new(call)))
         })
     }
 
@@ -331,6 +345,12 @@ impl MetricGroup {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.lifecycle().is_closed()
+    }
+
+    /// Where the registry's time comes from, for what measures time beside it.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.core().clock
     }
 
     /// Place and variables of the group.

@@ -35,8 +35,10 @@
 //! register a struct of metrics at once, [`Reporter`] to write a reporter.
 
 mod block;
+mod catalogue;
 mod cell;
 mod clock;
+mod collected;
 mod config;
 mod control;
 mod core;
@@ -44,6 +46,7 @@ mod counter;
 mod error;
 mod family;
 mod filter;
+mod flink_names;
 mod gauge;
 mod group;
 mod group_view;
@@ -51,6 +54,7 @@ mod histogram;
 mod index;
 mod lifecycle;
 mod metric;
+mod names;
 mod node;
 mod one_writer;
 mod options;
@@ -75,7 +79,9 @@ mod unit;
 mod value;
 mod variables;
 
+pub use catalogue::CatalogueEntry;
 pub use clock::{Clock, SystemClock};
+pub use collected::Collected;
 pub use config::{ConfigError, ConfigKey, ConfigSection, ConfigValue, FromConfig, KeyInfo, ReporterFactory};
 pub use control::ReporterStatus;
 pub use counter::{Counter, Meter, UpDownCounter};
@@ -92,6 +98,7 @@ pub use histogram::{
     HistogramWriter, SharedHistogram,
 };
 pub use metric::{Metric, MetricKind, ValueType};
+pub use names::push_snake_case;
 pub use options::ReporterOptions;
 pub use owners::{
     JobManagerGroup, JobManagerJobGroup, JobManagerOperatorGroup, OperatorGroup, TaskGroup, TaskInfo,
@@ -103,6 +110,7 @@ pub use reporter::{Clashes, Naming, ReportMark, ReportMode, ReportNumber, Report
 pub use scope::ScopeKind;
 pub use scope_format::{ParseScopeFormatError, ScopeFormats};
 pub use set::{Descriptor, MetricHandle, MetricSet, SetCells};
+
 pub use shared_counter::{
     CounterWriter, MeterWriter, SharedCounter, SharedMeter, SharedUpDownCounter, UpDownCounterWriter,
 };

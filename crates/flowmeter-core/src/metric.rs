@@ -23,6 +23,7 @@ pub struct Metric {
     description: Cow<'static, str>,
     histogram: HistogramOptions,
     policy_names: &'static [(&'static str, &'static str)],
+    rate_name: Option<&'static str>,
 }
 
 impl Metric {
@@ -42,6 +43,7 @@ impl Metric {
             description: Cow::Borrowed(""),
             histogram: HistogramOptions::DEFAULT,
             policy_names: &[],
+            rate_name: None,
         }
     }
 
@@ -69,7 +71,9 @@ impl Metric {
     }
 
     /// Sets names for naming policies that would call it otherwise, each as a policy and the whole name: for metrics that a
-    /// backend's users know under another name. Policies are named after reporters, or `flink`.
+    /// backend's users know under another name. Policies are named after reporters, or `flink`, whose names are what stands
+    /// below the system group; see [`Family::flink_names`](crate::Family::flink_names). A policy may be there more than once:
+    /// the first name is the metric's, others are those that it had before, for a policy that goes on saying them.
     /// A name that the backend does not take is not used, and of several registrations of a metric the first decides.
     ///
     /// ```
@@ -85,6 +89,14 @@ impl Metric {
         self
     }
 
+    /// Sets the name of the metric's rate, where a naming policy has the rate of a sum as a metric of its own: Flink's
+    /// `numRecordsInPerSecond` beside `numRecordsIn`. Others say nothing of it, since their backends work out rates.
+    #[must_use]
+    pub const fn with_rate_name(mut self, name: &'static str) -> Self {
+        self.rate_name = Some(name);
+        self
+    }
+
     /// A copy in a constant, where texts are constants as well.
     pub(crate) const fn copied(&self) -> Self {
         Self {
@@ -93,6 +105,7 @@ impl Metric {
             description: copied(&self.description),
             histogram: self.histogram,
             policy_names: self.policy_names,
+            rate_name: self.rate_name,
         }
     }
 
@@ -115,7 +128,18 @@ impl Metric {
     /// The whole name that it has given itself for a naming policy, if it has.
     #[must_use]
     pub fn name_in(&self, policy: &str) -> Option<&'static str> {
-        self.policy_names.iter().find(|(known, _)| *known == policy).map(|(_, name)| *name)
+        self.names_in(policy).next()
+    }
+
+    /// All names that it has given itself for a naming policy: its own, then those that it had before.
+    pub fn names_in(&self, policy: &str) -> impl Iterator<Item = &'static str> {
+        self.policy_names.iter().filter(move |(known, _)| *known == policy).map(|(_, name)| *name)
+    }
+
+    /// The name of its rate, if some naming policy has that as a metric of its own.
+    #[must_use]
+    pub const fn rate_name(&self) -> Option<&'static str> {
+        self.rate_name
     }
 
     /// The unit; [`Unit::NONE`] when none was stated.

@@ -145,7 +145,7 @@ impl Runner {
         instance: u64,
     ) -> Self {
         let options = Arc::new(options);
-        let index = Index::new(core, &control, traits, &options);
+        let index = Index::new(core, &control, id, traits, &options);
         Self {
             core: Arc::clone(core),
             id,
@@ -276,7 +276,7 @@ impl Runner {
     fn report(&mut self, grace: Duration) -> Result<(), String> {
         let began = Instant::now();
         self.collect();
-        self.core.sampler.sample(&self.core, self.options.callback_patience);
+        self.core.sampler.sample(&self.core, self.index.reader(), self.options.callback_patience);
         let now = self.core.clock.monotonic();
         // Before any value is read: what is recorded later than this is in no report, if these are taken for final.
         self.index.settle_contests(now, grace);

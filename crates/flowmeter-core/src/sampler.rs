@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::block::Block;
 use crate::core::Core;
@@ -20,8 +20,8 @@ const STUCK_LIMIT: usize = 4;
 /// How many groups have callbacks before those of closed ones go although no report has had their last values.
 const CLOSED_LIMIT: usize = 65_536;
 
-/// The user's function, which leaves what it computes where its output is.
-pub(crate) type Call = Box<dyn FnMut() + Send>;
+/// The user's function, which leaves what it computes where its output is, or says why it could not.
+pub(crate) type Call = Box<dyn FnMut() -> Option<String> + Send>;
 
 /// The callbacks of a registry and the thread that runs them, which starts when a report first wants a value.
 #[derive(Default)]
@@ -41,6 +41,10 @@ struct State {
     /// Passes asked for and finished, in numbers that only grow.
     wanted: u64,
     completed: u64,
+    /// Who has asked for the next pass: the bits of their reporters.
+    readers: u32,
+    /// Whom the pass that runs is for.
+    served: u32,
     /// The thread in charge. One that finds another number here was given up and ends.
     generation: u64,
     running: bool,
@@ -57,6 +61,8 @@ impl Default for State {
             purge_at: CLOSED_LIMIT,
             wanted: 0,
             completed: 0,
+            readers: 0,
+            served: 0,
             generation: 0,
             running: false,
             stuck: 0,
@@ -90,13 +96,16 @@ struct Callback {
     output: Output,
     call: Call,
     panicked: bool,
+    /// It has said that it had nothing to compute from.
+    missed: bool,
 }
 
 impl Sampler {
     pub(crate) fn add(&self, block: &Arc<Block>, name: &str, output: Output, call: Call) {
         let node = block.node();
-        let mut callback =
-            Some(Callback { block: Arc::clone(block), name: name.into(), output, call, panicked: false });
+        let (block_of_it, name) = (Arc::clone(block), name.into());
+        let callback = Callback { block: block_of_it, name, output, call, panicked: false, missed: false };
+        let mut callback = Some(callback);
         let mut state = self.lock();
         let ended: Vec<_> = if state.groups.len() >= state.purge_at {
             let closed = state.groups.extract_if(|_, group| group.node.lifecycle().is_closed()).collect();
@@ -129,13 +138,14 @@ impl Sampler {
         position.map(|position| list.idle.remove(position))
     }
 
-    /// Has all callbacks run and waits for them, but not longer than `patience`.
-    pub(crate) fn sample(&self, core: &Arc<Core>, patience: Duration) {
+    /// Has all callbacks run whose values this reader wants, and waits for them, but not longer than `patience`.
+    pub(crate) fn sample(&self, core: &Arc<Core>, reader: u32, patience: Duration) {
         let mut state = self.lock();
         if state.groups.is_empty() || state.stopped {
             return;
         }
         state.wanted += 1;
+        state.readers |= reader;
         let ticket = state.wanted;
         if !state.running {
             self.start_thread(&mut state, core);
@@ -179,6 +189,8 @@ impl Sampler {
         let callback = group.lock().running.as_ref().map(|(name, _)| Arc::clone(name)).unwrap_or_default();
         core.counts.callback_timeout();
         state.generation += 1;
+        // The next thread makes the pass that this one does not end.
+        state.readers |= state.served;
         state.stuck += 1;
         state.running = false;
         let last = state.stuck >= STUCK_LIMIT;
@@ -241,8 +253,9 @@ impl Callbacks {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs the callbacks, none of them under a lock.
-    fn run(&self, core: &Core) {
+    /// Runs the callbacks that these readers want, none of them under a lock; all of them in a group that has closed, for
+    /// what they give now is final.
+    fn run(&self, core: &Core, readers: u32, closed: bool) {
         let mut list = self.lock();
         if list.taken {
             return;
@@ -250,17 +263,27 @@ impl Callbacks {
         list.taken = true;
         let mut callbacks = std::mem::take(&mut list.idle);
         drop(list);
-        for callback in callbacks.iter_mut().filter(|callback| !callback.block.is_removed()) {
+        let is_due = |callback: &Callback| {
+            !callback.block.is_removed() && (closed || callback.block.is_read_by(readers))
+        };
+        for callback in callbacks.iter_mut().filter(|callback| is_due(callback)) {
             self.lock().running = Some((Arc::clone(&callback.name), Instant::now()));
-            if catch_unwind(AssertUnwindSafe(|| (callback.call)())).is_ok() {
-                callback.output.returned();
-            } else {
-                callback.output.clear();
-                core.counts.callback_panic();
-                if !callback.panicked {
-                    callback.panicked = true;
-                    let (group, callback) = (self.node.identifier(), &callback.name);
-                    warn!(group, %callback, "a callback panicked; its series are missing while it does");
+            match catch_unwind(AssertUnwindSafe(|| (callback.call)())) {
+                Ok(None) => callback.output.returned(),
+                Ok(Some(reason)) => {
+                    callback.output.clear();
+                    if !std::mem::replace(&mut callback.missed, true) {
+                        let (group, callback) = (self.node.identifier(), &callback.name);
+                        info!(group, %callback, reason, "metrics are missing, because what they are read from is");
+                    }
+                }
+                Err(_) => {
+                    callback.output.clear();
+                    core.counts.callback_panic();
+                    if !std::mem::replace(&mut callback.panicked, true) {
+                        let (group, callback) = (self.node.identifier(), &callback.name);
+                        warn!(group, %callback, "a callback panicked; its series are missing while it does");
+                    }
                 }
             }
         }
@@ -290,13 +313,14 @@ fn run(core: &Arc<Core>, generation: u64) {
         if state.stopped {
             return;
         }
-        let ticket = state.wanted;
+        let (ticket, readers) = (state.wanted, std::mem::take(&mut state.readers));
+        state.served = readers;
         let groups: Vec<_> = state.groups.values().cloned().collect();
         for group in &groups {
             state.current = Some(Arc::clone(group));
             drop(state);
             let closed = group.node.lifecycle().is_closed();
-            group.run(core);
+            group.run(core, readers, closed);
             group.ended.store(closed, Relaxed);
             state = sampler.lock();
             if state.generation != generation {

@@ -50,6 +50,8 @@ impl ScopeKind {
 /// One logical scope with what is interned under it. Groups share it, and it goes with the last of them.
 pub(crate) struct Scope {
     path: Arc<str>,
+    /// How much of the path is that of the system group.
+    system: usize,
     hasher: DefaultHashBuilder,
     children: RwLock<HashMap<Box<str>, Weak<Self>>>,
     /// Sets from descriptor tables, found by the table's address: there are as many as there are metric set types.
@@ -64,9 +66,15 @@ pub(crate) struct Scope {
 struct Table(usize, usize);
 
 impl Scope {
+    /// The scope of a system group.
     pub(crate) fn new(path: &str) -> Arc<Self> {
+        Self::below(path.len(), path)
+    }
+
+    fn below(system: usize, path: &str) -> Arc<Self> {
         Arc::new(Self {
             path: path.into(),
+            system,
             hasher: DefaultHashBuilder::default(),
             children: RwLock::default(),
             tables: RwLock::default(),
@@ -92,8 +100,10 @@ impl Scope {
         if children.len() == children.capacity() {
             children.retain(|_, child| child.strong_count() > 0);
         }
-        let child =
-            Self::new(&if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) });
+        let child = Self::below(
+            self.system,
+            &if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) },
+        );
         children.insert(name.into(), Arc::downgrade(&child));
         child
     }
@@ -160,7 +170,8 @@ impl Scope {
             let known = named.iter().filter_map(Weak::upgrade).find(|family| family.describes(descriptor));
             let family = known.unwrap_or_else(|| {
                 let beside = named.iter().find_map(Weak::upgrade);
-                let family = Arc::new(Family::new(Arc::clone(&self.path), descriptor, beside.as_deref()));
+                let family =
+                    Arc::new(Family::new(Arc::clone(&self.path), self.system, descriptor, beside.as_deref()));
                 named.push(Arc::downgrade(&family));
                 family
             });

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use flowmeter_core::{Counter, Descriptor, Error, Gauge, Metric, MetricSet, SetCells};
+use flowmeter_core::{Counter, Descriptor, Error, Gauge, Metric, MetricFilter, MetricSet, SetCells};
 use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request, quiet_registry};
 
 #[test]
@@ -115,6 +115,78 @@ fn texts_are_set_and_computed() {
     broken.store(true, Ordering::Relaxed);
     handle.report_now(PATIENCE).unwrap();
     assert_eq!(names(&capture.last()), ["g.state{}=running"]);
+}
+
+#[test]
+fn only_what_a_report_has_is_computed() {
+    let (all, none) = (Capture::push(), Capture::push());
+    let (registry, _, handle) = driven(&all);
+    let calls = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&calls);
+    let group = registry.add_group("g");
+    group.gauge_callback("n", move || counted.fetch_add(1, Ordering::Relaxed));
+    let options = on_request().with_metrics(MetricFilter::default().excluding("g:n").unwrap());
+    let without = registry.add_reporter("without", none.reporter(), options).unwrap();
+    without.report_now(PATIENCE).unwrap();
+    without.report_now(PATIENCE).unwrap();
+    assert_eq!(calls.load(Ordering::Relaxed), 0, "nobody who reported has it");
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+    without.report_now(PATIENCE).unwrap();
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+    // Its last value is for whoever may come by to read it.
+    group.close();
+    without.report_now(PATIENCE).unwrap();
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!((calls.load(Ordering::Relaxed), all.value("g.n{}")), (2, Some(1.0)));
+}
+
+#[test]
+fn a_pass_that_hangs_is_made_again_for_those_who_asked() {
+    let capture = Capture::push();
+    let registry = quiet_registry();
+    let mut options = on_request();
+    options.callback_patience = Duration::from_millis(50);
+    let handle = registry.add_reporter("capture", capture.reporter(), options).unwrap();
+    let (release, gate) = mpsc::channel::<()>();
+    registry.add_group("hangs").gauge_callback("n", move || gate.recv().is_ok());
+    let (called, calls) = mpsc::channel();
+    for group in 0..16 {
+        let called = called.clone();
+        registry
+            .add_group("works")
+            .add_group(&group.to_string())
+            .gauge_callback("n", move || called.send(group).is_ok());
+    }
+    // Whichever comes first, and whoever is given up meanwhile: the others are called without another report.
+    handle.report_now(PATIENCE).unwrap();
+    let mut missing: Vec<_> = (0..16).collect();
+    while !missing.is_empty() {
+        let group = calls.recv_timeout(PATIENCE).unwrap();
+        missing.retain(|other| *other != group);
+    }
+    drop(release);
+}
+
+#[test]
+fn a_collector_without_a_source_leaves_its_metrics_out() {
+    let capture = Capture::push();
+    let (registry, _, handle) = driven(&capture);
+    let is_there = Arc::new(AtomicBool::new(false));
+    let there = Arc::clone(&is_there);
+    registry.add_group("g").collector(move |memory: &Memory| {
+        memory.used.set(1);
+        if there.load(Ordering::Relaxed) { Ok(()) } else { Err("no such file") }
+    });
+    handle.report_now(PATIENCE).unwrap();
+    assert!(capture.last().is_empty());
+    is_there.store(true, Ordering::Relaxed);
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(names(&capture.last()), ["g.reads{}", "g.used{}"]);
+    is_there.store(false, Ordering::Relaxed);
+    handle.report_now(PATIENCE).unwrap();
+    assert!(capture.last().is_empty());
+    assert_eq!(registry.statistics().callback_panics, 0);
 }
 
 /// What a collector fills.

@@ -4,14 +4,18 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::meta::ParseNestedMeta;
-use syn::{Error, Expr, ExprLit, Field, Lit, LitStr, Meta, Path, Result, Token};
+use syn::parse::{Parse, ParseStream};
+use syn::token::Bracket;
+use syn::{Error, Expr, ExprLit, Field, Lit, LitStr, Meta, Path, Result, Token, bracketed};
 
 /// The options of one field.
 pub(crate) struct Options {
     name: LitStr,
     description: String,
     unit: Option<Expr>,
-    /// Policy and name.
+    /// The name of its rate.
+    rate: Option<LitStr>,
+    /// Policy and name; those of one policy in their order.
     names: Vec<(String, LitStr)>,
     scale: Option<Expr>,
     bucket_limit: Option<Expr>,
@@ -19,7 +23,7 @@ pub(crate) struct Options {
     pub(crate) is_set: bool,
 }
 
-const KEYS: &str = "`name`, `unit`, `names(...)`, `scale`, `bucket_limit`, `bounds` and `set`";
+const KEYS: &str = "`name`, `unit`, `rate`, `names(...)`, `scale`, `bucket_limit`, `bounds` and `set`";
 
 impl Options {
     pub(crate) fn of(field: &Field) -> Result<Self> {
@@ -30,6 +34,7 @@ impl Options {
             name: LitStr::new(&camel_case(&ident.unraw().to_string()), ident.span()),
             description: first_paragraph(field),
             unit: None,
+            rate: None,
             names: Vec::new(),
             scale: None,
             bucket_limit: None,
@@ -79,9 +84,11 @@ impl Options {
                 if self.names.iter().any(|(known, _)| *known == policy) {
                     return Err(name.error(format!("`{policy}` is there twice")));
                 }
-                self.names.push((policy, name.value()?.parse()?));
+                let names = names_of(name.value()?)?;
+                self.names.extend(names.into_iter().map(|name| (policy.clone(), name)));
                 Ok(())
             })?,
+            "rate" => self.rate = Some(meta.value()?.parse()?),
             "scale" => self.scale = Some(meta.value()?.parse()?),
             "bucket_limit" => self.bucket_limit = Some(meta.value()?.parse()?),
             "bounds" => self.bounds = Some(meta.value()?.parse()?),
@@ -101,6 +108,9 @@ impl Options {
             let unit = unit_of(unit, core);
             metric.extend(quote!(.with_unit(#unit)));
         }
+        if let Some(rate) = &self.rate {
+            metric.extend(quote!(.with_rate_name(#rate)));
+        }
         if !self.names.is_empty() {
             let names = self.names.iter().map(|(policy, name)| quote!((#policy, #name)));
             metric.extend(quote!(.with_policy_names(&[#(#names),*])));
@@ -114,6 +124,21 @@ impl Options {
         }
         metric
     }
+}
+
+/// A name, or in brackets a name and those that the metric had before.
+fn names_of(value: ParseStream<'_>) -> Result<Vec<LitStr>> {
+    if !value.peek(Bracket) {
+        return Ok(vec![value.parse()?]);
+    }
+    let content;
+    let bracket = bracketed!(content in value);
+    let names: Vec<LitStr> =
+        content.parse_terminated(<LitStr as Parse>::parse, Token![,])?.into_iter().collect();
+    if names.is_empty() {
+        return Err(Error::new(bracket.span.join(), "a list of names has at least one"));
+    }
+    Ok(names)
 }
 
 /// A UCUM code, the bare name of a constant, or any other constant expression.
@@ -182,6 +207,8 @@ mod tests {
             ("/// A.\n#[metric(name = \"b\", name = \"c\")] a: Counter", "`name` is there twice"),
             ("/// A.\n#[metric(name = 1)] a: Counter", "expected string literal"),
             ("/// A.\n#[metric(names(flink = \"b\", flink = \"c\"))] a: Counter", "`flink` is there twice"),
+            ("/// A.\n#[metric(names(flink = []))] a: Counter", "a list of names has at least one"),
+            ("/// A.\n#[metric(rate = 1)] a: Counter", "expected string literal"),
             ("#[metric(set = true)] a: Set", "`set` has no value"),
             (
                 "#[metric(set, unit = \"s\")] a: Set",

@@ -19,7 +19,12 @@ struct Io {
     #[metric(unit = RECORDS)]
     num_records_in: Counter,
     /// Bytes received.
-    #[metric(name = "bytes", unit = "By", names(prometheus = "io_bytes_total", flink = "numBytesIn"))]
+    #[metric(
+        name = "bytes",
+        unit = "By",
+        rate = "bytesPerSecond",
+        names(prometheus = "io_bytes_total", flink = ["numBytesIn", "old.numBytesIn"])
+    )]
     size: SharedCounter,
 }
 
@@ -80,7 +85,10 @@ fn descriptors_say_what_the_fields_do() {
     let bytes = Access::DESCRIPTORS[2].metric();
     assert_eq!(bytes.name_in("prometheus"), Some("io_bytes_total"));
     assert_eq!(bytes.name_in("flink"), Some("numBytesIn"));
+    assert_eq!(bytes.names_in("flink").collect::<Vec<_>>(), ["numBytesIn", "old.numBytesIn"]);
     assert_eq!(bytes.name_in("otlp"), None);
+    assert_eq!(bytes.rate_name(), Some("bytesPerSecond"));
+    assert_eq!(Access::DESCRIPTORS[0].metric().rate_name(), None);
     let latency = Access::DESCRIPTORS[3].metric().histogram();
     assert_eq!((latency.scale(), latency.bucket_limit(), latency.bounds()), (2, 40, &[0.5, 1.0][..]));
 }

@@ -5,30 +5,35 @@
 
 use std::borrow::Cow;
 
-use flowmeter_core::{Family, MetricKind, Unit};
+use flowmeter_core::{Family, MetricKind, Unit, push_snake_case};
 
 /// A unit with its suffix, and by which power of ten values are divided to be in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BaseUnit {
     suffix: &'static str,
     pub(crate) decimals: u32,
+    /// How names say that they are in the unit, which values then are not any more.
+    said: &'static [&'static str],
 }
 
 /// The base unit of a unit; nothing for counts of things.
 pub(crate) fn base_unit(unit: &Unit) -> Option<BaseUnit> {
-    let (suffix, decimals) = match unit.as_str() {
-        "s" => ("seconds", 0),
-        "ms" => ("seconds", 3),
-        "us" => ("seconds", 6),
-        "ns" => ("seconds", 9),
-        "By" => ("bytes", 0),
-        "1" => ("ratio", 0),
-        "%" => ("percent", 0),
-        "Cel" => ("celsius", 0),
-        "Hz" => ("hertz", 0),
+    let (suffix, decimals, said): (_, _, &[_]) = match unit.as_str() {
+        "s" => ("seconds", 0, &[]),
+        "ms" => ("seconds", 3, &["ms", "millis", "milliseconds"]),
+        "us" => ("seconds", 6, &["us", "micros", "microseconds"]),
+        "ns" => ("seconds", 9, &["ns", "nanos", "nanoseconds"]),
+        // A part of the time, in which Flink has its times by second.
+        "ms/s" => ("ratio", 3, &["ms_per_second"]),
+        "By" => ("bytes", 0, &[]),
+        "By/s" => ("bytes_per_second", 0, &[]),
+        "1" => ("ratio", 0, &[]),
+        "%" => ("percent", 0, &[]),
+        "Cel" => ("celsius", 0, &[]),
+        "Hz" => ("hertz", 0, &[]),
         _ => return None,
     };
-    Some(BaseUnit { suffix, decimals })
+    Some(BaseUnit { suffix, decimals, said })
 }
 
 /// The naming policy for which metrics can give themselves names, which are written as they are if Prometheus takes them
@@ -54,6 +59,10 @@ pub(crate) fn write_metric_name(family: &Family, out: &mut Vec<u8>) {
     let own = name.len().saturating_sub(own_length);
     let ratio_of_sum = family.kind() != MetricKind::Gauge && family.unit() == &Unit::RATIO;
     if let Some(unit) = base_unit(family.unit()).filter(|_| !ratio_of_sum) {
+        let stem = |said: &&str| name.strip_suffix(said)?.strip_suffix('_').map(str::len);
+        if let Some(stem) = unit.said.iter().find_map(stem).filter(|stem| *stem > own) {
+            name.truncate(stem);
+        }
         push_suffix(unit.suffix, &mut name);
     } else if !family.unit().is_annotation() && !ratio_of_sum {
         let mut suffix = String::new();
@@ -142,41 +151,6 @@ fn make_identifier(word: &mut String, fallback: &str) {
     }
 }
 
-/// Appends a word in snake case, after an underscore if something is there. What is not a letter, a digit or an
-/// underscore in ASCII becomes an underscore; underscores in a row become one, and none are left at the ends.
-fn push_snake_case(word: &str, out: &mut String) {
-    let start = out.len();
-    let mut characters = word.chars().peekable();
-    // What the character before was: a word goes on after a lower-case letter or digit, and after an upper-case one
-    // unless that begins the next word, as the S in `HTTPServer`.
-    let (mut after_lower, mut after_upper) = (false, false);
-    while let Some(character) = characters.next() {
-        let begins_word = character.is_ascii_uppercase()
-            && (after_lower || (after_upper && characters.peek().is_some_and(char::is_ascii_lowercase)));
-        if begins_word || !character.is_ascii_alphanumeric() {
-            push_separator(start, out);
-        }
-        if character.is_ascii_alphanumeric() {
-            if out.len() == start {
-                push_separator(0, out);
-            }
-            out.push(character.to_ascii_lowercase());
-        }
-        after_lower = character.is_ascii_lowercase() || character.is_ascii_digit();
-        after_upper = character.is_ascii_uppercase();
-    }
-    while out.len() > start && out.ends_with('_') {
-        out.pop();
-    }
-}
-
-/// Appends an underscore, unless the text from `start` on is empty or ends in one.
-fn push_separator(start: usize, out: &mut String) {
-    if out.len() > start && !out.ends_with('_') {
-        out.push('_');
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,30 +161,6 @@ mod tests {
     use proptest::prelude::*;
     use std::sync::mpsc;
     use std::time::Duration;
-
-    fn snake_case(word: &str) -> String {
-        let mut out = String::new();
-        push_snake_case(word, &mut out);
-        out
-    }
-
-    #[test]
-    fn words_are_separated() {
-        for (word, expected) in [
-            ("numRecordsIn", "num_records_in"),
-            ("currentInput1Watermark", "current_input1_watermark"),
-            ("HTTPServerErrors", "http_server_errors"),
-            ("Status", "status"),
-            ("JVM", "jvm"),
-            ("already_snake", "already_snake"),
-            ("odd name:with.dots-and/slash", "odd_name_with_dots_and_slash"),
-            ("__x__", "x"),
-            ("é", ""),
-            ("naïve", "na_ve"),
-        ] {
-            assert_eq!(snake_case(word), expected, "{word}");
-        }
-    }
 
     #[test]
     fn labels_that_prometheus_uses_itself_are_not_taken() {
@@ -289,6 +239,25 @@ mod tests {
                 metric_name::<Gauge<u64>>("g", Metric::new("stateSize").with_unit(Unit::BYTES)),
             ),
             ("g_size_bytes", metric_name::<Gauge<u64>>("g", Metric::new("sizeBytes").with_unit(Unit::BYTES))),
+            (
+                "g_busy_time_ratio",
+                metric_name::<Gauge<f64>>(
+                    "g",
+                    Metric::new("busyTimeMsPerSecond").with_unit(Unit::new("ms/s")),
+                ),
+            ),
+            (
+                "g_mailbox_latency_seconds",
+                metric_name::<Histogram<u64>>(
+                    "g",
+                    Metric::new("mailboxLatencyMs").with_unit(Unit::MILLISECONDS),
+                ),
+            ),
+            ("g_ms_seconds", metric_name::<Gauge<u64>>("g", Metric::new("ms").with_unit(Unit::MILLISECONDS))),
+            (
+                "g_receive_rate_bytes_per_second",
+                metric_name::<Gauge<f64>>("g", Metric::new("ReceiveRate").with_unit(Unit::new("By/s"))),
+            ),
             ("g_load_ratio", metric_name::<Gauge<f64>>("g", Metric::new("load").with_unit(Unit::RATIO))),
             (
                 "g_speed_m_per_s",

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use flowmeter_core::{
-    Family, GroupView, Naming, Report, ReportError, ReportMode, ReportNumber, Reporter, ReporterContext,
+    Family, GroupView, Naming, Number, Report, ReportError, ReportMode, ReportNumber, Reporter,
+    ReporterContext,
 };
 
 use crate::Observed;
@@ -29,6 +30,7 @@ struct Inner {
     fail: AtomicBool,
     panic: AtomicBool,
     pull: AtomicBool,
+    flink: AtomicBool,
     context: Mutex<Option<ReporterContext>>,
     starts: AtomicU64,
     stops: AtomicU64,
@@ -47,6 +49,15 @@ impl Capture {
     pub fn pull() -> Self {
         let capture = Self::default();
         capture.0.pull.store(true, Relaxed);
+        capture
+    }
+
+    /// One that reports at intervals under [Flink's names](Family::flink_names), all that a metric has, with rates beside
+    /// sums and in place of meters where Flink has them so.
+    #[must_use]
+    pub fn flink() -> Self {
+        let capture = Self::default();
+        capture.0.flink.store(true, Relaxed);
         capture
     }
 
@@ -148,6 +159,10 @@ impl Reporter for Capture {
         Naming::Labeled
     }
 
+    fn rates(&self) -> bool {
+        self.0.flink.load(Relaxed)
+    }
+
     fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
         self.0.starts.fetch_add(1, Relaxed);
         *lock(&self.0.context) = Some(context.clone());
@@ -164,7 +179,12 @@ impl Reporter for Capture {
     }
 
     fn prepare_family(&self, family: &Family, out: &mut Vec<u8>) {
-        out.extend_from_slice(format!("{}.{}", family.logical_scope(), family.name()).as_bytes());
+        match self.0.flink.load(Relaxed) {
+            true => out.extend_from_slice(family.flink_names().join("|").as_bytes()),
+            false => {
+                out.extend_from_slice(format!("{}.{}", family.logical_scope(), family.name()).as_bytes());
+            }
+        }
     }
 
     fn accepts(&self, family: &Family) -> bool {
@@ -178,10 +198,24 @@ impl Reporter for Capture {
         }
         let mut all = Vec::new();
         for family in report.families() {
+            let flink = self.0.flink.load(Relaxed);
+            let names = match flink {
+                true => family.family().flink_names(),
+                false => vec![String::from_utf8_lossy(family.prepared()).into_owned()],
+            };
+            let rate_names = if flink { family.family().flink_rate_names() } else { Vec::new() };
+            let is_rate = flink && family.family().is_flink_meter();
             family.for_each(|series| {
-                let name = String::from_utf8_lossy(family.prepared());
                 let labels = String::from_utf8_lossy(series.prepared());
-                all.push((format!("{name}{{{labels}}}"), Observed::of(series.value())));
+                let mut see = |names: &[String], value: Option<Observed>| {
+                    let Some(value) = value else { return };
+                    all.extend(names.iter().map(|name| (format!("{name}{{{labels}}}"), value.clone())));
+                };
+                let rate = || series.rate().map(|rate| Observed::Number(Number::F64(rate)));
+                see(&names, if is_rate { rate() } else { Some(Observed::of(series.value())) });
+                if !rate_names.is_empty() {
+                    see(&rate_names, rate());
+                }
                 Ok::<_, ReportError>(())
             })?;
         }
@@ -210,4 +244,38 @@ fn lines(series: &[(String, Observed)]) -> Lines {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use flowmeter_core::Metric;
+
+    use super::*;
+    use crate::{PATIENCE, driven};
+
+    #[test]
+    fn flinks_names_come_with_rates() {
+        const RECORDS: Metric = Metric::new("records")
+            .with_policy_names(&[("flink", "numRecordsIn"), ("flink", "old.numRecordsIn")])
+            .with_rate_name("numRecordsInPerSecond");
+        let capture = Capture::flink();
+        let (registry, clock, reporter) = driven(&capture);
+        let group = registry.add_group("io");
+        let (records, mails) = (group.counter(RECORDS), group.meter("mails"));
+        clock.advance(Duration::from_secs(10));
+        records.inc_by(50);
+        mails.mark_by(20);
+        reporter.report_now(PATIENCE).unwrap();
+        let seen = capture.latest();
+        let expected = [
+            ("io.mails{}", 2.0),
+            ("numRecordsInPerSecond{}", 5.0),
+            ("numRecordsIn{}", 50.0),
+            ("old.numRecordsInPerSecond{}", 5.0),
+            ("old.numRecordsIn{}", 50.0),
+        ];
+        assert_eq!(seen.iter().map(|(name, value)| (&**name, *value)).collect::<Vec<_>>(), expected);
+    }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Index {
     /// The reporter's name, for log lines, and what is counted of it.
     control: Arc<Control>,
     traits: Traits,
+    /// The bit by which callbacks are asked for what it wants.
+    reader: u32,
     options: Arc<ReporterOptions>,
     /// How many series its blocks have.
     series: usize,
@@ -134,6 +136,7 @@ impl Index {
     pub(crate) fn new(
         core: &Arc<Core>,
         control: &Arc<Control>,
+        reporter: u64,
         traits: Traits,
         options: &Arc<ReporterOptions>,
     ) -> Self {
@@ -141,6 +144,7 @@ impl Index {
             core: Arc::clone(core),
             control: Arc::clone(control),
             traits,
+            reader: 1 << (reporter % 32),
             options: Arc::clone(options),
             series: 0,
             refused: Vec::new(),
@@ -168,6 +172,11 @@ impl Index {
     #[inline]
     pub(crate) fn entries(&self, set: u64) -> &[Entry] {
         self.sets.get(&set).map_or(&[], |index| &index.entries)
+    }
+
+    /// By what callbacks know who asks.
+    pub(crate) fn reader(&self) -> u32 {
+        self.reader
     }
 
     /// How many series its blocks have.
@@ -342,6 +351,7 @@ impl Index {
             self.contest_within(slot);
         }
         let Some(index) = self.sets.get_mut(&set) else { return };
+        block.add_reader(self.reader);
         self.series += index.set.members.len();
         if index.entries.len() == index.entries.capacity() {
             let length = index.entries.len() + 1;
