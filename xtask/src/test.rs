@@ -53,7 +53,10 @@ fn tests(servers: Option<PathBuf>, missing: Missing) -> Result<()> {
 
 /// Loom runs the interleavings of the models of what is lock-free. Its own target folder, because it replaces atomics.
 fn models() -> Result<()> {
-    cargo(["test", "--quiet", "--package", "flowmeter-core", "--lib", "--release", "models"])
+    let packages = ["--package", "flowmeter-core", "--package", "flowmeter-stream"];
+    cargo(["test", "--quiet", "--lib", "--release"])
+        .args(packages)
+        .args(["models"])
         .env("RUSTFLAGS", "--cfg loom")
         .env("CARGO_TARGET_DIR", target().join("loom"))
         .run()

@@ -1,5 +1,6 @@
 //! Where time comes from.
 
+use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The registry's only source of time, so that a test can be its own.
@@ -11,6 +12,12 @@ pub trait Clock: Send + Sync {
 
     /// Time since the Unix epoch, as the machine's clock has it.
     fn unix(&self) -> Duration;
+}
+
+impl fmt::Debug for dyn Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock").field("monotonic", &self.monotonic()).finish()
+    }
 }
 
 /// The moment so long from now. What no clock reaches is a century away, which is as good as never.

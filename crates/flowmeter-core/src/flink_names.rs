@@ -10,14 +10,19 @@ impl Family {
     /// that Flink has now, then those that it had before and goes on with.
     ///
     /// A metric that gave itself none is called what it is registered as. One that did has in them all that stands below the
-    /// system group, so the names of user groups in between have no part in it.
+    /// system group, so the names of user groups in between have no part in it; or after a slash the logical scope as well,
+    /// where Flink has the metric elsewhere.
     #[must_use]
     pub fn flink_names(&self) -> Vec<String> {
         let mut names = self.metric().names_in(POLICY).peekable();
         if names.peek().is_none() {
             return vec![joined(self.logical_scope(), self.name())];
         }
-        names.map(|name| joined(self.system_scope(), name)).collect()
+        let whole = |name: &'static str| match name.strip_prefix('/') {
+            Some(whole) => whole.to_owned(),
+            None => joined(self.system_scope(), name),
+        };
+        names.map(whole).collect()
     }
 
     /// The names of the family's rate in Flink, where it has the rate of a sum as a metric of its own: that of
@@ -72,6 +77,14 @@ mod tests {
             ["jobmanager.Status.JVM.CPU.Load"]
         );
         assert_eq!(names::<Gauge<f64>>(&Scope::new("").child("process"), LOAD).0, ["Status.JVM.CPU.Load"]);
+    }
+
+    #[test]
+    fn names_after_a_slash_are_whole() {
+        const LATENCY: Metric =
+            Metric::new("latency").with_policy_names(&[("flink", "/taskmanager.job.task.latency")]);
+        let operator = Scope::new("taskmanager.job.task.operator");
+        assert_eq!(names::<Gauge<f64>>(&operator, LATENCY).0, ["taskmanager.job.task.latency"]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ impl Unit {
     pub const NONE: Self = Self::new("");
     /// A ratio, 0 to 1 in most cases.
     pub const RATIO: Self = Self::new("1");
+    /// Percent, 0 to 100 in most cases.
+    pub const PERCENT: Self = Self::new("%");
     /// Seconds.
     pub const SECONDS: Self = Self::new("s");
     /// Milliseconds.
@@ -25,6 +27,8 @@ impl Unit {
     pub const MICROSECONDS: Self = Self::new("us");
     /// Nanoseconds.
     pub const NANOSECONDS: Self = Self::new("ns");
+    /// Milliseconds a second, in which Flink has shares of time: 1000 is all of it.
+    pub const MILLISECONDS_PER_SECOND: Self = Self::new("ms/s");
     /// Bytes.
     pub const BYTES: Self = Self::new("By");
     /// Records of a stream.

@@ -1,23 +1,22 @@
-//! What goes in and out of tasks and operators, and how long they work on it.
+//! What goes in and out of tasks and operators.
 
-use flowmeter_core::{Counter, MetricSet};
+use flowmeter_core::{Counter, Gauge, Histogram, MetricSet};
 
 /// Input, output and work of one operator.
-///
-/// | metric | unit | in Flink |
-/// |---|---|---|
-/// | `numRecordsIn`, `numRecordsOut` | records | the same |
-/// | `numBuffersIn`, `numBuffersOut` | buffers | only for tasks, `numBuffersOut` |
-/// | `numActivations` | | the count behind a task's `mailboxMailsPerSecond` |
-/// | `busyTime` | nanoseconds | only for tasks, `accumulateBusyTimeMs` |
 #[derive(Debug, MetricSet)]
 pub struct OperatorIoMetrics {
     /// Records received.
-    #[metric(unit = RECORDS)]
+    #[metric(unit = RECORDS, rate = "numRecordsInPerSecond")]
     pub num_records_in: Counter,
     /// Records emitted.
-    #[metric(unit = RECORDS)]
+    #[metric(unit = RECORDS, rate = "numRecordsOutPerSecond")]
     pub num_records_out: Counter,
+    /// Bytes received; in most engines only sources know.
+    #[metric(unit = BYTES, rate = "numBytesInPerSecond")]
+    pub num_bytes_in: Counter,
+    /// Bytes emitted; in most engines only sinks know.
+    #[metric(unit = BYTES, rate = "numBytesOutPerSecond")]
+    pub num_bytes_out: Counter,
     /// Buffers, containers or batches received.
     ///
     /// Whatever the engine hands over at once.
@@ -35,115 +34,82 @@ pub struct OperatorIoMetrics {
     pub busy_time: Counter,
 }
 
-/// Input, output and work of one parallel instance of a task.
-///
-/// | metric | unit | in Flink |
-/// |---|---|---|
-/// | `numRecordsIn`, `numRecordsOut` | records | the same |
-/// | `numBuffersIn`, `numBuffersOut` | buffers | `numBuffersOut` the same |
-/// | `numActivations` | | the count behind `mailboxMailsPerSecond` |
-/// | `busyTime`, `idleTime` | nanoseconds | `accumulateBusyTimeMs`, `accumulateIdleTimeMs` |
-///
-/// Busy and idle time sum up to the time since the task began, apart from the time for which it was back-pressured.
+/// Input, output and work of one parallel instance of a task. [`TaskTimes`](crate::TaskTimes) has its time.
 #[derive(Debug, MetricSet)]
 pub struct TaskIoMetrics {
     /// Records received.
-    #[metric(unit = RECORDS)]
+    #[metric(unit = RECORDS, rate = "numRecordsInPerSecond")]
     pub num_records_in: Counter,
     /// Records emitted.
-    #[metric(unit = RECORDS)]
+    #[metric(unit = RECORDS, rate = "numRecordsOutPerSecond")]
     pub num_records_out: Counter,
+    /// Bytes received from other tasks.
+    #[metric(unit = BYTES, rate = "numBytesInPerSecond")]
+    pub num_bytes_in: Counter,
+    /// Bytes emitted to other tasks.
+    #[metric(unit = BYTES, rate = "numBytesOutPerSecond")]
+    pub num_bytes_out: Counter,
     /// Buffers, containers or batches received.
     ///
     /// Whatever the engine hands over at once.
     #[metric(unit = BUFFERS)]
     pub num_buffers_in: Counter,
     /// Buffers, containers or batches emitted.
-    #[metric(unit = BUFFERS)]
+    #[metric(unit = BUFFERS, rate = "numBuffersOutPerSecond")]
     pub num_buffers_out: Counter,
-    /// How often the task was given the thread.
+    /// How often the task was given the thread, or took something from its mailbox.
+    #[metric(rate = "mailboxMailsPerSecond")]
     pub num_activations: Counter,
-    /// Time for which the task worked.
-    #[metric(unit = NANOSECONDS)]
-    pub busy_time: Counter,
-    /// Time for which the task had nothing to work on.
-    #[metric(unit = NANOSECONDS)]
-    pub idle_time: Counter,
+    /// Timers that fired.
+    #[metric(unit = "{timer}", rate = "numFiredTimersPerSecond")]
+    pub num_fired_timers: Counter,
+    /// Time that the task took to begin, for the most part to restore its state.
+    #[metric(unit = MILLISECONDS)]
+    pub initialization_time: Counter,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use flowmeter_core::{Descriptor, Registry};
+/// The mailbox of a task, in engines that have one.
+#[derive(Debug, MetricSet)]
+pub struct MailboxMetrics {
+    /// How long actions wait in the mailbox.
+    #[metric(unit = MILLISECONDS)]
+    pub mailbox_latency_ms: Histogram<f64>,
+    /// Actions that wait in the mailbox.
+    #[metric(unit = "{mail}")]
+    pub mailbox_queue_size: Gauge<u64>,
+}
 
-    #[test]
-    fn each_handle_is_the_metric_of_its_name() {
-        let registry = Registry::new();
-        let task = TaskIoMetrics::register(&registry.add_group("task"));
-        let operator = OperatorIoMetrics::register(&registry.add_group("operator"));
-        for (name, handle) in [
-            ("numRecordsIn", &task.num_records_in),
-            ("numRecordsOut", &task.num_records_out),
-            ("numBuffersIn", &task.num_buffers_in),
-            ("numBuffersOut", &task.num_buffers_out),
-            ("numActivations", &task.num_activations),
-            ("busyTime", &task.busy_time),
-            ("idleTime", &task.idle_time),
-        ] {
-            let position = TaskIoMetrics::DESCRIPTORS.iter().position(|known| known.metric().name() == name);
-            handle.inc_by(position.unwrap() as u64 + 1);
-        }
-        for (name, handle) in [
-            ("numRecordsIn", &operator.num_records_in),
-            ("numRecordsOut", &operator.num_records_out),
-            ("numBuffersIn", &operator.num_buffers_in),
-            ("numBuffersOut", &operator.num_buffers_out),
-            ("numActivations", &operator.num_activations),
-            ("busyTime", &operator.busy_time),
-        ] {
-            let position =
-                OperatorIoMetrics::DESCRIPTORS.iter().position(|known| known.metric().name() == name);
-            handle.inc_by(position.unwrap() as u64 + 1);
-        }
-        let expected = |descriptors: &'static [Descriptor]| {
-            descriptors
-                .iter()
-                .zip(1..)
-                .map(|(known, value)| (known.metric().name().to_owned(), value))
-                .collect()
-        };
-        let read = reported(&registry);
-        assert_eq!(read("task"), expected(TaskIoMetrics::DESCRIPTORS));
-        assert_eq!(read("operator"), expected(OperatorIoMetrics::DESCRIPTORS));
-    }
-
-    /// What a reporter reads, by name, for a scope.
-    fn reported(registry: &Registry) -> impl Fn(&str) -> std::collections::BTreeMap<String, u64> {
-        use flowmeter_core::{Number, Report, ReportError, Reporter, ReporterOptions, Value};
-        use std::sync::mpsc;
-
-        struct Send(mpsc::Sender<(String, String, u64)>);
-        impl Reporter for Send {
-            fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
-                for family in report.families() {
-                    family.for_each(|series| {
-                        let Value::Number(Number::U64(value)) = series.value() else { return Ok(()) };
-                        let (scope, name) = (family.family().logical_scope(), family.family().name());
-                        self.0.send((scope.to_owned(), name.to_owned(), value))
-                    })?;
-                }
-                Ok(())
-            }
-        }
-        let (sender, receiver) = mpsc::channel();
-        registry.add_reporter("send", Box::new(Send(sender)), ReporterOptions::default()).unwrap();
-        assert!(
-            registry.shutdown(std::time::Duration::from_secs(20)).iter().all(|(_, outcome)| outcome.is_ok())
-        );
-        let all: Vec<_> = receiver.try_iter().collect();
-        move |scope| {
-            let of_scope = all.iter().filter(|(known, ..)| known == scope);
-            of_scope.map(|(_, name, value)| (name.clone(), *value)).collect()
-        }
-    }
+/// Where the input of a task comes from, in engines with TaskManagers that exchange data.
+///
+/// Flink names it after its network library.
+#[derive(Debug, MetricSet)]
+pub struct TaskInputMetrics {
+    /// Bytes read from tasks of the same TaskManager.
+    #[metric(
+        unit = BYTES,
+        rate = "numBytesInLocalPerSecond",
+        names(flink = ["Shuffle.Netty.Input.numBytesInLocal", "numBytesInLocal"])
+    )]
+    pub num_bytes_in_local: Counter,
+    /// Bytes read from tasks of other TaskManagers.
+    #[metric(
+        unit = BYTES,
+        rate = "numBytesInRemotePerSecond",
+        names(flink = ["Shuffle.Netty.Input.numBytesInRemote", "numBytesInRemote"])
+    )]
+    pub num_bytes_in_remote: Counter,
+    /// Buffers read from tasks of the same TaskManager.
+    #[metric(
+        unit = BUFFERS,
+        rate = "numBuffersInLocalPerSecond",
+        names(flink = ["Shuffle.Netty.Input.numBuffersInLocal", "numBuffersInLocal"])
+    )]
+    pub num_buffers_in_local: Counter,
+    /// Buffers read from tasks of other TaskManagers.
+    #[metric(
+        unit = BUFFERS,
+        rate = "numBuffersInRemotePerSecond",
+        names(flink = ["Shuffle.Netty.Input.numBuffersInRemote", "numBuffersInRemote"])
+    )]
+    pub num_buffers_in_remote: Counter,
 }

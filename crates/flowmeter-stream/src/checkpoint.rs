@@ -1,0 +1,218 @@
+//! Checkpoints: the ledger of a job, and what a task sees of them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use flowmeter_core::{Clock, Gauge, Histogram, MetricGroup, MetricSet, TextGauge};
+
+/// How many checkpoints a ledger takes for under way. One that is triggered beyond puts out the oldest, which counts as failed:
+/// somebody does not say how they end.
+const IN_PROGRESS_LIMIT: usize = 1_000;
+
+/// What a completed checkpoint came to. Fields that an engine does not know stay as they are by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompletedCheckpoint {
+    /// Bytes that it wrote: of an incremental one only what is new.
+    pub size: u64,
+    /// Bytes of the whole state; the same as `size` if it is not incremental.
+    pub full_size: u64,
+    /// Bytes of its metadata.
+    pub metadata_size: u64,
+    /// Bytes in flight that were processed while it ran.
+    pub processed_data: u64,
+    /// Bytes in flight that it stored.
+    pub persisted_data: u64,
+    /// Where it is, if others can find it.
+    pub external_path: String,
+}
+
+/// The checkpoints of a job, as its JobManager sees them. Clones are one; it is for threads that are not in a hurry.
+///
+/// ```
+/// # let registry = flowmeter_core::Registry::new();
+/// # let job = registry.job_manager("h").job("j", "job");
+/// use flowmeter_stream::{CheckpointLedger, CompletedCheckpoint};
+///
+/// let checkpoints = CheckpointLedger::register(&job);
+/// checkpoints.triggered(1);
+/// checkpoints.completed(1, CompletedCheckpoint { size: 4096, full_size: 4096, ..Default::default() });
+/// ```
+#[derive(Clone, Debug)]
+pub struct CheckpointLedger {
+    ledger: Arc<Mutex<Ledger>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl CheckpointLedger {
+    /// Registers [`CheckpointMetrics`] and [`CheckpointHistograms`] in the group of a job on its JobManager.
+    pub fn register(job: &MetricGroup) -> Self {
+        let ledger = Ledger {
+            histograms: CheckpointHistograms::register(job),
+            in_progress: BTreeMap::new(),
+            last: None,
+            restored: None,
+            completed: 0,
+            failed: 0,
+        };
+        let ledger = Self { ledger: Arc::new(Mutex::new(ledger)), clock: Arc::clone(job.clock()) };
+        let shown = ledger.clone();
+        job.collector(move |metrics: &CheckpointMetrics| shown.lock().show(metrics));
+        ledger
+    }
+
+    /// A checkpoint begins. A number that is under way already goes on.
+    pub fn triggered(&self, id: u64) {
+        let now = self.clock.monotonic();
+        let mut ledger = self.lock();
+        ledger.in_progress.entry(id).or_insert(now);
+        if ledger.in_progress.len() > IN_PROGRESS_LIMIT {
+            ledger.in_progress.pop_first();
+            ledger.failed += 1;
+        }
+    }
+
+    /// A checkpoint is complete: every task has stored its part. Nothing happens if it is not under way.
+    pub fn completed(&self, id: u64, checkpoint: CompletedCheckpoint) {
+        let (now, unix) = (self.clock.monotonic(), self.clock.unix());
+        let mut ledger = self.lock();
+        let Some(began) = ledger.in_progress.remove(&id) else { return };
+        let duration = now.saturating_sub(began);
+        ledger.completed += 1;
+        ledger.histograms.checkpoint_duration.record(duration);
+        ledger.histograms.checkpoint_size.record(checkpoint.size);
+        // One that began later may have been through before: it is the newer one.
+        if ledger.last.as_ref().is_none_or(|last| last.id < id) {
+            ledger.last = Some(Last { id, checkpoint, duration, completed: unix });
+        }
+    }
+
+    /// A checkpoint failed, timed out or was given up. Nothing happens if it is not under way.
+    pub fn failed(&self, id: u64) {
+        let mut ledger = self.lock();
+        if ledger.in_progress.remove(&id).is_some() {
+            ledger.failed += 1;
+        }
+    }
+
+    /// The job was restored from a checkpoint. Those that were under way have failed.
+    pub fn restored(&self) {
+        let unix = self.clock.unix();
+        let mut ledger = self.lock();
+        ledger.failed += std::mem::take(&mut ledger.in_progress).len() as u64;
+        ledger.restored = Some(unix);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The checkpoints of a job. [`CheckpointLedger`] fills it.
+///
+/// Until a checkpoint is complete, what is of the last one is -1, and its place `n/a`, as in Flink.
+#[derive(Debug, MetricSet)]
+pub struct CheckpointMetrics {
+    /// How long the last completed checkpoint took, from its trigger to the last acknowledgement.
+    #[metric(unit = MILLISECONDS)]
+    pub last_checkpoint_duration: Gauge<i64>,
+    /// Bytes that the last completed checkpoint wrote: of an incremental one only what is new.
+    #[metric(unit = BYTES)]
+    pub last_checkpoint_size: Gauge<i64>,
+    /// Bytes of the whole state in the last completed checkpoint.
+    #[metric(unit = BYTES)]
+    pub last_checkpoint_full_size: Gauge<i64>,
+    /// Bytes of the metadata of the last completed checkpoint.
+    #[metric(unit = BYTES)]
+    pub last_checkpoint_metadata_size: Gauge<i64>,
+    /// Bytes in flight that were processed while the last completed checkpoint ran.
+    #[metric(unit = BYTES)]
+    pub last_checkpoint_processed_data: Gauge<i64>,
+    /// Bytes in flight that the last completed checkpoint stored.
+    #[metric(unit = BYTES)]
+    pub last_checkpoint_persisted_data: Gauge<i64>,
+    /// The number of the last completed checkpoint.
+    pub last_completed_checkpoint_id: Gauge<i64>,
+    /// When the last completed checkpoint was complete, since the Unix epoch.
+    #[metric(unit = MILLISECONDS)]
+    pub last_checkpoint_completed_timestamp: Gauge<i64>,
+    /// Where the last completed checkpoint is.
+    pub last_checkpoint_external_path: TextGauge,
+    /// When the job was last restored from a checkpoint, since the Unix epoch; -1 ms if never.
+    #[metric(unit = MILLISECONDS)]
+    pub last_checkpoint_restore_timestamp: Gauge<i64>,
+    /// Checkpoints that are under way.
+    #[metric(unit = "{checkpoint}")]
+    pub number_of_in_progress_checkpoints: Gauge<u64>,
+    /// Checkpoints that were completed.
+    #[metric(unit = "{checkpoint}")]
+    pub number_of_completed_checkpoints: Gauge<u64>,
+    /// Checkpoints that failed.
+    #[metric(unit = "{checkpoint}")]
+    pub number_of_failed_checkpoints: Gauge<u64>,
+    /// Checkpoints that are under way, were completed, or failed.
+    #[metric(unit = "{checkpoint}")]
+    pub total_number_of_checkpoints: Gauge<u64>,
+}
+
+/// The completed checkpoints of a job, all of them, which gauges of the last one do not show. Flink has no such metrics.
+#[derive(Debug, MetricSet)]
+pub struct CheckpointHistograms {
+    /// How long completed checkpoints took.
+    pub checkpoint_duration: Histogram<Duration>,
+    /// Bytes that completed checkpoints wrote.
+    #[metric(unit = BYTES)]
+    pub checkpoint_size: Histogram<u64>,
+}
+
+#[derive(Debug)]
+struct Ledger {
+    histograms: CheckpointHistograms,
+    /// When each began, by number.
+    in_progress: BTreeMap<u64, Duration>,
+    last: Option<Last>,
+    /// When the job was last restored, since the Unix epoch.
+    restored: Option<Duration>,
+    completed: u64,
+    failed: u64,
+}
+
+/// The completed checkpoint of the greatest number.
+#[derive(Debug)]
+struct Last {
+    id: u64,
+    checkpoint: CompletedCheckpoint,
+    duration: Duration,
+    /// When it was complete, since the Unix epoch.
+    completed: Duration,
+}
+
+impl Ledger {
+    fn show(&self, metrics: &CheckpointMetrics) {
+        let of_last =
+            |value: &dyn Fn(&Last) -> u64| self.last.as_ref().map_or(-1, |last| signed(value(last)));
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        metrics.last_checkpoint_duration.set(of_last(&|last| milliseconds(last.duration)));
+        metrics.last_checkpoint_size.set(of_last(&|last| last.checkpoint.size));
+        metrics.last_checkpoint_full_size.set(of_last(&|last| last.checkpoint.full_size));
+        metrics.last_checkpoint_metadata_size.set(of_last(&|last| last.checkpoint.metadata_size));
+        metrics.last_checkpoint_processed_data.set(of_last(&|last| last.checkpoint.processed_data));
+        metrics.last_checkpoint_persisted_data.set(of_last(&|last| last.checkpoint.persisted_data));
+        metrics.last_completed_checkpoint_id.set(of_last(&|last| last.id));
+        metrics.last_checkpoint_completed_timestamp.set(of_last(&|last| milliseconds(last.completed)));
+        let path = self.last.as_ref().map(|last| last.checkpoint.external_path.as_str());
+        metrics.last_checkpoint_external_path.set(path.filter(|path| !path.is_empty()).unwrap_or("n/a"));
+        metrics
+            .last_checkpoint_restore_timestamp
+            .set(self.restored.map_or(-1, |restored| signed(milliseconds(restored))));
+        let in_progress = self.in_progress.len() as u64;
+        metrics.number_of_in_progress_checkpoints.set(in_progress);
+        metrics.number_of_completed_checkpoints.set(self.completed);
+        metrics.number_of_failed_checkpoints.set(self.failed);
+        metrics.total_number_of_checkpoints.set(in_progress + self.completed + self.failed);
+    }
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,290 @@
+//! The state of a job, for how long it was in each, and how often it was restarted.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use flowmeter_core::{Clock, Gauge, MetricGroup, MetricSet};
+
+/// The state of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobStatus {
+    /// It was received, and what will run it is being set up.
+    Initializing,
+    /// It is set up, and no task has begun.
+    Created,
+    /// Some tasks run.
+    Running,
+    /// It failed and is to run again.
+    Restarting,
+    /// It was told to end, and its tasks are ending.
+    Cancelling,
+    /// It failed, and its tasks are ending.
+    Failing,
+    /// It has come to an end: finished, cancelled, or failed for good.
+    Ended,
+}
+
+/// How many of them have time of their own.
+const STATES: usize = 6;
+/// What is beside them: tasks are being deployed, all tasks run or have finished.
+const DEPLOYING: usize = 6;
+const ALL_RUNNING: usize = 7;
+const TIMES: usize = 8;
+
+/// The state machine of a job, as its JobManager sees it. Clones are one; it is for threads that are not in a hurry.
+///
+/// ```
+/// # let registry = flowmeter_core::Registry::new();
+/// # let job = registry.job_manager("h").job("j", "job");
+/// use flowmeter_stream::{JobStatus, JobStatusTracker};
+///
+/// let status = JobStatusTracker::register(&job);
+/// status.switch(JobStatus::Running);
+/// status.set_all_tasks_running(true);
+/// // a task fails
+/// status.switch(JobStatus::Restarting);
+/// status.restarted();
+/// status.switch(JobStatus::Running);
+/// ```
+#[derive(Clone, Debug)]
+pub struct JobStatusTracker {
+    ledger: Arc<Mutex<Ledger>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl JobStatusTracker {
+    /// Registers [`JobStatusMetrics`] in the group of a job on its JobManager. The job is initializing from now on.
+    pub fn register(job: &MetricGroup) -> Self {
+        let clock = Arc::clone(job.clock());
+        let ledger = Arc::new(Mutex::new(Ledger::new(clock.monotonic())));
+        let tracker = Self { ledger, clock };
+        let shown = tracker.clone();
+        job.collector(move |metrics: &JobStatusMetrics| {
+            let now = shown.clock.monotonic();
+            shown.lock().show(now, metrics);
+        });
+        tracker
+    }
+
+    /// The job changes its state now. Nothing comes after [`JobStatus::Ended`].
+    pub fn switch(&self, to: JobStatus) {
+        let now = self.clock.monotonic();
+        self.lock().switch(to, now);
+    }
+
+    /// Tasks of the job are being deployed from now on, or are not any more.
+    pub fn set_deploying(&self, is_deploying: bool) {
+        let now = self.clock.monotonic();
+        self.lock().times[DEPLOYING].set(is_deploying, now);
+    }
+
+    /// All tasks of the job run or have finished from now on, or not all any more. A job that leaves [`JobStatus::Running`] is
+    /// neither this nor deploying.
+    pub fn set_all_tasks_running(&self, are_running: bool) {
+        let now = self.clock.monotonic();
+        self.lock().times[ALL_RUNNING].set(are_running, now);
+    }
+
+    /// The job, or a part of it, was restarted.
+    pub fn restarted(&self) {
+        self.lock().restarts += 1;
+    }
+
+    /// The job was restarted because its parallelism changed, which counts as a restart too.
+    pub fn rescaled(&self) {
+        let mut ledger = self.lock();
+        ledger.restarts += 1;
+        ledger.rescales += 1;
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn status(&self) -> JobStatus {
+        self.lock().status
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The state of a job and its times, in milliseconds. [`JobStatusTracker`] fills it.
+///
+/// Of each state: whether the job is in it, for how long it has been since it came into it (0 if it is not), and for how long in
+/// all.
+#[derive(Debug, MetricSet)]
+pub struct JobStatusMetrics {
+    /// Whether the job is initializing.
+    pub initializing_state: Gauge<bool>,
+    /// Time since the job began to initialize; 0 if it is not initializing.
+    #[metric(unit = MILLISECONDS)]
+    pub initializing_time: Gauge<u64>,
+    /// Time for which the job has been initializing in all.
+    #[metric(unit = MILLISECONDS)]
+    pub initializing_time_total: Gauge<u64>,
+    /// Whether the job is created and no task has begun.
+    pub created_state: Gauge<bool>,
+    /// Time since the job was created; 0 if tasks have begun.
+    #[metric(unit = MILLISECONDS)]
+    pub created_time: Gauge<u64>,
+    /// Time for which the job has been created with no task begun in all.
+    #[metric(unit = MILLISECONDS)]
+    pub created_time_total: Gauge<u64>,
+    /// Whether the job is running.
+    pub running_state: Gauge<bool>,
+    /// Time since the job began to run; 0 if it is not running.
+    #[metric(unit = MILLISECONDS)]
+    pub running_time: Gauge<u64>,
+    /// Time for which the job has been running in all.
+    #[metric(unit = MILLISECONDS)]
+    pub running_time_total: Gauge<u64>,
+    /// Whether the job is restarting.
+    pub restarting_state: Gauge<bool>,
+    /// Time since the job began to restart; 0 if it is not restarting.
+    #[metric(unit = MILLISECONDS)]
+    pub restarting_time: Gauge<u64>,
+    /// Time for which the job has been restarting in all.
+    #[metric(unit = MILLISECONDS)]
+    pub restarting_time_total: Gauge<u64>,
+    /// Whether the job is being cancelled.
+    pub cancelling_state: Gauge<bool>,
+    /// Time since the job was told to end; 0 if it is not being cancelled.
+    #[metric(unit = MILLISECONDS)]
+    pub cancelling_time: Gauge<u64>,
+    /// Time for which the job has been cancelled in all.
+    #[metric(unit = MILLISECONDS)]
+    pub cancelling_time_total: Gauge<u64>,
+    /// Whether the job is failing.
+    pub failing_state: Gauge<bool>,
+    /// Time since the job failed; 0 if it is not failing.
+    #[metric(unit = MILLISECONDS)]
+    pub failing_time: Gauge<u64>,
+    /// Time for which the job has been failing in all.
+    #[metric(unit = MILLISECONDS)]
+    pub failing_time_total: Gauge<u64>,
+    /// Whether tasks of the job are being deployed.
+    pub deploying_state: Gauge<bool>,
+    /// Time since the deployment of tasks began; 0 if none are being deployed.
+    #[metric(unit = MILLISECONDS)]
+    pub deploying_time: Gauge<u64>,
+    /// Time for which tasks have been deployed in all.
+    #[metric(unit = MILLISECONDS)]
+    pub deploying_time_total: Gauge<u64>,
+    /// Whether every task of the job runs or has finished.
+    pub all_sub_tasks_running_or_finished_state: Gauge<bool>,
+    /// Time since every task of the job runs or has finished; 0 if not all do.
+    #[metric(unit = MILLISECONDS)]
+    pub all_sub_tasks_running_or_finished_time: Gauge<u64>,
+    /// Time for which every task of the job ran or had finished in all.
+    #[metric(unit = MILLISECONDS)]
+    pub all_sub_tasks_running_or_finished_time_total: Gauge<u64>,
+    /// Time for which the job has been running without a break; -1 ms when it has come to its end. Use runningTime.
+    #[metric(unit = MILLISECONDS)]
+    pub uptime: Gauge<i64>,
+    /// Time since the job last ceased to run; 0 while it runs, -1 ms when it has come to its end. Use the times of the states.
+    #[metric(unit = MILLISECONDS)]
+    pub downtime: Gauge<i64>,
+    /// How often the job, or a part of it, was restarted since it was submitted.
+    pub num_restarts: Gauge<u64>,
+    /// How often the job was restarted because its parallelism changed.
+    pub num_rescales: Gauge<u64>,
+}
+
+/// What is known of a job.
+#[derive(Debug)]
+struct Ledger {
+    status: JobStatus,
+    /// Of each state, and of what is beside them.
+    times: [Stay; TIMES],
+    /// When the job last ceased to run, if it has run.
+    down_since: Option<Duration>,
+    restarts: u64,
+    rescales: u64,
+}
+
+impl Ledger {
+    fn new(now: Duration) -> Self {
+        let mut times = [Stay::default(); TIMES];
+        times[JobStatus::Initializing as usize].set(true, now);
+        Self { status: JobStatus::Initializing, times, down_since: None, restarts: 0, rescales: 0 }
+    }
+
+    fn switch(&mut self, to: JobStatus, now: Duration) {
+        if self.status == JobStatus::Ended || self.status == to {
+            return;
+        }
+        if self.status == JobStatus::Running {
+            self.down_since = Some(now);
+            self.times[DEPLOYING].set(false, now);
+            self.times[ALL_RUNNING].set(false, now);
+        }
+        self.status = to;
+        for (state, stay) in self.times[..STATES].iter_mut().enumerate() {
+            stay.set(state == to as usize, now);
+        }
+    }
+
+    fn show(&self, now: Duration, metrics: &JobStatusMetrics) {
+        let m = metrics;
+        let gauges = [
+            (&m.initializing_state, &m.initializing_time, &m.initializing_time_total),
+            (&m.created_state, &m.created_time, &m.created_time_total),
+            (&m.running_state, &m.running_time, &m.running_time_total),
+            (&m.restarting_state, &m.restarting_time, &m.restarting_time_total),
+            (&m.cancelling_state, &m.cancelling_time, &m.cancelling_time_total),
+            (&m.failing_state, &m.failing_time, &m.failing_time_total),
+            (&m.deploying_state, &m.deploying_time, &m.deploying_time_total),
+            (
+                &m.all_sub_tasks_running_or_finished_state,
+                &m.all_sub_tasks_running_or_finished_time,
+                &m.all_sub_tasks_running_or_finished_time_total,
+            ),
+        ];
+        for (stay, (is_in_it, time, total)) in self.times.iter().zip(gauges) {
+            is_in_it.set(stay.since.is_some());
+            time.set(milliseconds(stay.current(now)));
+            total.set(milliseconds(stay.total + stay.current(now)));
+        }
+        let (uptime, downtime) = match self.status {
+            JobStatus::Ended => (-1, -1),
+            JobStatus::Running => (signed(self.times[JobStatus::Running as usize].current(now)), 0),
+            _ => (0, self.down_since.map_or(0, |since| signed(now.saturating_sub(since)))),
+        };
+        metrics.uptime.set(uptime);
+        metrics.downtime.set(downtime);
+        metrics.num_restarts.set(self.restarts);
+        metrics.num_rescales.set(self.rescales);
+    }
+}
+
+/// How long something was so.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stay {
+    /// Since when it is, if it is.
+    since: Option<Duration>,
+    /// Before that.
+    total: Duration,
+}
+
+impl Stay {
+    fn set(&mut self, is_so: bool, now: Duration) {
+        if is_so {
+            self.since.get_or_insert(now);
+        } else {
+            self.total += self.current(now);
+            self.since = None;
+        }
+    }
+
+    fn current(&self, now: Duration) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn signed(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
