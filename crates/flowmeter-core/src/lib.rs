@@ -109,6 +109,7 @@ pub use report::{FamilyView, Report, SeriesView};
 pub use reporter::{Clashes, Naming, ReportMark, ReportMode, ReportNumber, Reporter, ReporterContext};
 pub use scope::ScopeKind;
 pub use scope_format::{ParseScopeFormatError, ScopeFormats};
+pub use self_metrics::SELF_CATALOGUE;
 pub use set::{Descriptor, MetricHandle, MetricSet, SetCells};
 
 pub use shared_counter::{

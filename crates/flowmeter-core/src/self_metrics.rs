@@ -7,7 +7,25 @@ use std::time::Duration;
 use crate::block::Object;
 use crate::node::Node;
 use crate::variables::Variables;
-use crate::{Descriptor, Histogram, Metric, MetricGroup, SharedCounter, SharedGauge, Unit};
+use crate::{
+    CatalogueEntry, Descriptor, Histogram, Metric, MetricGroup, ScopeKind, SharedCounter, SharedGauge, Unit,
+};
+
+/// What a registry and its reporters report of themselves.
+pub const SELF_CATALOGUE: &[CatalogueEntry] = &[
+    CatalogueEntry {
+        registered_by: "Registry",
+        scopes: &[ScopeKind::Root],
+        groups: GROUP,
+        descriptors: REGISTRY,
+    },
+    CatalogueEntry {
+        registered_by: "Registry::add_reporter",
+        scopes: &[ScopeKind::Root],
+        groups: "flowmeter.reporter",
+        descriptors: &ALL_OF_REPORTER,
+    },
+];
 
 /// The name of the group.
 const GROUP: &str = "flowmeter";
@@ -82,6 +100,12 @@ const REPORTER: &[Descriptor] = &[
 
 const REPORT_DURATION: Metric = Metric::new("reportDuration")
     .with_description("How long the reports of this reporter took, callbacks included.");
+
+/// What has a handle.
+const RECORDED: &[Descriptor] = &[Descriptor::of::<Histogram<Duration>>(REPORT_DURATION)];
+
+const ALL_OF_REPORTER: [Descriptor; Descriptor::count(&[REPORTER, RECORDED])] =
+    Descriptor::concat(&[REPORTER, RECORDED]);
 
 /// The group of one reporter, which closes with it.
 pub(crate) struct SelfReport {

@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use flowmeter_core::{
     ConfigError, ConfigKey, ConfigSection, Family, GroupView, KeyInfo, Number, Report, ReportError, Reporter,
-    ReporterContext, ReporterFactory, ReporterHandle, ReporterOptions, Value,
+    ReporterContext, ReporterFactory, ReporterHandle, ReporterOptions, SELF_CATALOGUE, ScopeKind, Value,
 };
 use flowmeter_testkit::{Capture, MockClock, PATIENCE, driven, on_request, quiet_registry};
 
@@ -470,6 +471,27 @@ fn reporters_and_the_registry_report_on_themselves() {
     let left = watcher.0.lock().unwrap().iter().filter(|(name, _)| name.starts_with("capture")).count();
     assert_eq!(left, 0);
     drop((counter, refused));
+}
+
+#[test]
+fn the_catalogue_has_what_is_reported_of_oneself() {
+    #[derive(Clone, Default)]
+    struct Families(Arc<Mutex<BTreeSet<String>>>);
+    fn line(family: &Family) -> String {
+        let (scope, name, unit) = (family.logical_scope(), family.name(), family.unit());
+        format!("{scope}.{name} {:?} {:?} {unit}", family.kind(), family.value_type())
+    }
+    impl Reporter for Families {
+        fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+            self.0.lock().unwrap().extend(report.families().map(|view| line(view.family())));
+            Ok(())
+        }
+    }
+    let (registry, families) = (flowmeter_core::Registry::new(), Families::default());
+    let handle = registry.add_reporter("r", Box::new(families.clone()), on_request()).unwrap();
+    handle.report_now(PATIENCE).unwrap();
+    let known = SELF_CATALOGUE.iter().flat_map(|entry| entry.families(ScopeKind::Root));
+    assert_eq!(known.map(|family| line(&family)).collect::<BTreeSet<_>>(), *families.0.lock().unwrap());
 }
 
 #[test]
