@@ -1,4 +1,4 @@
-//! Real servers and real jobs for the end-to-end tests.
+//! Real servers and real jobs for the end-to-end tests, and the documents that are made from the code.
 //!
 //! `cargo xtask test` installs the servers and says where they are. Where one is missing, a test skips itself, out
 //! loud; where the environment asks for all of them, as in CI, that is a failure.
@@ -18,6 +18,7 @@ pub struct Contributing;
 mod backends;
 mod demo;
 mod prometheus;
+pub mod reference;
 
 pub use backends::{Folder, program};
 pub use demo::Demo;

@@ -43,6 +43,8 @@ enum Task {
     },
     /// Shows what an increment compiles to, and fails if that is more than loads, an addition and a store.
     Assembly,
+    /// Writes the documents that are made from the code.
+    Docs,
     /// Installs the servers of the end-to-end tests into `.backends`.
     Backends,
     /// All that must hold before a change lands: format, lints, docs, licences, tests, the demo.
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Task::Bench { arguments } => measure("flowmeter-bench", &arguments),
         Task::Soak { arguments } => measure("soak", &arguments),
         Task::Assembly => assembly::check(true),
+        Task::Docs => test::write_documents(),
         Task::Backends => backends::install().map(drop),
         Task::Ci => checks::run(),
     };

@@ -51,6 +51,21 @@ fn tests(servers: Option<PathBuf>, missing: Missing) -> Result<()> {
     result
 }
 
+/// Writes the documents that a test compares with the code, by that test.
+pub(crate) fn write_documents() -> Result<()> {
+    cargo([
+        "test",
+        "--quiet",
+        "--package",
+        "flowmeter-e2e",
+        "--test",
+        "reference",
+        "documents_are_up_to_date",
+    ])
+    .env("FLOWMETER_WRITE_GOLDEN", "1")
+    .run()
+}
+
 /// Loom runs the interleavings of the models of what is lock-free. Its own target folder, because it replaces atomics.
 fn models() -> Result<()> {
     let packages = ["--package", "flowmeter-core", "--package", "flowmeter-stream"];

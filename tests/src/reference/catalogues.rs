@@ -1,0 +1,16 @@
+//! Whose metrics are in the lists.
+
+use flowmeter::CatalogueEntry;
+
+/// The metric sets of a crate.
+#[derive(Clone, Copy, Debug)]
+pub struct Catalogue {
+    /// The crate's name.
+    pub name: &'static str,
+    /// Its metric sets.
+    pub entries: &'static [CatalogueEntry],
+}
+
+/// All crates that have metrics, in the order in which they are listed.
+pub const CATALOGUES: &[Catalogue] =
+    &[Catalogue { name: "flowmeter-core", entries: flowmeter::SELF_CATALOGUE }];

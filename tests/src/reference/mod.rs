@@ -1,0 +1,57 @@
+//! The lists in `docs/reference`, made from the descriptors of the crates, and what is missing in them.
+//!
+//! ```text
+//! catalogues ──> families ──┬──────────────> metrics_page  docs/reference/metrics.md
+//! flink-metrics.tsv ──> flink_metric ──> comparison ──┬──> flink_page  docs/reference/flink-metrics.md
+//!                                                     └──> complaints
+//! ```
+
+mod catalogues;
+mod comparison;
+mod complaints;
+mod families;
+mod flink_metric;
+mod flink_page;
+mod markdown;
+mod metrics_page;
+mod names;
+mod pattern;
+mod placeholders;
+mod scopes;
+
+pub use catalogues::{CATALOGUES, Catalogue};
+
+use comparison::Comparison;
+use families::Described;
+use flink_metric::FlinkMetric;
+
+/// A document that is made from the code.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// Where it is, from the repository's root.
+    pub path: &'static str,
+    /// What it has to say.
+    pub text: String,
+}
+
+/// The documents of the catalogues that there are.
+#[must_use]
+pub fn documents() -> [Document; 2] {
+    let comparison = comparison();
+    [
+        Document { path: "docs/reference/metrics.md", text: metrics_page::page(CATALOGUES, &comparison) },
+        Document { path: "docs/reference/flink-metrics.md", text: flink_page::page(&comparison) },
+    ]
+}
+
+/// What is wrong with the catalogues that there are: Flink's metrics that are neither in them nor have a reason, reasons that
+/// are none, and names that two families have.
+#[must_use]
+pub fn complaints() -> Vec<String> {
+    complaints::complaints(&comparison())
+}
+
+/// Flink's metrics beside those of the catalogues.
+fn comparison() -> Comparison<'static> {
+    Comparison::new(FlinkMetric::all(), Described::all(CATALOGUES))
+}
