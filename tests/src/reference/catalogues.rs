@@ -12,5 +12,7 @@ pub struct Catalogue {
 }
 
 /// All crates that have metrics, in the order in which they are listed.
-pub const CATALOGUES: &[Catalogue] =
-    &[Catalogue { name: "flowmeter-core", entries: flowmeter::SELF_CATALOGUE }];
+pub const CATALOGUES: &[Catalogue] = &[
+    Catalogue { name: "flowmeter-core", entries: flowmeter::SELF_CATALOGUE },
+    Catalogue { name: "flowmeter-stream", entries: flowmeter::stream::CATALOGUE },
+];
