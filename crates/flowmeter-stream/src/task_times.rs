@@ -92,9 +92,9 @@ impl TaskTimes {
         self.times.add(activity as usize, nanoseconds(time));
     }
 
-    /// Adds one whole stay that was measured elsewhere: of those of back pressure the longest are of interest.
-    pub fn add_stay(&self, activity: TaskActivity, time: Duration) {
-        self.add(activity, time);
+    /// Notes how long one whole stay took that was measured elsewhere, and whose time was [added](Self::add): of back pressure the
+    /// longest are of interest.
+    pub fn note_stay(&self, activity: TaskActivity, time: Duration) {
         self.times.note_stay(activity as usize, nanoseconds(time));
     }
 

@@ -1,17 +1,30 @@
 //! Turns timely's log events into metrics.
 
-use std::collections::{HashMap, VecDeque};
+mod identified;
+
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flowmeter_core::{
-    Counter, MetricSet, OperatorGroup, TaskGroup, TaskInfo, TaskManagerGroup, TaskManagerJobGroup,
+    Counter, MetricGroup, MetricSet, OperatorGroup, TaskGroup, TaskInfo, TaskManagerGroup,
+    TaskManagerJobGroup,
 };
-use flowmeter_stream::{OperatorIoMetrics, TaskIoMetrics};
+use flowmeter_stream::{
+    OperatorIoMetrics, TaskActivity, TaskIoMetrics, TaskTimes, TaskWatermarkMetrics, Watermarks,
+};
 use timely::logging::{ChannelsEvent, MessagesEvent, OperatesEvent, ParkEvent, StartStop, TimelyEvent};
+
+use identified::{Identified, Thing};
+
+use crate::frontiers::{Edge, ScopeProgress, watermark};
+use crate::operator::{Measured, Pressure};
 
 /// How often idle time is brought up to date while a worker is busy.
 const IDLE_STEP: Duration = Duration::from_millis(10);
+/// How often watermarks are worked out while they move.
+const WATERMARK_STEP: Duration = Duration::from_millis(100);
 
 /// Where something is in a worker's dataflows: indices from the dataflow down, each from 1 within its scope.
 type Address = Vec<usize>;
@@ -31,6 +44,11 @@ pub(crate) struct Aggregator {
     /// The ids of open tasks.
     tasks: Vec<usize>,
     idle_known: Duration,
+    /// The progress of each scope, by the id of its operator; nothing if nobody wants watermarks.
+    progress: Option<HashMap<usize, ScopeProgress>>,
+    watermarks_known: Duration,
+    /// The channels of each scope.
+    edges: HashMap<Address, Vec<Edge>>,
 }
 
 /// An operator that has the thread.
@@ -59,7 +77,7 @@ impl Operator {
         }
         if let Some(task) = &self.task {
             task.io.num_activations.inc();
-            task.io.busy_time.inc_by(nanoseconds(total));
+            task.times.add(TaskActivity::Busy, total);
         }
     }
 }
@@ -67,12 +85,16 @@ impl Operator {
 /// Handles first: when the group closes after them, its values are final at once.
 struct Task {
     io: TaskIoMetrics,
+    times: TaskTimes,
+    pressure: Rc<Pressure>,
     began: Duration,
+    watermark: Option<TaskWatermarkMetrics>,
     group: TaskGroup,
 }
 
 struct Leaf {
     io: OperatorIoMetrics,
+    watermarks: Option<Watermarks>,
     _group: OperatorGroup,
 }
 
@@ -107,6 +129,28 @@ impl Aggregator {
             running: Vec::new(),
             tasks: Vec::new(),
             idle_known: Duration::ZERO,
+            progress: None,
+            watermarks_known: Duration::ZERO,
+            edges: HashMap::new(),
+        }
+    }
+
+    /// The same with the watermarks of all operators.
+    pub(crate) fn with_watermarks(mut self) -> Self {
+        self.progress = Some(HashMap::new());
+        self
+    }
+
+    /// Something is under way at a time of a place in a scope that was not before, or the other way round.
+    pub(crate) fn pointstamp(
+        &mut self,
+        scope: usize,
+        location: (usize, bool, usize),
+        time: i64,
+        difference: i64,
+    ) {
+        if let Some(progress) = &mut self.progress {
+            progress.entry(scope).or_default().update(location, time, difference);
         }
     }
 
@@ -125,7 +169,10 @@ impl Aggregator {
             TimelyEvent::Operates(operates) => self.operates(time, operates),
             TimelyEvent::Channels(channel) => self.channel(channel),
             TimelyEvent::Shutdown(shutdown) => self.shutdown(time, shutdown.id),
-            TimelyEvent::Park(ParkEvent::Park(_)) => self.catch_up(time, None),
+            TimelyEvent::Park(ParkEvent::Park(_)) => {
+                self.catch_up(time, None);
+                self.advance_watermarks(time);
+            }
             _ => {}
         }
     }
@@ -135,6 +182,9 @@ impl Aggregator {
     pub(crate) fn flush(&mut self, time: Duration) {
         if time.saturating_sub(self.idle_known) >= IDLE_STEP {
             self.catch_up(time, None);
+        }
+        if time.saturating_sub(self.watermarks_known) >= WATERMARK_STEP {
+            self.advance_watermarks(time);
         }
     }
 
@@ -196,6 +246,10 @@ impl Aggregator {
     }
 
     fn channel(&mut self, event: &ChannelsEvent) {
+        if self.progress.is_some() {
+            let edge = Edge { source: event.source, target: event.target };
+            self.edges.entry(event.scope_addr.clone()).or_default().push(edge);
+        }
         let port = (event.scope_addr.clone(), event.source.0, event.source.1);
         self.counting.entry(port).or_insert(event.id);
         let channel = Channel {
@@ -230,14 +284,23 @@ impl Aggregator {
             if member.addr.len() == 2 {
                 let (name, subtask_index) = (&*member.name, self.subtask_index);
                 let group = job.task(TaskInfo { id: &id, name, subtask_index, ..TaskInfo::default() });
-                operator.task = Some(Task { io: TaskIoMetrics::register(&group), began: time, group });
+                let (io, times) = (TaskIoMetrics::register(&group), TaskTimes::register(&group));
+                let pressure = Rc::new(Pressure::default());
+                let watermark = self.progress.is_some().then(|| task_watermark(&group));
+                Measured::announce(&member.addr, MetricGroup::clone(&group), &pressure);
+                operator.task = Some(Task { io, times, pressure, began: time, watermark, group });
                 self.tasks.push(member.id);
             }
             if !is_scope || member.addr.len() > 2 {
                 let task = operator.task.as_ref().or_else(|| self.task_of(&member.addr));
                 operator.operator = task.map(|task| {
                     let group = task.group.operator(&id, &member.name);
-                    Leaf { io: OperatorIoMetrics::register(&group), _group: group }
+                    Measured::announce(&member.addr, MetricGroup::clone(&group), &task.pressure);
+                    let watermarks = self
+                        .progress
+                        .is_some()
+                        .then(|| Watermarks::register(&group, self.input_ports(&member.addr)));
+                    Leaf { io: OperatorIoMetrics::register(&group), watermarks, _group: group }
                 });
             }
             self.operators.insert(member.addr.clone(), member.id);
@@ -253,7 +316,48 @@ impl Aggregator {
         self.identified.operator(*id)?.task.as_ref()
     }
 
+    /// How many inputs an operator has.
+    fn input_ports(&self, address: &[usize]) -> usize {
+        let Some((index, scope)) = address.split_last() else { return 0 };
+        let edges = self.edges.get(scope).into_iter().flatten();
+        let ports = edges.filter(|edge| edge.target.0 == *index).map(|edge| edge.target.1 + 1);
+        ports.max().unwrap_or(0)
+    }
+
+    /// Brings the watermarks of operators up to date in all scopes in which something has changed.
+    fn advance_watermarks(&mut self, time: Duration) {
+        let Some(progress) = &mut self.progress else { return };
+        self.watermarks_known = time;
+        for (id, scope) in progress {
+            // A scope that is not announced yet will be.
+            let Some(address) = self.identified.operator(*id).map(|operator| operator.address.clone()) else {
+                continue;
+            };
+            let Some(edges) = self.edges.get(&address).filter(|_| scope.take_changed()) else { continue };
+            for (index, progress) in scope.frontiers(edges) {
+                let address: Address = address.iter().copied().chain([index]).collect();
+                let Some(id) = self.operators.get(&address) else { continue };
+                let Some(operator) = self.identified.operator_mut(*id) else { continue };
+                if let Some(least) = progress.inputs.values().min()
+                    && let Some(TaskWatermarkMetrics { current_input_watermark: shown }) =
+                        operator.task.as_ref().and_then(|task| task.watermark.as_ref())
+                {
+                    shown.set(shown.get().max(watermark(*least)));
+                }
+                if let Some(watermarks) = operator.operator.as_mut().and_then(|leaf| leaf.watermarks.as_mut())
+                {
+                    progress
+                        .inputs
+                        .iter()
+                        .for_each(|(port, least)| watermarks.advance_input(*port, watermark(*least)));
+                    watermarks.advance_output(watermark(progress.output));
+                }
+            }
+        }
+    }
+
     fn shutdown(&mut self, time: Duration, id: usize) {
+        self.advance_watermarks(time);
         let Some(operator) = self.identified.operator(id) else { return };
         let address = operator.address.clone();
         // What ends while it has the thread does not come back from that.
@@ -264,7 +368,11 @@ impl Aggregator {
         self.tasks.retain(|task| *task != id);
         self.operators.remove(&address);
         self.identified.remove(id);
+        self.progress.as_mut().and_then(|progress| progress.remove(&id));
+        Measured::forget(&address);
         if let [dataflow] = *address {
+            Measured::forget_dataflow(dataflow);
+            self.edges.retain(|scope, _| scope.first() != Some(&dataflow));
             // Nothing of it will be heard of again, and channels do not say when they end.
             self.counting.retain(|(scope, ..), _| scope.first() != Some(&dataflow));
             self.operators.retain(|address, _| address.first() != Some(&dataflow));
@@ -284,10 +392,25 @@ impl Aggregator {
             let running =
                 self.running.iter().find(|activation| activation.operator == *id && counted != Some(*id));
             let to_come = running.map_or(Duration::ZERO, |activation| time.saturating_sub(activation.start));
-            let known = task.io.busy_time.get() + task.io.idle_time.get() + nanoseconds(to_come);
-            task.io.idle_time.inc_by(nanoseconds(time.saturating_sub(task.began)).saturating_sub(known));
+            let known: Duration = KNOWN.iter().map(|activity| task.times.total(*activity)).sum();
+            let rest = time.saturating_sub(task.began).saturating_sub(known + to_come);
+            let pressed = task.pressure.take().min(rest);
+            task.times.add(TaskActivity::SoftBackPressured, pressed);
+            task.times.add(TaskActivity::Idle, rest - pressed);
+            if let Some(longest) = task.pressure.take_longest() {
+                task.times.note_stay(TaskActivity::SoftBackPressured, longest);
+            }
         }
     }
+}
+
+/// What the time of a task goes to. Nothing blocks a task in its output: timely's channels have no bound.
+const KNOWN: [TaskActivity; 3] = [TaskActivity::Busy, TaskActivity::Idle, TaskActivity::SoftBackPressured];
+
+fn task_watermark(task: &MetricGroup) -> TaskWatermarkMetrics {
+    let metrics = TaskWatermarkMetrics::register(task);
+    metrics.current_input_watermark.set(flowmeter_stream::NO_WATERMARK);
+    metrics
 }
 
 fn nanoseconds(time: Duration) -> u64 {
@@ -297,116 +420,6 @@ fn nanoseconds(time: Duration) -> u64 {
 fn dotted(address: &[usize]) -> String {
     let parts: Vec<String> = address.iter().map(ToString::to_string).collect();
     parts.join(".")
-}
-
-enum Thing {
-    Operator(Box<Operator>),
-    Channel(Channel),
-}
-
-/// Operators and channels by their ids, which a worker counts up from one counter. In pages, because a dataflow that
-/// stays keeps low ids in use while others come and go.
-#[derive(Default)]
-struct Identified {
-    first_page: usize,
-    pages: VecDeque<Option<Box<Page>>>,
-    /// The ids of each dataflow.
-    members: HashMap<usize, Vec<usize>>,
-}
-
-const PAGE: usize = 64;
-
-struct Page {
-    things: [Option<Thing>; PAGE],
-    used: usize,
-}
-
-impl Thing {
-    fn dataflow(&self) -> Option<usize> {
-        let address = match self {
-            Self::Operator(operator) => &operator.address,
-            Self::Channel(channel) => &channel.scope,
-        };
-        address.first().copied()
-    }
-}
-
-impl Identified {
-    #[inline]
-    fn get(&self, id: usize) -> Option<&Thing> {
-        let page = self.pages.get((id / PAGE).wrapping_sub(self.first_page))?.as_ref()?;
-        page.things[id % PAGE].as_ref()
-    }
-
-    #[inline]
-    fn operator(&self, id: usize) -> Option<&Operator> {
-        match self.get(id) {
-            Some(Thing::Operator(operator)) => Some(operator),
-            _ => None,
-        }
-    }
-
-    #[inline]
-    fn channel(&self, id: usize) -> Option<&Channel> {
-        match self.get(id) {
-            Some(Thing::Channel(channel)) => Some(channel),
-            _ => None,
-        }
-    }
-
-    fn channel_mut(&mut self, id: usize) -> Option<&mut Channel> {
-        let page = self.pages.get_mut((id / PAGE).wrapping_sub(self.first_page))?.as_mut()?;
-        match &mut page.things[id % PAGE] {
-            Some(Thing::Channel(channel)) => Some(channel),
-            _ => None,
-        }
-    }
-
-    fn insert(&mut self, id: usize, thing: Thing) {
-        let number = id / PAGE;
-        if self.pages.is_empty() {
-            self.first_page = number;
-        }
-        // Ids come out of order within a dataflow.
-        while number < self.first_page {
-            self.pages.push_front(None);
-            self.first_page -= 1;
-        }
-        let position = number - self.first_page;
-        if position >= self.pages.len() {
-            self.pages.resize_with(position + 1, || None);
-        }
-        if let Some(dataflow) = thing.dataflow() {
-            self.members.entry(dataflow).or_default().push(id);
-        }
-        let page = self.pages[position]
-            .get_or_insert_with(|| Box::new(Page { things: [const { None }; PAGE], used: 0 }));
-        page.used += usize::from(page.things[id % PAGE].replace(thing).is_none());
-    }
-
-    fn remove(&mut self, id: usize) {
-        let position = (id / PAGE).wrapping_sub(self.first_page);
-        let Some(place) = self.pages.get_mut(position) else { return };
-        let Some(page) = place else { return };
-        page.used -= usize::from(page.things[id % PAGE].take().is_some());
-        if page.used == 0 {
-            *place = None;
-        }
-        while let Some(None) = self.pages.front() {
-            self.pages.pop_front();
-            self.first_page += 1;
-        }
-        while let Some(None) = self.pages.back() {
-            self.pages.pop_back();
-        }
-    }
-
-    fn remove_dataflow(&mut self, dataflow: usize) {
-        for id in self.members.remove(&dataflow).unwrap_or_default() {
-            // Ids are not used again, so what is there is of this dataflow.
-            self.remove(id);
-        }
-    }
 }
 
 #[cfg(test)]

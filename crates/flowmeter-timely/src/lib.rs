@@ -34,9 +34,10 @@
 //!
 //! # What is measured
 //!
-//! [`TaskIoMetrics`](flowmeter_stream::TaskIoMetrics) and
+//! [`TaskIoMetrics`](flowmeter_stream::TaskIoMetrics), [`TaskTimeMetrics`](flowmeter_stream::TaskTimeMetrics) and
 //! [`OperatorIoMetrics`](flowmeter_stream::OperatorIoMetrics), from timely's own log events, on the worker's thread,
-//! with plain additions:
+//! with plain additions; and where it is [asked for](TimelyInstrumentation::install_with_watermarks), the
+//! [watermarks](flowmeter_stream::WatermarkMetrics) of operators and tasks, from the progress that timely tracks:
 //!
 //! * Records and buffers (timely's containers) are exact. What a port emits is counted once, however many consumers it
 //!   has; a port without any emits nothing that timely tells of.
@@ -44,19 +45,30 @@
 //!   is known when the activation ends.
 //! * A task's idle time is the rest of the time since it began. While a worker is parked it stands still, and catches up
 //!   when the worker wakes: park with a limit, as in `worker.step_or_park(Some(Duration::from_millis(100)))`.
+//! * Back pressure is what job code says of it, through [`MeasuredOperator`], since timely's channels have no bound; so are all
+//!   other metrics that only job code knows. Bytes are not known: workers of a process hand records over as they are.
 //!
 //! A worker that is driven by `worker.step()` alone never parks and so burns a core; that is not flowmeter's doing.
 
 #![forbid(unsafe_code)]
 
 mod aggregator;
+mod frontiers;
+mod operator;
 
+use std::any::type_name;
+use std::cell::RefCell;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aggregator::Aggregator;
 use flowmeter_core::TaskManagerGroup;
-use timely::logging::TimelyEventBuilder;
+pub use operator::MeasuredOperator;
+use timely::logging::{TimelyEvent, TimelyEventBuilder};
+use timely::progress::Timestamp;
+use timely::progress::reachability::logging::{TrackerEvent, TrackerEventBuilder};
 use timely::worker::Worker;
 
 /// The name under which timely looks for the logger of its own events.
@@ -84,8 +96,68 @@ impl TimelyInstrumentation {
     ///
     /// When the worker has no log, or something else already receives timely's events.
     pub fn install(&self, worker: &Worker) -> Result<(), Error> {
-        let mut aggregator =
-            Aggregator::new(Arc::clone(&self.task_manager), Arc::clone(&self.job_id), worker.index());
+        let mut aggregator = self.aggregator(worker);
+        Self::follow(worker, move |time, event| match event {
+            Some(event) => aggregator.event(time, event),
+            None => aggregator.flush(time),
+        })
+    }
+
+    /// The same with the watermarks of all operators of dataflows whose times are of the type `T`, which `milliseconds` turns into
+    /// event time. Times of this type are in order, and go by unchanged from input to output of an operator; where one moves them on,
+    /// or in a loop, watermarks are lower bounds. Those of a dataflow with times of another type stay at
+    /// [`NO_WATERMARK`](flowmeter_stream::NO_WATERMARK).
+    ///
+    /// It follows the progress of all workers, which costs another percent or two of a job that makes little progress by record.
+    ///
+    /// # Errors
+    ///
+    /// When the worker has no log, or something else already receives timely's events.
+    pub fn install_with_watermarks<T: Timestamp>(
+        &self,
+        worker: &Worker,
+        milliseconds: impl Fn(&T) -> i64 + 'static,
+    ) -> Result<(), Error> {
+        let log = format!("timely/reachability/{}", type_name::<T>());
+        {
+            let register = worker.log_register().ok_or(Error::NoLog)?;
+            if register.get::<TrackerEventBuilder<T>>(&log).is_some() {
+                return Err(Error::AlreadyLogged);
+            }
+        }
+        let aggregator = Rc::new(RefCell::new(self.aggregator(worker).with_watermarks()));
+        let followed = Rc::clone(&aggregator);
+        Self::follow(worker, move |time, event| match event {
+            Some(event) => followed.borrow_mut().event(time, event),
+            None => followed.borrow_mut().flush(time),
+        })?;
+        let mut register = worker.log_register().ok_or(Error::NoLog)?;
+        register.insert::<TrackerEventBuilder<T>, _>(&log, move |_, events| {
+            let Some(events) = events else { return };
+            let mut aggregator = aggregator.borrow_mut();
+            for (_, event) in events.iter() {
+                let (scope, is_output, updates) = match event {
+                    TrackerEvent::SourceUpdate(update) => (update.tracker_id, true, &update.updates),
+                    TrackerEvent::TargetUpdate(update) => (update.tracker_id, false, &update.updates),
+                };
+                for (index, port, time, difference) in updates {
+                    aggregator.pointstamp(scope, (*index, is_output, *port), milliseconds(time), *difference);
+                }
+            }
+            events.clear();
+        });
+        Ok(())
+    }
+
+    fn aggregator(&self, worker: &Worker) -> Aggregator {
+        Aggregator::new(Arc::clone(&self.task_manager), Arc::clone(&self.job_id), worker.index())
+    }
+
+    /// Has timely's events handed on, and the time at which no earlier ones are held back.
+    fn follow(
+        worker: &Worker,
+        mut handler: impl FnMut(Duration, Option<&TimelyEvent>) + 'static,
+    ) -> Result<(), Error> {
         let mut register = worker.log_register().ok_or(Error::NoLog)?;
         if register.get::<TimelyEventBuilder>(TIMELY_LOG).is_some() {
             return Err(Error::AlreadyLogged);
@@ -93,12 +165,12 @@ impl TimelyInstrumentation {
         register.insert::<TimelyEventBuilder, _>(TIMELY_LOG, move |time, events| match events {
             Some(events) => {
                 for (time, event) in events.iter() {
-                    aggregator.event(*time, event);
+                    handler(*time, Some(event));
                 }
                 // An emptied buffer goes back to the log, which then need not allocate one.
                 events.clear();
             }
-            None => aggregator.flush(*time),
+            None => handler(*time, None),
         });
         Ok(())
     }

@@ -49,11 +49,11 @@ impl Reporter for Ledger {
         for family in report.families() {
             let metric = format!("{}.{}", family.family().logical_scope(), family.family().name());
             family.for_each(|series| {
-                let Value::Number(Number::U64(value)) = series.value() else { return Err("not a count") };
+                let Value::Number(Number::U64(value)) = series.value() else { return Ok(()) };
                 let (group, name) = (series.group(), name_of(&series.group()));
                 let subtask = variable(&group, "subtask_index");
                 values.insert((metric.clone(), name, subtask), value);
-                Ok(())
+                Ok::<_, ReportError>(())
             })?;
         }
         Ok(())

@@ -39,12 +39,29 @@ impl Fed {
     }
 
     fn task(&self, id: usize) -> &TaskIoMetrics {
-        &self.aggregator.identified.operator(id).unwrap().task.as_ref().unwrap().io
+        &self.whole_task(id).io
+    }
+
+    fn whole_task(&self, id: usize) -> &Task {
+        self.aggregator.identified.operator(id).unwrap().task.as_ref().unwrap()
+    }
+
+    /// What a task's time went to, in nanoseconds.
+    fn time(&self, id: usize, activity: TaskActivity) -> u64 {
+        nanoseconds(self.whole_task(id).times.total(activity))
     }
 
     fn leaf(&self, id: usize) -> &OperatorIoMetrics {
         &self.aggregator.identified.operator(id).unwrap().operator.as_ref().unwrap().io
     }
+}
+
+fn busy(fed: &Fed, id: usize) -> u64 {
+    fed.time(id, TaskActivity::Busy)
+}
+
+fn idle(fed: &Fed, id: usize) -> u64 {
+    fed.time(id, TaskActivity::Idle)
 }
 
 /// source (1) -> region (2) { inner (2.1) } -> sink (3), announced as timely does it.
@@ -116,28 +133,28 @@ fn time_goes_to_the_innermost_operator_and_to_its_task() {
     fed.feed(175, ScheduleEvent::stop(7));
     fed.feed(200, ScheduleEvent::stop(3));
     assert_eq!(fed.leaf(5).busy_time.get(), 30_000);
-    assert_eq!(fed.task(6).busy_time.get(), 50_000);
-    assert_eq!((fed.task(7).busy_time.get(), fed.leaf(7).busy_time.get()), (5_000, 5_000));
+    assert_eq!(busy(&fed, 6), 50_000);
+    assert_eq!((busy(&fed, 7), fed.leaf(7).busy_time.get()), (5_000, 5_000));
     assert_eq!((fed.leaf(5).num_activations.get(), fed.task(6).num_activations.get()), (1, 1));
 
     // What is not busy is idle, and the two sum up to the time since the task began.
     fed.aggregator.flush(micros(15_000));
-    assert_eq!(fed.task(6).idle_time.get(), 14_950_000);
+    assert_eq!(idle(&fed, 6), 14_950_000);
     fed.aggregator.flush(micros(15_500));
-    assert_eq!(fed.task(6).idle_time.get(), 14_950_000, "not more often than each ten milliseconds");
+    assert_eq!(idle(&fed, 6), 14_950_000, "not more often than each ten milliseconds");
     fed.feed(16_000, TimelyEvent::Park(ParkEvent::Park(None)));
-    assert_eq!(fed.task(6).idle_time.get(), 15_950_000, "but always before the worker sleeps");
+    assert_eq!(idle(&fed, 6), 15_950_000, "but always before the worker sleeps");
     fed.feed(17_000, ScheduleEvent::start(6));
     fed.feed(17_250, ScheduleEvent::stop(6));
     fed.aggregator.flush(micros(29_000));
-    assert_eq!(fed.task(6).busy_time.get() + fed.task(6).idle_time.get(), 29_000_000);
+    assert_eq!(busy(&fed, 6) + idle(&fed, 6), 29_000_000);
 }
 
 #[test]
 fn a_stop_without_a_start_is_passed_over() {
     let mut fed = job();
     fed.feed(10, ScheduleEvent::stop(6));
-    assert_eq!(fed.task(6).busy_time.get(), 0);
+    assert_eq!(busy(&fed, 6), 0);
 }
 
 #[test]
@@ -198,8 +215,7 @@ fn a_task_is_not_idle_while_it_runs() {
     fed.feed(9_000, ShutdownEvent { id: 5 });
     fed.feed(10_000, ScheduleEvent::stop(6));
     fed.aggregator.flush(micros(10_000));
-    let task = fed.task(6);
-    assert_eq!((task.busy_time.get(), task.idle_time.get()), (10_000_000, 0));
+    assert_eq!((busy(&fed, 6), idle(&fed, 6)), (10_000_000, 0));
 }
 
 #[test]
@@ -217,14 +233,14 @@ fn a_region_within_a_task_is_an_operator_without_the_time_of_what_is_in_it() {
     fed.feed(170, ScheduleEvent::stop(6));
     assert_eq!(fed.leaf(5).busy_time.get(), 30_000);
     assert_eq!(fed.leaf(4).busy_time.get(), 20_000);
-    assert_eq!(fed.task(6).busy_time.get(), 70_000);
+    assert_eq!(busy(&fed, 6), 70_000);
 }
 
 #[test]
 fn a_task_that_ends_has_all_its_time() {
-    let fed = &mut job();
-    assert_eq!(fed.task(7).idle_time.get(), 0);
+    let mut fed = job();
+    assert_eq!(idle(&fed, 7), 0);
     fed.feed(1_000, ShutdownEvent { id: 6 });
     // All tasks are brought up to date when one ends, so the one that ends was too.
-    assert_eq!(fed.task(7).idle_time.get(), 1_000_000);
+    assert_eq!(idle(&fed, 7), 1_000_000);
 }

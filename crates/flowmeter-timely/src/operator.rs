@@ -1,0 +1,170 @@
+//! What job code finds of its own operators.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use flowmeter_core::MetricGroup;
+
+thread_local! {
+    /// The operators of this thread's worker, by address.
+    static MEASURED: RefCell<HashMap<Vec<usize>, Measured>> = RefCell::default();
+}
+
+/// One operator that is measured, or a task of several.
+#[derive(Clone)]
+pub(crate) struct Measured {
+    group: MetricGroup,
+    /// That of its task.
+    pressure: Rc<Pressure>,
+}
+
+impl Measured {
+    /// Lets job code on this thread find the operator of an address.
+    pub(crate) fn announce(address: &[usize], group: MetricGroup, pressure: &Rc<Pressure>) {
+        let measured = Self { group, pressure: Rc::clone(pressure) };
+        MEASURED.with_borrow_mut(|all| all.insert(address.to_vec(), measured));
+    }
+
+    /// The operator of an address is gone.
+    pub(crate) fn forget(address: &[usize]) {
+        // A worker that is dropped with its thread comes after the list.
+        let _ = MEASURED.try_with(|all| all.borrow_mut().remove(address));
+    }
+
+    /// All operators of a dataflow are gone.
+    pub(crate) fn forget_dataflow(dataflow: usize) {
+        let _ =
+            MEASURED.try_with(|all| all.borrow_mut().retain(|address, _| address.first() != Some(&dataflow)));
+    }
+}
+
+/// For how long a task has been back-pressured, since that was last asked.
+#[derive(Debug, Default)]
+pub(crate) struct Pressure {
+    since: Cell<Option<Instant>>,
+    /// Up to where it was taken.
+    taken: Cell<Option<Instant>>,
+    time: Cell<Duration>,
+    longest: Cell<Duration>,
+}
+
+impl Pressure {
+    fn set(&self, is_pressed: bool, now: Instant) {
+        match (self.since.get(), is_pressed) {
+            (None, true) => {
+                self.since.set(Some(now));
+                self.taken.set(Some(now));
+            }
+            (Some(since), false) => {
+                self.collect(now);
+                self.since.set(None);
+                self.longest.set(self.longest.get().max(now.saturating_duration_since(since)));
+            }
+            _ => {}
+        }
+    }
+
+    fn collect(&self, now: Instant) {
+        if self.since.get().is_some()
+            && let Some(taken) = self.taken.replace(Some(now))
+        {
+            self.time.set(self.time.get() + now.saturating_duration_since(taken));
+        }
+    }
+
+    /// The time since this was last called.
+    pub(crate) fn take(&self) -> Duration {
+        if self.since.get().is_some() {
+            self.collect(Instant::now());
+        }
+        self.time.take()
+    }
+
+    /// The longest stay that ended since this was last called.
+    pub(crate) fn take_longest(&self) -> Option<Duration> {
+        Some(self.longest.take()).filter(|longest| !longest.is_zero())
+    }
+}
+
+/// An operator as its own code sees it: for metrics that timely does not tell of, such as those of sources, windows and state.
+///
+/// ```
+/// use flowmeter_core::Counter;
+/// use flowmeter_timely::MeasuredOperator;
+/// use timely::dataflow::operators::generic::OperatorInfo;
+///
+/// # fn logic(info: &OperatorInfo) {
+/// // When the operator is built:
+/// let mut measured = MeasuredOperator::new(&info.address);
+/// let mut late: Option<Counter> = None;
+/// // When it runs, on the worker's thread:
+/// if late.is_none() {
+///     late = measured.group().map(|group| group.counter("lateRecords"));
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct MeasuredOperator {
+    address: Vec<usize>,
+    group: Option<MetricGroup>,
+    pressure: Option<Rc<Pressure>>,
+}
+
+impl MeasuredOperator {
+    /// The operator of an address, which timely tells who builds it.
+    #[must_use]
+    pub fn new(address: &[usize]) -> Self {
+        Self { address: address.to_vec(), group: None, pressure: None }
+    }
+
+    /// The group of the operator. There is none while its dataflow is built and in the first step after, when timely has not told of it yet, and none at all where
+    /// the worker is not instrumented.
+    pub fn group(&mut self) -> Option<&MetricGroup> {
+        self.find();
+        self.group.as_ref()
+    }
+
+    /// Says whether the operator holds back what it could emit, because those behind it do not keep up. Timely's channels have no
+    /// bound, so only job code knows: a source that waits for a probe, for example. What its task is not busy meanwhile counts as
+    /// back-pressured, and not as idle, in [`TaskTimeMetrics`](flowmeter_stream::TaskTimeMetrics).
+    pub fn set_back_pressured(&mut self, is_back_pressured: bool) {
+        self.find();
+        if let Some(pressure) = &self.pressure {
+            pressure.set(is_back_pressured, Instant::now());
+        }
+    }
+
+    fn find(&mut self) {
+        if self.group.is_none() {
+            let found = MEASURED.with_borrow(|all| all.get(&self.address).cloned());
+            if let Some(Measured { group, pressure }) = found {
+                (self.group, self.pressure) = (Some(group), Some(pressure));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pressure_is_taken_while_it_goes_on_and_when_it_is_over() {
+        let (pressure, began) = (Pressure::default(), Instant::now());
+        let at = |seconds| began + Duration::from_secs(seconds);
+        pressure.set(false, at(0));
+        assert_eq!(pressure.take(), Duration::ZERO);
+        pressure.set(true, at(1));
+        pressure.set(true, at(2));
+        pressure.collect(at(4));
+        pressure.set(false, at(6));
+        pressure.set(true, at(7));
+        pressure.set(false, at(8));
+        assert_eq!(pressure.take(), Duration::from_secs(6));
+        assert_eq!(pressure.take(), Duration::ZERO);
+        assert_eq!(pressure.take_longest(), Some(Duration::from_secs(5)));
+        assert_eq!(pressure.take_longest(), None);
+    }
+}
