@@ -2,15 +2,13 @@
 
 mod console;
 mod fleet;
+mod reporting;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-use flowmeter::prometheus::{Ports, PrometheusOptions};
-use flowmeter::{Flowmeter, JobManagerGroup, Metric, SharedGauge};
 
 use crate::arguments::{Arguments, Instrument, Job};
 use crate::control::{Setup, ToTaskManager};
@@ -20,9 +18,8 @@ use crate::job::{JobKind, JobSpec, Records, text};
 use crate::summary::Summary;
 use console::Console;
 use fleet::{Event, Fleet};
+use reporting::{MeasuredJob, Reporting};
 
-/// The name of the reporter.
-const PROMETHEUS: &str = "prometheus";
 /// How long an endpoint may take to answer.
 const SCRAPE_PATIENCE: Duration = Duration::from_secs(30);
 /// The most bytes of an answer.
@@ -45,6 +42,8 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     let reporting = if measured { Some(Reporting::start(arguments)?) } else { None };
     let job_id = random_id();
     let task_managers = usize::from(arguments.task_managers);
+    let name = job.kind.name();
+    let running = reporting.as_ref().map(|reporting| reporting.job(&job_id, name, task_managers));
     let reads_stdin = matches!(job.kind, JobKind::WordCount { splits: None });
     let mut fleet = Fleet::start(task_managers, reads_stdin, interrupts.clone())?;
 
@@ -52,19 +51,17 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     console.started("jobmanager", "jm", std::process::id(), endpoint.as_deref());
     let setup =
         Setup { job, job_id: job_id.clone(), ports: reporting.as_ref().map(|reporting| reporting.remaining) };
-    let name = setup.job.kind.name();
     let endpoints = fleet.set_up(&setup, |index, pid, endpoint| {
         console.started("taskmanager", &crate::task_manager::id(index), pid, endpoint);
-        if let Some(reporting) = &reporting {
-            reporting.task_managers.set(index as u64 + 1);
+        if let Some(running) = &running {
+            running.registered(index + 1);
         }
     })?;
     console.table();
 
-    let running = reporting.as_ref().map(|reporting| reporting.job_begins(&job_id, name, task_managers));
     let began = Instant::now();
     fleet.begin()?;
-    let (truth, output) = watch(&mut fleet, &mut console)?;
+    let (truth, output) = watch(&mut fleet, &mut console, running.as_ref())?;
     let seconds = began.elapsed().as_secs_f64();
     let interruptions = interrupts.so_far();
     interrupts.job_ended();
@@ -83,81 +80,6 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         None => Ok(()),
         Some(difference) => Err(difference.clone()),
     }
-}
-
-/// The JobManager's own metrics.
-struct Reporting {
-    /// Ports that TaskManagers may use.
-    remaining: (u16, u16),
-    task_managers: SharedGauge<u64>,
-    slots: SharedGauge<u64>,
-    available: SharedGauge<u64>,
-    running_jobs: SharedGauge<u64>,
-    job_manager: JobManagerGroup,
-    flowmeter: Flowmeter,
-}
-
-impl Reporting {
-    fn start(arguments: &Arguments) -> Result<Self, String> {
-        let options = PrometheusOptions::default().with_ports(arguments.ports);
-        let flowmeter = Flowmeter::builder().prometheus(PROMETHEUS, options).start();
-        let flowmeter = flowmeter.map_err(|error| format!("{error} (--ports)"))?;
-        let endpoint = flowmeter.reporter(PROMETHEUS).and_then(|reporter| reporter.endpoint());
-        let taken = endpoint.as_deref().and_then(port_of).unwrap_or(0);
-        // Any free port goes on being any free port; a range goes on behind the port that was taken, and ends there if
-        // others have the rest of it.
-        let last = *arguments.ports.iter().end();
-        let remaining =
-            if arguments.ports == Ports::any() { (0, 0) } else { (taken.saturating_add(1), last) };
-        if remaining.0 > remaining.1 {
-            return Err(format!(
-                "port {taken} was the last free one of --ports {}: TaskManagers need ports of their own, give a wider range",
-                arguments.ports
-            ));
-        }
-        let job_manager = flowmeter.job_manager("localhost");
-        let gauge = |name: &'static str, description: &'static str| {
-            job_manager.shared_gauge(Metric::new(name).with_description(description))
-        };
-        Ok(Self {
-            remaining,
-            task_managers: gauge("numRegisteredTaskManagers", "TaskManagers that are registered."),
-            slots: gauge("taskSlotsTotal", "Task slots of all registered TaskManagers."),
-            available: gauge("taskSlotsAvailable", "Task slots that no job has."),
-            running_jobs: gauge("numRunningJobs", "Jobs that run."),
-            job_manager,
-            flowmeter,
-        })
-    }
-
-    fn endpoint(&self) -> Option<String> {
-        self.flowmeter.reporter(PROMETHEUS)?.endpoint()
-    }
-
-    /// Notes that the job runs, until the returned value is dropped.
-    fn job_begins(&self, id: &str, name: &str, slots: usize) -> RunningJob<'_> {
-        self.slots.set(slots as u64);
-        self.available.set(0);
-        self.running_jobs.set(1);
-        RunningJob { reporting: self, slots, _group: self.job_manager.job(id, name) }
-    }
-}
-
-struct RunningJob<'a> {
-    reporting: &'a Reporting,
-    slots: usize,
-    _group: flowmeter::JobManagerJobGroup,
-}
-
-impl Drop for RunningJob<'_> {
-    fn drop(&mut self) {
-        self.reporting.available.set(self.slots as u64);
-        self.reporting.running_jobs.set(0);
-    }
-}
-
-fn port_of(endpoint: &str) -> Option<u16> {
-    endpoint.strip_suffix("/metrics")?.rsplit(':').next()?.parse().ok()
 }
 
 fn job_spec(arguments: &Arguments) -> Result<JobSpec, String> {
@@ -179,20 +101,30 @@ fn job_spec(arguments: &Arguments) -> Result<JobSpec, String> {
 }
 
 /// Watches until all TaskManagers have finished.
-fn watch(fleet: &mut Fleet, console: &mut Console) -> Result<(crate::job::Truth, Vec<String>), String> {
+fn watch(
+    fleet: &mut Fleet,
+    console: &mut Console,
+    running: Option<&MeasuredJob<'_>>,
+) -> Result<(crate::job::Truth, Vec<String>), String> {
     let (mut truth, mut output) = (crate::job::Truth::default(), Vec::new());
     let mut produced = vec![0; fleet.len()];
+    let mut heard = vec![false; fleet.len()];
     let mut stopping = false;
+    running.inspect(|running| running.begins());
     while fleet.unfinished() > 0 {
         match fleet.next(Duration::from_millis(100))? {
             Event::Progress(index, source_records) => {
                 produced[index] = source_records;
+                if !std::mem::replace(&mut heard[index], true) && heard.iter().all(|heard| *heard) {
+                    running.inspect(|running| running.all_tasks_run());
+                }
                 console.progress(produced.iter().sum());
             }
             Event::Output(mut lines) => output.append(&mut lines),
             Event::Finished(counts) => truth.add(&counts),
             Event::Interrupted if !stopping => {
                 stopping = true;
+                running.inspect(|running| running.is_cancelled());
                 console.note(
                     "stopping: what the sources have produced is worked on; Ctrl-C again to end at once",
                 );
@@ -229,7 +161,7 @@ fn linger(
     reporting: Option<&Reporting>,
     console: &mut Console,
 ) -> Result<(), String> {
-    let Some(reporter) = reporting.and_then(|reporting| reporting.flowmeter.reporter(PROMETHEUS)) else {
+    let Some(reporter) = reporting.and_then(Reporting::reporter) else {
         fleet.tell_all(&ToTaskManager::Linger(Duration::ZERO))?;
         return fleet.wait_ended(Duration::ZERO);
     };

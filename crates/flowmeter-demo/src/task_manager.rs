@@ -19,7 +19,7 @@ use timely::communication::allocator::{AllocatorBuilder, ProcessBuilder};
 use crate::arguments::Join;
 use crate::control::{FromTaskManager, Receiver, Sender, Setup, TOKEN_VARIABLE, ToTaskManager, ends};
 use crate::interrupts::END_SIGNALS;
-use crate::job::{JobControl, JobSpec, WorkerResult, run_worker};
+use crate::job::{JobControl, JobSpec, WorkerResult, measure, run_worker};
 use crate::mesh;
 
 /// The name of the reporter.
@@ -171,7 +171,7 @@ fn work(
         timely::WorkerConfig::default(),
         move |worker| {
             if let Some(instrumentation) = &instrumentation {
-                instrumentation.install(worker).map_err(|error| error.to_string())?;
+                measure(worker, &job.kind, instrumentation).map_err(|error| error.to_string())?;
             }
             Ok(run_worker(worker, &job, &worker_control))
         },

@@ -79,6 +79,11 @@ impl SourceReader {
             .set(lag);
     }
 
+    /// The source hands records on, whatever their event time is.
+    pub fn went_active(&self) {
+        self.idle_since.store(ACTIVE, Relaxed);
+    }
+
     /// A record of this event time was handed on, and the source is not idle.
     pub fn emitted(&mut self, event_time: i64) {
         self.emitted_at(event_time, self.clock.unix());
@@ -86,7 +91,7 @@ impl SourceReader {
 
     /// The same at a time since the Unix epoch, for who has looked at the clock already.
     pub fn emitted_at(&mut self, event_time: i64, now: Duration) {
-        self.idle_since.store(ACTIVE, Relaxed);
+        self.went_active();
         let (lag, operator) = (lag(now, event_time), &self.operator);
         self.emit_lag
             .get_or_insert_with(|| EmitLagMetrics::register(operator).current_emit_event_time_lag)

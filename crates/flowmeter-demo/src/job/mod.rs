@@ -110,6 +110,25 @@ pub struct WorkerResult {
     pub output: Vec<String>,
 }
 
+/// Has a worker measured that will run a job.
+///
+/// # Errors
+///
+/// When the worker has no log, or is measured already.
+pub fn measure(
+    worker: &Worker,
+    kind: &JobKind,
+    instrumentation: &TimelyInstrumentation,
+) -> Result<(), flowmeter_timely::Error> {
+    match kind {
+        // Its times are event time, in milliseconds.
+        JobKind::Nexmark { .. } => instrumentation
+            .install_with_watermarks(worker, |time: &u64| i64::try_from(*time).unwrap_or(i64::MAX)),
+        // Its times only number the steps of its sources.
+        JobKind::WordCount { .. } => instrumentation.install(worker),
+    }
+}
+
 /// Runs a worker's part of a job to its end.
 pub fn run_worker(worker: &mut Worker, spec: &JobSpec, control: &JobControl) -> WorkerResult {
     let (tallies, probe) = (Tallies::default(), ProbeHandle::new());
@@ -135,7 +154,7 @@ pub fn run_alone(
         let control = control.clone();
         move |worker| {
             if let Some(instrumentation) = instrumentation {
-                instrumentation.install(worker).map_err(|error| error.to_string())?;
+                measure(worker, &spec.kind, &instrumentation).map_err(|error| error.to_string())?;
             }
             Ok(run_worker(worker, &spec, &control))
         }

@@ -3,16 +3,17 @@
 //! Timely's channels have no bound, so without the wait a fast source would fill the memory. This is the job's own back
 //! pressure: the source goes on only while what it produced some time ago has left the job.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use flowmeter::MetricSet;
+use flowmeter::stream::{SourceReader, SplitProgressMetrics};
+use flowmeter_timely::MeasuredOperator;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::generic::source;
 use timely::dataflow::{ProbeHandle, Scope, StreamVec};
 
 use super::truth::Tally;
 use super::{JobControl, JobSpec};
-
-use std::time::Duration;
 
 /// The most records that a source produces before others get the thread.
 const BURST: usize = 4096;
@@ -35,6 +36,46 @@ pub(super) trait Produce<D> {
 
     /// How far time goes on in one step.
     fn step(&self) -> u64;
+
+    /// How many splits were read to their end, if the records come from such.
+    fn splits_processed(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// What a source says of itself, where the job is measured.
+struct Measured {
+    operator: MeasuredOperator,
+    reader: Option<SourceReader>,
+    splits: Option<SplitProgressMetrics>,
+}
+
+impl Measured {
+    fn new(address: &[usize]) -> Self {
+        Self { operator: MeasuredOperator::new(address), reader: None, splits: None }
+    }
+
+    /// The source hands records on, or has none at the moment, or is held back although it may have some.
+    fn note(&mut self, state: State, splits: Option<u64>) {
+        self.operator.set_back_pressured(state == State::HeldBack);
+        let Some(group) = self.operator.group() else { return };
+        let reader = self.reader.get_or_insert_with(|| SourceReader::register(group));
+        match state {
+            State::Active | State::HeldBack => reader.went_active(),
+            State::Idle => reader.went_idle(),
+        }
+        if let Some(splits) = splits {
+            let metrics = self.splits.get_or_insert_with(|| SplitProgressMetrics::register(group));
+            metrics.num_splits_processed.set(splits);
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Active,
+    Idle,
+    HeldBack,
 }
 
 /// Adds a source operator to a dataflow.
@@ -49,6 +90,7 @@ pub(super) fn paced<'scope, D: Clone + 'static>(
 ) -> StreamVec<'scope, u64, D> {
     let (rate, duration, control, probe) = (spec.rate, spec.duration, control.clone(), probe.clone());
     source::<_, CapacityContainerBuilder<Vec<D>>, _, _>(scope, name, move |capability, info| {
+        let mut measured = Measured::new(&info.address);
         let activator = scope.activator_for(info.address);
         let mut capability = Some(capability);
         let (mut began, mut produced, mut records) = (None, 0_u64, Vec::new());
@@ -56,11 +98,13 @@ pub(super) fn paced<'scope, D: Clone + 'static>(
             let Some(held) = &mut capability else { return };
             let elapsed = began.get_or_insert_with(Instant::now).elapsed();
             if control.is_stopped() || duration.is_some_and(|duration| elapsed >= duration) {
+                measured.note(State::Idle, producer.splits_processed());
                 capability = None;
                 return;
             }
             let lag = WINDOW * producer.step();
             if held.time().checked_sub(lag).is_some_and(|time| probe.less_than(&time)) {
+                measured.note(State::HeldBack, producer.splits_processed());
                 activator.activate_after(Duration::from_micros(200));
                 return;
             }
@@ -69,6 +113,7 @@ pub(super) fn paced<'scope, D: Clone + 'static>(
                 let by_now = (elapsed.as_nanos() * u128::from(rate) / 1_000_000_000) as u64;
                 due = due.min(by_now.saturating_sub(produced) as usize);
                 if due == 0 {
+                    measured.note(State::Idle, producer.splits_processed());
                     activator.activate_after(Duration::from_millis(1));
                     return;
                 }
@@ -94,6 +139,8 @@ pub(super) fn paced<'scope, D: Clone + 'static>(
                 }
             }
             control.produced(produced - before);
+            let state = if waits || capability.is_none() { State::Idle } else { State::Active };
+            measured.note(state, producer.splits_processed());
             match capability {
                 Some(_) if waits => activator.activate_after(Duration::from_millis(1)),
                 Some(_) => activator.activate(),

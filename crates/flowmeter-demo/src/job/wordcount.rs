@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufReader};
@@ -9,6 +10,9 @@ use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 
+use flowmeter::MetricSet;
+use flowmeter::stream::{DEFAULT_SAMPLING, ReducingStateTimers, StateSizeMetrics, state_group};
+use flowmeter_timely::MeasuredOperator;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Probe;
@@ -49,6 +53,8 @@ enum Next {
 struct Text {
     splits: std::vec::IntoIter<Split>,
     reading: Option<Reading>,
+    /// Splits that were read to their end.
+    ended: u64,
     produced: u64,
     control: JobControl,
 }
@@ -85,7 +91,10 @@ impl Text {
                     self.control.fail(message);
                     return Next::End;
                 }
-                None => self.reading = None,
+                None => {
+                    self.ended += u64::from(matches!(self.reading, Some(Reading::Split { .. })));
+                    self.reading = None;
+                }
             }
         }
     }
@@ -109,6 +118,10 @@ impl Produce<Vec<u8>> for Text {
 
     fn step(&self) -> u64 {
         1
+    }
+
+    fn splits_processed(&self) -> Option<u64> {
+        (!matches!(self.reading, Some(Reading::StandardInput(_)))).then_some(self.ended)
     }
 }
 
@@ -136,7 +149,8 @@ pub(super) fn build(
             splits.unwrap_or_default().iter().skip(index).step_by(peers).cloned().collect();
         // Standard input cannot be shared.
         let reading = (splits.is_none() && index == 0).then(|| Reading::StandardInput(standard_input()));
-        let text = Text { splits: mine.into_iter(), reading, produced: 0, control: control.clone() };
+        let text =
+            Text { splits: mine.into_iter(), reading, ended: 0, produced: 0, control: control.clone() };
         let tally = tallies.operator("Source: lines");
         let lines = paced(scope, "Source: lines", spec, control, tally, probe, text);
         let counts = count(tokenize(lines, tallies), tallies);
@@ -182,6 +196,48 @@ fn tokenize<'scope>(
     })
 }
 
+/// The state of a counting operator, and what it says of it where the job is measured.
+struct MeasuredCounts {
+    operator: MeasuredOperator,
+    metrics: Option<(StateSizeMetrics, ReducingStateTimers)>,
+    /// Bytes of all words, and of their counts.
+    bytes: u64,
+}
+
+impl MeasuredCounts {
+    fn new(address: &[usize]) -> Self {
+        Self { operator: MeasuredOperator::new(address), metrics: None, bytes: 0 }
+    }
+
+    fn add(&mut self, counts: &mut HashMap<String, u64>, word: String) {
+        let Self { metrics, bytes, .. } = self;
+        let add = || match counts.entry(word) {
+            Entry::Occupied(mut count) => *count.get_mut() += 1,
+            Entry::Vacant(vacant) => {
+                *bytes += (vacant.key().len() + size_of::<u64>()) as u64;
+                vacant.insert(1);
+            }
+        };
+        match metrics {
+            Some((_, timers)) => timers.add.time(add),
+            None => add(),
+        }
+    }
+
+    fn show(&mut self, counts: &HashMap<String, u64>) {
+        if self.metrics.is_none() {
+            self.metrics = self.operator.group().map(|operator| {
+                let state = state_group(operator, "counts");
+                (StateSizeMetrics::register(&state), ReducingStateTimers::register(&state, DEFAULT_SAMPLING))
+            });
+        }
+        if let Some((size, _)) = &self.metrics {
+            size.num_keys.set(counts.len() as u64);
+            size.state_size.set(self.bytes);
+        }
+    }
+}
+
 /// Counts words as they come, and gives the counts when no more can.
 fn count<'scope>(
     words: StreamVec<'scope, u64, String>,
@@ -192,7 +248,8 @@ fn count<'scope>(
     words.unary_frontier::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
         by_word,
         "Count",
-        move |capability, _| {
+        move |capability, info| {
+            let mut measured = MeasuredCounts::new(&info.address);
             // Held to the end, for the counts; moved on with the input, so that the source can tell how far it is.
             let mut capability = Some(capability);
             let (mut counts, mut total) = (HashMap::<String, u64>::new(), 0);
@@ -201,9 +258,10 @@ fn count<'scope>(
                     tally.took(words.len());
                     total += words.len() as u64;
                     for word in words.drain(..) {
-                        *counts.entry(word).or_default() += 1;
+                        measured.add(&mut counts, word);
                     }
                 });
+                measured.show(&counts);
                 if let (Some(held), Some(time)) = (&mut capability, frontier.frontier().first()) {
                     held.downgrade(time);
                 } else if let Some(capability) = capability.take() {

@@ -1,0 +1,112 @@
+//! The JobManager's own metrics.
+
+use flowmeter::prometheus::{Ports, PrometheusOptions};
+use flowmeter::stream::{ClusterMetrics, JobStatus, JobStatusTracker};
+use flowmeter::{Flowmeter, JobManagerGroup, JobManagerJobGroup, MetricSet, ReporterHandle};
+
+use crate::arguments::Arguments;
+
+/// The name of the reporter.
+const PROMETHEUS: &str = "prometheus";
+
+/// What the JobManager reports, and how.
+pub(super) struct Reporting {
+    /// Ports that TaskManagers may use.
+    pub(super) remaining: (u16, u16),
+    cluster: ClusterMetrics,
+    job_manager: JobManagerGroup,
+    flowmeter: Flowmeter,
+}
+
+impl Reporting {
+    pub(super) fn start(arguments: &Arguments) -> Result<Self, String> {
+        let options = PrometheusOptions::default().with_ports(arguments.ports);
+        let flowmeter = Flowmeter::builder().prometheus(PROMETHEUS, options).start();
+        let flowmeter = flowmeter.map_err(|error| format!("{error} (--ports)"))?;
+        let endpoint = flowmeter.reporter(PROMETHEUS).and_then(|reporter| reporter.endpoint());
+        let taken = endpoint.as_deref().and_then(port_of).unwrap_or(0);
+        // Any free port goes on being any free port; a range goes on behind the port that was taken, and ends there if
+        // others have the rest of it.
+        let last = *arguments.ports.iter().end();
+        let remaining =
+            if arguments.ports == Ports::any() { (0, 0) } else { (taken.saturating_add(1), last) };
+        if remaining.0 > remaining.1 {
+            return Err(format!(
+                "port {taken} was the last free one of --ports {}: TaskManagers need ports of their own, give a wider range",
+                arguments.ports
+            ));
+        }
+        let job_manager = flowmeter.job_manager("localhost");
+        let cluster = ClusterMetrics::register(&job_manager);
+        Ok(Self { remaining, cluster, job_manager, flowmeter })
+    }
+
+    pub(super) fn reporter(&self) -> Option<ReporterHandle> {
+        self.flowmeter.reporter(PROMETHEUS)
+    }
+
+    pub(super) fn endpoint(&self) -> Option<String> {
+        self.reporter()?.endpoint()
+    }
+
+    /// Measures a job that will have all of so many TaskManagers, each with one slot, until the returned value is dropped.
+    pub(super) fn job(&self, id: &str, name: &str, task_managers: usize) -> MeasuredJob<'_> {
+        self.cluster.num_pending_task_managers.set(task_managers as u64);
+        let group = self.job_manager.job(id, name);
+        let status = JobStatusTracker::register(&group);
+        MeasuredJob { cluster: &self.cluster, task_managers, status, _group: group }
+    }
+}
+
+/// A job while it runs.
+pub(super) struct MeasuredJob<'a> {
+    cluster: &'a ClusterMetrics,
+    task_managers: usize,
+    status: JobStatusTracker,
+    _group: JobManagerJobGroup,
+}
+
+impl MeasuredJob<'_> {
+    /// So many TaskManagers are up.
+    pub(super) fn registered(&self, task_managers: usize) {
+        let pending = self.task_managers.saturating_sub(task_managers);
+        self.cluster.num_registered_task_managers.set(task_managers as u64);
+        self.cluster.num_pending_task_managers.set(pending as u64);
+        self.cluster.task_slots_total.set(task_managers as u64);
+        self.cluster.task_slots_available.set(task_managers as u64);
+        if pending == 0 {
+            self.status.switch(JobStatus::Created);
+        }
+    }
+
+    /// TaskManagers are told to begin.
+    pub(super) fn begins(&self) {
+        self.cluster.num_running_jobs.set(1);
+        self.cluster.task_slots_available.set(0);
+        self.status.switch(JobStatus::Running);
+        self.status.set_deploying(true);
+    }
+
+    /// All of them have something to tell.
+    pub(super) fn all_tasks_run(&self) {
+        self.status.set_deploying(false);
+        self.status.set_all_tasks_running(true);
+    }
+
+    /// The user wants it to end.
+    pub(super) fn is_cancelled(&self) {
+        self.status.switch(JobStatus::Cancelling);
+    }
+}
+
+impl Drop for MeasuredJob<'_> {
+    fn drop(&mut self) {
+        self.status.switch(JobStatus::Ended);
+        self.cluster.num_running_jobs.set(0);
+        self.cluster.task_slots_available.set(self.cluster.task_slots_total.get());
+    }
+}
+
+fn port_of(endpoint: &str) -> Option<u16> {
+    endpoint.strip_suffix("/metrics")?.rsplit(':').next()?.parse().ok()
+}
