@@ -287,6 +287,12 @@ impl Callbacks {
                 }
             }
         }
+        if closed && let Some(last) = callbacks.last() {
+            // They go before the pass is complete: the values of their group are final once nobody has their handles any more, and
+            // then they are so in the report that the pass is for.
+            self.lock().running = Some((Arc::clone(&last.name), Instant::now()));
+            drop_guarded(std::mem::take(&mut callbacks), core);
+        }
         let mut list = self.lock();
         let removed: Vec<_> = callbacks.extract_if(.., |callback| callback.block.is_removed()).collect();
         // Callbacks that were added meanwhile come last.
@@ -295,10 +301,14 @@ impl Callbacks {
         list.taken = false;
         list.running = None;
         drop(list);
-        // They are the user's, and so may panic.
-        if catch_unwind(AssertUnwindSafe(|| drop(removed))).is_err() {
-            core.counts.callback_panic();
-        }
+        drop_guarded(removed, core);
+    }
+}
+
+/// Drops callbacks, which are the user's, and so may panic.
+fn drop_guarded(callbacks: Vec<Callback>, core: &Core) {
+    if catch_unwind(AssertUnwindSafe(|| drop(callbacks))).is_err() {
+        core.counts.callback_panic();
     }
 }
 

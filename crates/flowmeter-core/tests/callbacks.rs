@@ -232,3 +232,17 @@ fn a_collector_fills_a_set_for_each_report() {
     handle.report_now(PATIENCE).unwrap();
     assert_eq!(capture.last(), [("g.reads{}".to_owned(), 4.0), ("g.used{}".to_owned(), 104.0)]);
 }
+
+#[test]
+fn what_a_collector_gave_last_is_final_in_the_report_that_it_ran_for() {
+    let capture = Capture::pull();
+    let (registry, _, handle) = driven(&capture);
+    let group = registry.add_group("g");
+    group.collector(|memory: &Memory| memory.used.set(1));
+    group.close();
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(names(&capture.last()), ["g.reads{}", "g.used{}"]);
+    // The clock stands still, so no grace time passes: nobody has the handles any more.
+    capture.context().delivered(capture.numbers()[0]);
+    handle.wait_delivered(PATIENCE).unwrap();
+}
