@@ -31,7 +31,45 @@ fn prometheus_holds_the_truth_of(test: &str, arguments: &[&str]) -> Option<Value
             format!("sum by (operator_name) (last_over_time(taskmanager_job_task_operator_{name}[1h]))");
         assert_eq!(prometheus.query(&query, "operator_name"), truth(&summary, metric), "{metric}");
     }
+    times_of_tasks_add_up(&prometheus, &summary);
+    the_cluster_and_its_job_are_there(&prometheus);
     Some(summary)
+}
+
+fn number(value: &str) -> f64 {
+    value.parse().expect("a number")
+}
+
+/// What each task did with its time is all of its time, in sums as in shares.
+fn times_of_tasks_add_up(prometheus: &Prometheus, summary: &Value) {
+    let last = |metric: &str| format!("last_over_time(taskmanager_job_task_{metric}[1h])");
+    let parts = ["busy", "idle", "soft_back_pressured", "hard_back_pressured"];
+    let sum = |suffix: &str| {
+        let parts = parts.map(|part| last(&format!("{part}_time_{suffix}"))).join(" + ");
+        prometheus.query(&format!("avg by (task_name) ({parts})"), "task_name")
+    };
+    let seconds = summary["seconds"].as_f64().expect("how long it took");
+    let (total, share) = (sum("seconds_total"), sum("ratio"));
+    assert!(total.len() >= 4, "{total:?}");
+    for (task, total) in &total {
+        // A task begins a moment after the job, and its last moments are after the last look.
+        let missing = seconds - number(total);
+        assert!((-0.5..2.0).contains(&missing), "{task}: {total} of {seconds} s");
+    }
+    for (task, share) in &share {
+        assert!((0.9..=1.001).contains(&number(share)), "{task}: {share}");
+    }
+}
+
+fn the_cluster_and_its_job_are_there(prometheus: &Prometheus) {
+    let value = |query: &str| prometheus.query(query, "host").remove("localhost").map(|value| number(&value));
+    assert_eq!(value("max_over_time(jobmanager_num_registered_task_managers[1h])"), Some(2.0));
+    assert_eq!(value("last_over_time(jobmanager_job_num_restarts[1h])"), Some(0.0));
+    let states = ["initializing", "created", "running", "restarting", "cancelling", "failing"];
+    let total =
+        |state: &str| value(&format!("last_over_time(jobmanager_job_{state}_time_total_seconds[1h])"));
+    let totals = states.map(|state| (state, total(state).expect("each state has its time")));
+    assert!(totals.iter().all(|(state, total)| (*total > 0.2) == (*state == "running")), "{totals:?}");
 }
 
 #[test]
