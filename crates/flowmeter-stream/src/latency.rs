@@ -128,7 +128,10 @@ pub struct LatencyMetrics {
     /// How long markers took from the sources to the operator.
     #[metric(
         unit = MILLISECONDS,
-        names(flink = "/taskmanager.job.task.latency.operator_id.operator_subtask_index.latency")
+        names(
+            flink = "/taskmanager.job.task.latency.operator_id.operator_subtask_index.latency",
+            prometheus = "taskmanager_job_task_operator_latency_seconds"
+        )
     )]
     pub latency: Histogram<f64>,
 }
@@ -139,7 +142,10 @@ pub struct SourceLatencyMetrics {
     /// How long markers took from the source to the operator.
     #[metric(
         unit = MILLISECONDS,
-        names(flink = "/taskmanager.job.task.latency.source_id.operator_id.operator_subtask_index.latency")
+        names(
+            flink = "/taskmanager.job.task.latency.source_id.operator_id.operator_subtask_index.latency",
+            prometheus = "taskmanager_job_task_operator_source_latency_seconds"
+        )
     )]
     pub latency: Histogram<f64>,
 }
@@ -152,7 +158,8 @@ pub struct SubtaskLatencyMetrics {
     #[metric(
         unit = MILLISECONDS,
         names(
-            flink = "/taskmanager.job.task.latency.source_id.source_subtask_index.operator_id.operator_subtask_index.latency"
+            flink = "/taskmanager.job.task.latency.source_id.source_subtask_index.operator_id.operator_subtask_index.latency",
+            prometheus = "taskmanager_job_task_operator_source_subtask_latency_seconds"
         )
     )]
     pub latency: Histogram<f64>,

@@ -89,7 +89,10 @@ impl ScopeProgress {
             *output = (*output).min(held).min(through);
         }
         for ((index, port), time) in inputs {
-            progress.entry(index).or_default().inputs.insert(port, time);
+            let progress = progress.entry(index).or_default();
+            progress.inputs.insert(port, time);
+            // Nor can more than that come from an output that nobody takes.
+            progress.output = progress.output.min(time);
         }
         progress
     }
@@ -133,7 +136,7 @@ mod tests {
         scope.update((2, true, 0), 30, 2);
         let progress = scope.frontiers(&JOIN);
         assert_eq!((inputs(&progress, 3), progress[&3].output), (vec![10, 30], 10));
-        assert_eq!(inputs(&progress, 4), [10]);
+        assert_eq!((inputs(&progress, 4), progress[&4].output), (vec![10], 10));
         // The first source goes on, and the join holds on to a time.
         scope.update((1, true, 0), 40, 1);
         scope.update((1, true, 0), 10, -1);

@@ -1,5 +1,6 @@
 //! The jobs: dataflows on timely, with counts of their own.
 
+mod markers;
 pub mod nexmark;
 mod source;
 pub mod text;

@@ -15,7 +15,8 @@ use timely::dataflow::operators::{Enter, Leave, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
 use timely::worker::Worker;
 
-use super::source::{Produce, Produced, paced};
+use super::markers::Markers;
+use super::source::{End, Produce, Produced, paced};
 use super::truth::Tallies;
 use super::{JobControl, JobSpec};
 
@@ -143,8 +144,9 @@ pub(super) fn build(
             stride: scope.peers() as u64,
             end: events.unwrap_or(u64::MAX),
         };
-        let source = tallies.operator("Source: events");
-        let events = paced(scope, "Source: events", spec, control, source, probe, producer);
+        let (source, markers) = (tallies.operator("Source: events"), Markers::default());
+        let end = End { probe, markers: &markers };
+        let events = paced(scope, "Source: events", spec, control, source, end, producer);
         let bids = select(events.clone(), "Bids", tallies, |event| match event {
             Event::Bid { auction, time } => Some((auction, time)),
             _ => None,
@@ -161,12 +163,13 @@ pub(super) fn build(
             let counts = count_bids(bids.enter(inner), tallies);
             hottest(counts, tallies).leave(scope)
         });
-        let hot = keep_rows(hot, "Sink: hot items", tallies, keep.clone(), |(window, auction, bids)| {
-            format!("hot\t{window}\t{auction}\t{bids}")
-        });
+        let hot =
+            keep_rows(hot, "Sink: hot items", tallies, &markers, keep.clone(), |(window, auction, bids)| {
+                format!("hot\t{window}\t{auction}\t{bids}")
+            });
         hot.probe_with(probe);
         let local = join(persons, auctions, tallies);
-        let local = keep_rows(local, "Sink: local auctions", tallies, keep, |(person, auction)| {
+        let local = keep_rows(local, "Sink: local auctions", tallies, &markers, keep, |(person, auction)| {
             format!("local\t{person}\t{auction}")
         });
         local.probe_with(probe);
@@ -314,12 +317,15 @@ pub(super) fn keep_rows<'scope, D: 'static + Clone>(
     rows: StreamVec<'scope, u64, D>,
     name: &'static str,
     tallies: &Tallies,
+    markers: &Markers,
     keep: Option<Output>,
     format: impl Fn(&D) -> String + 'static,
 ) -> StreamVec<'scope, u64, ()> {
-    let tally = tallies.operator(name);
-    rows.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, name, move |_, _| {
-        move |input, _| {
+    let (tally, worker, markers) = (tallies.operator(name), rows.scope().index(), markers.clone());
+    rows.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, name, move |_, info| {
+        let mut marked = markers.sink(&info.address, worker);
+        move |(input, frontier), _| {
+            marked.advance(frontier.frontier().first().copied());
             input.for_each(|_, rows| {
                 tally.took(rows.len());
                 if let Some(keep) = &keep {

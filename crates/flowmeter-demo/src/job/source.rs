@@ -12,6 +12,7 @@ use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::generic::source;
 use timely::dataflow::{ProbeHandle, Scope, StreamVec};
 
+use super::markers::Markers;
 use super::truth::Tally;
 use super::{JobControl, JobSpec};
 
@@ -48,11 +49,25 @@ struct Measured {
     operator: MeasuredOperator,
     reader: Option<SourceReader>,
     splits: Option<SplitProgressMetrics>,
+    markers: Markers,
+    /// The time that it began last.
+    began: Option<u64>,
 }
 
 impl Measured {
-    fn new(address: &[usize]) -> Self {
-        Self { operator: MeasuredOperator::new(address), reader: None, splits: None }
+    fn new(address: &[usize], markers: Markers) -> Self {
+        markers.set_source(address);
+        let operator = MeasuredOperator::new(address);
+        Self { operator, reader: None, splits: None, markers, began: None }
+    }
+
+    /// The source hands on records of this time.
+    fn note_time(&mut self, time: u64) {
+        if self.began.replace(time) != Some(time)
+            && let Some(group) = self.operator.group()
+        {
+            self.markers.begin(time, group.clock().unix());
+        }
     }
 
     /// The source hands records on, or has none at the moment, or is held back although it may have some.
@@ -78,6 +93,15 @@ enum State {
     HeldBack,
 }
 
+/// What a source has of the end of the job.
+#[derive(Clone, Copy)]
+pub(super) struct End<'a> {
+    /// How far it is.
+    pub(super) probe: &'a ProbeHandle<u64>,
+    /// Who wants to know how long the way there takes.
+    pub(super) markers: &'a Markers,
+}
+
 /// Adds a source operator to a dataflow.
 pub(super) fn paced<'scope, D: Clone + 'static>(
     scope: Scope<'scope, u64>,
@@ -85,12 +109,13 @@ pub(super) fn paced<'scope, D: Clone + 'static>(
     spec: &JobSpec,
     control: &JobControl,
     tally: Tally,
-    probe: &ProbeHandle<u64>,
+    end: End<'_>,
     mut producer: impl Produce<D> + 'static,
 ) -> StreamVec<'scope, u64, D> {
-    let (rate, duration, control, probe) = (spec.rate, spec.duration, control.clone(), probe.clone());
+    let (rate, duration, control) = (spec.rate, spec.duration, control.clone());
+    let (probe, markers) = (end.probe.clone(), end.markers.clone());
     source::<_, CapacityContainerBuilder<Vec<D>>, _, _>(scope, name, move |capability, info| {
-        let mut measured = Measured::new(&info.address);
+        let mut measured = Measured::new(&info.address, markers);
         let activator = scope.activator_for(info.address);
         let mut capability = Some(capability);
         let (mut began, mut produced, mut records) = (None, 0_u64, Vec::new());
@@ -123,6 +148,7 @@ pub(super) fn paced<'scope, D: Clone + 'static>(
                 match producer.produce(due, &mut records) {
                     Produced::At(time) => {
                         held.downgrade(&time);
+                        measured.note_time(time);
                         due -= records.len().min(due);
                         produced += records.len() as u64;
                         tally.gave(records.len());

@@ -20,8 +20,9 @@ use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::{ProbeHandle, StreamVec};
 use timely::worker::Worker;
 
+use super::markers::Markers;
 use super::nexmark::keep_rows;
-use super::source::{Produce, Produced, paced};
+use super::source::{End, Produce, Produced, paced};
 use super::text::{Lines, Split, words};
 use super::truth::Tallies;
 use super::{JobControl, JobSpec};
@@ -152,10 +153,13 @@ pub(super) fn build(
         let text =
             Text { splits: mine.into_iter(), reading, ended: 0, produced: 0, control: control.clone() };
         let tally = tallies.operator("Source: lines");
-        let lines = paced(scope, "Source: lines", spec, control, tally, probe, text);
+        let markers = Markers::default();
+        let end = End { probe, markers: &markers };
+        let lines = paced(scope, "Source: lines", spec, control, tally, end, text);
         let counts = count(tokenize(lines, tallies), tallies);
-        let ended =
-            keep_rows(counts, "Sink: counts", tallies, keep, |(word, count)| format!("{word}\t{count}"));
+        let ended = keep_rows(counts, "Sink: counts", tallies, &markers, keep, |(word, count)| {
+            format!("{word}\t{count}")
+        });
         ended.probe_with(probe);
         // What the probe passes on is nothing.
         tallies.operator("Probe");
