@@ -18,7 +18,7 @@ pub(crate) struct StateTimes<const N: usize> {
     sequence: AtomicU64,
     /// The state, or [`NONE`].
     state: AtomicU64,
-    /// When it began, in nanoseconds.
+    /// When it began, or the last one ended, in nanoseconds.
     since: AtomicU64,
     totals: [AtomicU64; N],
     /// The longest stay in each state that ended since a reader last [took](Self::take_longest) them.
@@ -50,14 +50,15 @@ impl<const N: usize> StateTimes<N> {
         }
     }
 
-    /// Begins a state, or none, at a time that is not before the last one. One that goes on is not begun again. For the writer
-    /// alone.
+    /// Begins a state, or none. One that goes on is not begun again, and one that is said to begin before the last begins when
+    /// that did, or times would be counted twice. For the writer alone.
     pub(crate) fn switch(&self, to: Option<usize>, now: Duration) {
-        let (now, to) = (nanoseconds(now), to.map_or(NONE, |state| state as u64));
+        let to = to.map_or(NONE, |state| state as u64);
         let (state, since) = (self.state.load(Relaxed), self.since.load(Relaxed));
         if to == state {
             return;
         }
+        let now = nanoseconds(now).max(since);
         let left = usize::try_from(state).ok().filter(|state| *state < N);
         let stay = now.saturating_sub(since);
         let sequence = self.sequence.load(Relaxed);

@@ -68,7 +68,8 @@ impl TaskTimes {
         self.switch_at(to, self.clock.monotonic());
     }
 
-    /// The same at a time of the registry's clock, for who has looked at it already.
+    /// The same at a time of the registry's clock, for who has looked at it already. A time before the last change counts as that of
+    /// the last change.
     pub fn switch_at(&self, to: TaskActivity, now: Duration) {
         self.times.switch(Some(to as usize), now);
     }
