@@ -94,7 +94,12 @@ impl SourceReader {
     }
 
     /// The source has come to this watermark. How far it lags is worked out when a report wants it.
+    ///
+    /// [`NO_WATERMARK`], and `i64::MAX` of a source that has come to its end, are no times to lag behind: they change nothing.
     pub fn watermark(&mut self, watermark: i64) {
+        if matches!(watermark, NO_WATERMARK | i64::MAX) {
+            return;
+        }
         let (operator, clock) = (&self.operator, &self.clock);
         let known = self.watermark.get_or_insert_with(|| {
             let known = Arc::new(AtomicI64::new(NO_WATERMARK));
