@@ -86,7 +86,7 @@ impl SourceReader {
 
     /// The same at a time since the Unix epoch, for who has looked at the clock already.
     pub fn emitted_at(&mut self, event_time: i64, now: Duration) {
-        self.idle_since.store(ACTIVE, Relaxed);
+        self.resumed();
         let (lag, operator) = (lag(now, event_time), &self.operator);
         self.emit_lag
             .get_or_insert_with(|| EmitLagMetrics::register(operator).current_emit_event_time_lag)
@@ -110,6 +110,11 @@ impl SourceReader {
             known
         });
         known.store(known.load(Relaxed).max(watermark), Relaxed);
+    }
+
+    /// Something was handed on whose event time nobody knows, and the source is not idle.
+    pub fn resumed(&self) {
+        self.idle_since.store(ACTIVE, Relaxed);
     }
 
     /// The source has nothing to hand on, from now until it does again.
