@@ -1,6 +1,6 @@
 //! One group of each scope on a clock that stands still, and tables of what they are to report.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
