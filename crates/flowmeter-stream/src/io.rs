@@ -79,7 +79,8 @@ pub struct MailboxMetrics {
     pub mailbox_queue_size: Gauge<u64>,
 }
 
-/// Where the input of a task comes from, in engines with TaskManagers that exchange data.
+/// Where the input of a task comes from, in engines with TaskManagers that exchange data: in the group of
+/// [`input_group`](crate::input_group).
 ///
 /// Flink names it after its network library.
 #[derive(Debug, MetricSet)]

@@ -72,8 +72,8 @@ pub use alignment::{BarrierAlignment, TaskCheckpointMetrics};
 pub use async_state::{AsyncStateMetrics, async_state_group};
 pub use buffers::{
     BufferDebloatingMetrics, FlinkQueues, InputBufferMetrics, ManagedMemoryMetrics, NetworkMemory,
-    NetworkMemoryMetrics, OutputBufferMetrics, QueueLengthMetrics, flink_queues, input_gate,
-    output_partition,
+    NetworkMemoryMetrics, OutputBufferMetrics, QueueLengthMetrics, flink_queues, input_gate, input_group,
+    output_group, output_partition,
 };
 pub use catalogue::CATALOGUE;
 pub use changelog::{

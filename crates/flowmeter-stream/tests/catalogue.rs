@@ -69,10 +69,9 @@ fn register_at_task(task: &MetricGroup, kept: &mut Kept) {
     keep(kept, TaskTimes::register(task));
     keep(kept, BarrierAlignment::register(task));
     keep(kept, ChangelogTimes::register(task));
-    let shuffle = task.add_group("shuffle");
-    set::<TaskInputMetrics>(kept, &shuffle.add_group("input"));
-    set::<InputBufferMetrics>(kept, &shuffle.add_group("input"));
-    set::<OutputBufferMetrics>(kept, &shuffle.add_group("output"));
+    set::<TaskInputMetrics>(kept, &input_group(task));
+    set::<InputBufferMetrics>(kept, &input_group(task));
+    set::<OutputBufferMetrics>(kept, &output_group(task));
     let flink = [FlinkQueues::Input, FlinkQueues::Output].map(|queues| flink_queues(task, queues, 12));
     for group in [input_gate(task, 0), output_partition(task, 1)].iter().chain(flink.iter().flatten()) {
         QueueLengthMetrics::observe(group, || [1, 2]);

@@ -12,7 +12,7 @@ use flowmeter_stream::{
     BarrierAlignment, BufferDebloatingMetrics, ChangelogStorageMetrics, ChangelogTimes, FileMergingMetrics,
     FlinkQueues, InputBufferMetrics, MailboxMetrics, ManagedMemoryMetrics, NetworkMemory,
     OutputBufferMetrics, QueueLengthMetrics, TaskInputMetrics, TaskIoMetrics, changelog_storage_group,
-    file_merging_group, flink_queues, input_gate, output_partition,
+    file_merging_group, flink_queues, input_gate, input_group, output_group, output_partition,
 };
 use flowmeter_testkit::Capture;
 
@@ -86,7 +86,7 @@ fn fill_input(input: &TaskInputMetrics) {
 #[test]
 fn input_is_local_or_remote() {
     let cluster = Cluster::new();
-    let input = TaskInputMetrics::register(&cluster.task.add_group("shuffle").add_group("input"));
+    let input = TaskInputMetrics::register(&input_group(&cluster.task));
     fill_input(&input);
     let expected = table![
         "taskmanager.job.task.shuffle.input.numBytesInLocal" => 60_u64,
@@ -100,7 +100,7 @@ fn input_is_local_or_remote() {
 #[test]
 fn flink_has_local_and_remote_input_twice() {
     let cluster = Cluster::reporting_to(Capture::flink());
-    let input = TaskInputMetrics::register(&cluster.task.add_group("shuffle").add_group("input"));
+    let input = TaskInputMetrics::register(&input_group(&cluster.task));
     fill_input(&input);
     cluster.pass(60_000);
     let expected = table![
@@ -234,14 +234,13 @@ fn managed_memory_is_used_or_free() {
 #[test]
 fn buffers_wait_at_inputs_and_outputs() {
     let cluster = Cluster::new();
-    let shuffle = cluster.task.add_group("shuffle");
-    let input = InputBufferMetrics::register(&shuffle.add_group("input"));
+    let input = InputBufferMetrics::register(&input_group(&cluster.task));
     input.input_queue_length.set(1);
     input.input_queue_size.set(2);
     input.in_pool_usage.set(0.25);
     input.input_floating_buffers_usage.set(0.5);
     input.input_exclusive_buffers_usage.set(0.75);
-    let output = OutputBufferMetrics::register(&shuffle.add_group("output"));
+    let output = OutputBufferMetrics::register(&output_group(&cluster.task));
     output.output_queue_length.set(3);
     output.output_queue_size.set(4);
     output.out_pool_usage.set(1.25);
@@ -261,14 +260,13 @@ fn buffers_wait_at_inputs_and_outputs() {
 #[test]
 fn flink_has_buffers_of_inputs_and_outputs_twice() {
     let cluster = Cluster::reporting_to(Capture::flink());
-    let shuffle = cluster.task.add_group("shuffle");
-    let input = InputBufferMetrics::register(&shuffle.add_group("input"));
+    let input = InputBufferMetrics::register(&input_group(&cluster.task));
     input.input_queue_length.set(1);
     input.input_queue_size.set(2);
     input.in_pool_usage.set(0.25);
     input.input_floating_buffers_usage.set(0.5);
     input.input_exclusive_buffers_usage.set(0.75);
-    let output = OutputBufferMetrics::register(&shuffle.add_group("output"));
+    let output = OutputBufferMetrics::register(&output_group(&cluster.task));
     output.output_queue_length.set(3);
     output.output_queue_size.set(4);
     output.out_pool_usage.set(1.25);
