@@ -180,6 +180,23 @@ fn checkpoints_that_nobody_ends_fail_when_there_are_too_many() {
     assert_eq!(counts(), [998.0, 2.0, 2.0]);
 }
 
+#[test]
+fn the_checkpoint_that_fails_for_want_of_room_is_the_one_that_began_first() {
+    let cluster = Cluster::new();
+    let checkpoints = CheckpointLedger::register(&cluster.job);
+    // Numbers may begin anew.
+    for id in (5_000..6_000).rev().chain([1]) {
+        checkpoints.triggered(id);
+        cluster.pass(1);
+    }
+    checkpoints.completed(5_999, checkpoint(1));
+    let completed = || number(&cluster.report(JOB), "numberOfCompletedCheckpoints");
+    assert_eq!(completed(), 0.0, "it has failed");
+    checkpoints.completed(1, checkpoint(2));
+    checkpoints.completed(5_000, checkpoint(3));
+    assert_eq!(completed(), 2.0);
+}
+
 #[derive(Clone, Copy, Debug)]
 enum CheckpointStep {
     Triggered(u64),
