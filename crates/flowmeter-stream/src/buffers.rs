@@ -110,7 +110,7 @@ pub struct ManagedMemoryMetrics {
     pub managed_memory_total: SharedGauge<u64>,
 }
 
-/// Buffers that wait at the inputs of a task.
+/// Buffers that wait at the inputs of a task, in the group of [`input_group`].
 #[derive(Clone, Debug, MetricSet)]
 pub struct InputBufferMetrics {
     /// Buffers that wait at the inputs.
@@ -142,7 +142,7 @@ pub struct InputBufferMetrics {
     pub input_exclusive_buffers_usage: SharedGauge<f64>,
 }
 
-/// Buffers that wait at the outputs of a task.
+/// Buffers that wait at the outputs of a task, in the group of [`output_group`].
 #[derive(Clone, Debug, MetricSet)]
 pub struct OutputBufferMetrics {
     /// Buffers that wait at the outputs.
@@ -212,16 +212,28 @@ impl QueueLengthMetrics {
     }
 }
 
+/// The group for [`InputBufferMetrics`] and [`TaskInputMetrics`](crate::TaskInputMetrics) below that of a task.
+#[must_use]
+pub fn input_group(task: &MetricGroup) -> MetricGroup {
+    task.add_group("shuffle").add_group("input")
+}
+
+/// The group for [`OutputBufferMetrics`] below that of a task.
+#[must_use]
+pub fn output_group(task: &MetricGroup) -> MetricGroup {
+    task.add_group("shuffle").add_group("output")
+}
+
 /// The group of an input gate of a task: variable `gate`.
 #[must_use]
 pub fn input_gate(task: &MetricGroup, number: usize) -> MetricGroup {
-    task.add_group("shuffle").add_group("input").add_group_kv("gate", &number.to_string())
+    input_group(task).add_group_kv("gate", &number.to_string())
 }
 
 /// The group of an output partition of a task: variable `partition`.
 #[must_use]
 pub fn output_partition(task: &MetricGroup, number: usize) -> MetricGroup {
-    task.add_group("shuffle").add_group("output").add_group_kv("partition", &number.to_string())
+    output_group(task).add_group_kv("partition", &number.to_string())
 }
 
 /// Which queues those of [`flink_queues`] are.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use flowmeter_core::{Clock, Gauge, Histogram, MetricGroup, MetricSet, TextGauge};
 
-/// How many checkpoints a ledger takes for under way. One that is triggered beyond puts out the oldest, which counts as failed:
-/// somebody does not say how they end.
+/// How many checkpoints a ledger takes for under way. One that is triggered beyond puts out the one that began first, which counts
+/// as failed: somebody does not say how they end.
 const IN_PROGRESS_LIMIT: usize = 1_000;
 
 /// What a completed checkpoint came to. Fields that an engine does not know stay as they are by default.
@@ -67,8 +67,11 @@ impl CheckpointLedger {
         let mut ledger = self.lock();
         ledger.in_progress.entry(id).or_insert(now);
         if ledger.in_progress.len() > IN_PROGRESS_LIMIT {
-            ledger.in_progress.pop_first();
-            ledger.failed += 1;
+            let first = ledger.in_progress.iter().min_by_key(|(_, began)| **began).map(|(id, _)| *id);
+            if let Some(first) = first {
+                ledger.in_progress.remove(&first);
+                ledger.failed += 1;
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use flowmeter_core::{Counter, Gauge, Histogram, MetricSet};
 
-/// Input, output and work of one operator.
+/// Input, output and work of one operator. [`OperatorBytesMetrics`] are for those that know bytes.
 #[derive(Debug, MetricSet)]
 pub struct OperatorIoMetrics {
     /// Records received.
@@ -11,12 +11,6 @@ pub struct OperatorIoMetrics {
     /// Records emitted.
     #[metric(unit = RECORDS, rate = "numRecordsOutPerSecond")]
     pub num_records_out: Counter,
-    /// Bytes received; in most engines only sources know.
-    #[metric(unit = BYTES, rate = "numBytesInPerSecond")]
-    pub num_bytes_in: Counter,
-    /// Bytes emitted; in most engines only sinks know.
-    #[metric(unit = BYTES, rate = "numBytesOutPerSecond")]
-    pub num_bytes_out: Counter,
     /// Buffers, containers or batches received.
     ///
     /// Whatever the engine hands over at once.
@@ -34,7 +28,19 @@ pub struct OperatorIoMetrics {
     pub busy_time: Counter,
 }
 
-/// Input, output and work of one parallel instance of a task. [`TaskTimes`](crate::TaskTimes) has its time.
+/// Bytes that go in and out of one operator: in most engines sources and sinks alone know.
+#[derive(Debug, MetricSet)]
+pub struct OperatorBytesMetrics {
+    /// Bytes received.
+    #[metric(unit = BYTES, rate = "numBytesInPerSecond")]
+    pub num_bytes_in: Counter,
+    /// Bytes emitted.
+    #[metric(unit = BYTES, rate = "numBytesOutPerSecond")]
+    pub num_bytes_out: Counter,
+}
+
+/// Input, output and work of one parallel instance of a task. [`TaskTimes`](crate::TaskTimes) has its time, and
+/// [`TaskBytesMetrics`] are for engines that know bytes.
 #[derive(Debug, MetricSet)]
 pub struct TaskIoMetrics {
     /// Records received.
@@ -43,12 +49,6 @@ pub struct TaskIoMetrics {
     /// Records emitted.
     #[metric(unit = RECORDS, rate = "numRecordsOutPerSecond")]
     pub num_records_out: Counter,
-    /// Bytes received from other tasks.
-    #[metric(unit = BYTES, rate = "numBytesInPerSecond")]
-    pub num_bytes_in: Counter,
-    /// Bytes emitted to other tasks.
-    #[metric(unit = BYTES, rate = "numBytesOutPerSecond")]
-    pub num_bytes_out: Counter,
     /// Buffers, containers or batches received.
     ///
     /// Whatever the engine hands over at once.
@@ -60,9 +60,33 @@ pub struct TaskIoMetrics {
     /// How often the task was given the thread, or took something from its mailbox.
     #[metric(rate = "mailboxMailsPerSecond")]
     pub num_activations: Counter,
+}
+
+/// Bytes that go in and out of one parallel instance of a task.
+#[derive(Debug, MetricSet)]
+pub struct TaskBytesMetrics {
+    /// Bytes received from other tasks.
+    #[metric(unit = BYTES, rate = "numBytesInPerSecond")]
+    pub num_bytes_in: Counter,
+    /// Bytes emitted to other tasks.
+    #[metric(unit = BYTES, rate = "numBytesOutPerSecond")]
+    pub num_bytes_out: Counter,
+}
+
+/// The timers of one parallel instance of a task, in engines that have them.
+#[derive(Debug, MetricSet)]
+pub struct TimerMetrics {
     /// Timers that fired.
     #[metric(unit = "{timer}", rate = "numFiredTimersPerSecond")]
     pub num_fired_timers: Counter,
+    /// Timers that are set and have not fired.
+    #[metric(unit = "{timer}")]
+    pub num_pending_timers: Gauge<u64>,
+}
+
+/// How a task begins, in engines whose tasks have something to restore.
+#[derive(Debug, MetricSet)]
+pub struct InitializationMetrics {
     /// Time that the task took to begin, for the most part to restore its state.
     #[metric(unit = MILLISECONDS)]
     pub initialization_time: Counter,
@@ -79,7 +103,8 @@ pub struct MailboxMetrics {
     pub mailbox_queue_size: Gauge<u64>,
 }
 
-/// Where the input of a task comes from, in engines with TaskManagers that exchange data.
+/// Where the input of a task comes from, in engines with TaskManagers that exchange data: in the group of
+/// [`input_group`](crate::input_group).
 ///
 /// Flink names it after its network library.
 #[derive(Debug, MetricSet)]

@@ -75,14 +75,14 @@ impl JobStatusTracker {
     /// Tasks of the job are being deployed from now on, or are not any more.
     pub fn set_deploying(&self, is_deploying: bool) {
         let now = self.clock.monotonic();
-        self.lock().times[DEPLOYING].set(is_deploying, now);
+        self.lock().set(DEPLOYING, is_deploying, now);
     }
 
-    /// All tasks of the job run or have finished from now on, or not all any more. A job that leaves [`JobStatus::Running`] is
-    /// neither this nor deploying.
+    /// All tasks of the job run or have finished from now on, or not all any more. A job that comes into another state than
+    /// [`JobStatus::Running`] is neither this nor deploying.
     pub fn set_all_tasks_running(&self, are_running: bool) {
         let now = self.clock.monotonic();
-        self.lock().times[ALL_RUNNING].set(are_running, now);
+        self.lock().set(ALL_RUNNING, are_running, now);
     }
 
     /// The job, or a part of it, was restarted.
@@ -215,12 +215,21 @@ impl Ledger {
         }
         if self.status == JobStatus::Running {
             self.down_since = Some(now);
+        }
+        if to != JobStatus::Running {
             self.times[DEPLOYING].set(false, now);
             self.times[ALL_RUNNING].set(false, now);
         }
         self.status = to;
         for (state, stay) in self.times[..STATES].iter_mut().enumerate() {
             stay.set(state == to as usize, now);
+        }
+    }
+
+    /// Sets what is beside the states. A job that has come to its end is nothing any more.
+    fn set(&mut self, beside: usize, is_so: bool, now: Duration) {
+        if self.status != JobStatus::Ended {
+            self.times[beside].set(is_so, now);
         }
     }
 

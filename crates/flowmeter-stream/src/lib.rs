@@ -36,8 +36,8 @@
 //! | operator, on the JobManager | [`EnumeratorMetrics`] | |
 //! | TaskManager | [`NetworkMemoryMetrics`], [`ManagedMemoryMetrics`] | [`NetworkMemory`] |
 //! | job, on a TaskManager | [`ChangelogStorageMetrics`], [`FileMergingMetrics`] | |
-//! | task | [`TaskIoMetrics`], [`TaskTimeMetrics`], [`TaskWatermarkMetrics`], [`TaskCheckpointMetrics`], [`TaskInputMetrics`], [`InputBufferMetrics`], [`OutputBufferMetrics`], [`QueueLengthMetrics`], [`BufferDebloatingMetrics`], [`MailboxMetrics`], [`ChangelogTimeMetrics`] | [`TaskTimes`], [`Watermarks`], [`BarrierAlignment`], [`ChangelogTimes`] |
-//! | operator | [`OperatorIoMetrics`], [`WatermarkMetrics`], [`WatermarkAlignmentMetrics`], [`LateRecordMetrics`], [`LookupCacheMetrics`], [`AsyncStateMetrics`], [`ChangelogMaterializationMetrics`], [`ChangelogSizeMetrics`] | [`Watermarks`] |
+//! | task | [`TaskIoMetrics`], [`TaskBytesMetrics`], [`TimerMetrics`], [`InitializationMetrics`], [`TaskTimeMetrics`], [`TaskWatermarkMetrics`], [`TaskCheckpointMetrics`], [`TaskInputMetrics`], [`InputBufferMetrics`], [`OutputBufferMetrics`], [`QueueLengthMetrics`], [`BufferDebloatingMetrics`], [`MailboxMetrics`], [`ChangelogTimeMetrics`] | [`TaskTimes`], [`Watermarks`], [`BarrierAlignment`], [`ChangelogTimes`] |
+//! | operator | [`OperatorIoMetrics`], [`OperatorBytesMetrics`], [`WatermarkMetrics`], [`WatermarkAlignmentMetrics`], [`LateRecordMetrics`], [`LookupCacheMetrics`], [`AsyncStateMetrics`], [`ChangelogMaterializationMetrics`], [`ChangelogSizeMetrics`] | [`Watermarks`] |
 //! | source | [`SourceMetrics`] and its lags, [`SplitMetrics`], [`SplitProgressMetrics`] | [`SourceReader`], [`SplitTimes`] |
 //! | sink | [`SinkWriterMetrics`], [`CommitterMetrics`] | [`CommittableLedger`] |
 //! | path from a source | [`SourceLatencyMetrics`] | [`LatencyTracker`] |
@@ -72,8 +72,8 @@ pub use alignment::{BarrierAlignment, TaskCheckpointMetrics};
 pub use async_state::{AsyncStateMetrics, async_state_group};
 pub use buffers::{
     BufferDebloatingMetrics, FlinkQueues, InputBufferMetrics, ManagedMemoryMetrics, NetworkMemory,
-    NetworkMemoryMetrics, OutputBufferMetrics, QueueLengthMetrics, flink_queues, input_gate,
-    output_partition,
+    NetworkMemoryMetrics, OutputBufferMetrics, QueueLengthMetrics, flink_queues, input_gate, input_group,
+    output_group, output_partition,
 };
 pub use catalogue::CATALOGUE;
 pub use changelog::{
@@ -83,7 +83,10 @@ pub use changelog::{
 };
 pub use checkpoint::{CheckpointHistograms, CheckpointLedger, CheckpointMetrics, CompletedCheckpoint};
 pub use cluster::{ClusterMetrics, SpeculativeExecutionMetrics};
-pub use io::{MailboxMetrics, OperatorIoMetrics, TaskInputMetrics, TaskIoMetrics};
+pub use io::{
+    InitializationMetrics, MailboxMetrics, OperatorBytesMetrics, OperatorIoMetrics, TaskBytesMetrics,
+    TaskInputMetrics, TaskIoMetrics, TimerMetrics,
+};
 pub use job_status::{JobStatus, JobStatusMetrics, JobStatusTracker};
 pub use latency::{
     LatencyGranularity, LatencyMarker, LatencyMarkerMetrics, LatencyMetrics, LatencyTracker,

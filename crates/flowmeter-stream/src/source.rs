@@ -79,11 +79,6 @@ impl SourceReader {
             .set(lag);
     }
 
-    /// The source hands records on, whatever their event time is.
-    pub fn went_active(&self) {
-        self.idle_since.store(ACTIVE, Relaxed);
-    }
-
     /// A record of this event time was handed on, and the source is not idle.
     pub fn emitted(&mut self, event_time: i64) {
         self.emitted_at(event_time, self.clock.unix());
@@ -91,7 +86,7 @@ impl SourceReader {
 
     /// The same at a time since the Unix epoch, for who has looked at the clock already.
     pub fn emitted_at(&mut self, event_time: i64, now: Duration) {
-        self.went_active();
+        self.resumed();
         let (lag, operator) = (lag(now, event_time), &self.operator);
         self.emit_lag
             .get_or_insert_with(|| EmitLagMetrics::register(operator).current_emit_event_time_lag)
@@ -99,7 +94,12 @@ impl SourceReader {
     }
 
     /// The source has come to this watermark. How far it lags is worked out when a report wants it.
+    ///
+    /// [`NO_WATERMARK`], and `i64::MAX` of a source that has come to its end, are no times to lag behind: they change nothing.
     pub fn watermark(&mut self, watermark: i64) {
+        if matches!(watermark, NO_WATERMARK | i64::MAX) {
+            return;
+        }
         let (operator, clock) = (&self.operator, &self.clock);
         let known = self.watermark.get_or_insert_with(|| {
             let known = Arc::new(AtomicI64::new(NO_WATERMARK));
@@ -110,6 +110,11 @@ impl SourceReader {
             known
         });
         known.store(known.load(Relaxed).max(watermark), Relaxed);
+    }
+
+    /// Something was handed on whose event time nobody knows, and the source is not idle.
+    pub fn resumed(&self) {
+        self.idle_since.store(ACTIVE, Relaxed);
     }
 
     /// The source has nothing to hand on, from now until it does again.

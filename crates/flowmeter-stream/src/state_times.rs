@@ -18,7 +18,7 @@ pub(crate) struct StateTimes<const N: usize> {
     sequence: AtomicU64,
     /// The state, or [`NONE`].
     state: AtomicU64,
-    /// When it began, in nanoseconds.
+    /// When it began, or the last one ended, in nanoseconds; [`NONE`] if there was none.
     since: AtomicU64,
     totals: [AtomicU64; N],
     /// The longest stay in each state that ended since a reader last [took](Self::take_longest) them.
@@ -33,6 +33,8 @@ pub(crate) struct Seen<const N: usize> {
     /// The moment.
     pub(crate) now: u64,
     pub(crate) state: Option<usize>,
+    /// Whether it has ever been in a state, rather than had its time [added](StateTimes::add).
+    pub(crate) has_begun: bool,
     pub(crate) totals: [u64; N],
     /// How long the state has been going on.
     pub(crate) ongoing: u64,
@@ -44,20 +46,21 @@ impl<const N: usize> StateTimes<N> {
         Self {
             sequence: AtomicU64::new(0),
             state: AtomicU64::new(NONE),
-            since: AtomicU64::new(0),
+            since: AtomicU64::new(NONE),
             totals: zeros(),
             longest: zeros(),
         }
     }
 
-    /// Begins a state, or none, at a time that is not before the last one. One that goes on is not begun again. For the writer
-    /// alone.
+    /// Begins a state, or none. One that goes on is not begun again, and one that is said to begin before the last begins when
+    /// that did, or times would be counted twice. For the writer alone.
     pub(crate) fn switch(&self, to: Option<usize>, now: Duration) {
-        let (now, to) = (nanoseconds(now), to.map_or(NONE, |state| state as u64));
+        let to = to.map_or(NONE, |state| state as u64);
         let (state, since) = (self.state.load(Relaxed), self.since.load(Relaxed));
         if to == state {
             return;
         }
+        let now = if since == NONE { nanoseconds(now) } else { nanoseconds(now).max(since) };
         let left = usize::try_from(state).ok().filter(|state| *state < N);
         let stay = now.saturating_sub(since);
         let sequence = self.sequence.load(Relaxed);
@@ -109,7 +112,7 @@ impl<const N: usize> StateTimes<N> {
                     ongoing = now.saturating_sub(since);
                     totals[state] = u64::wrapping_add(totals[state], ongoing);
                 }
-                return Seen { now, state, totals, ongoing };
+                return Seen { now, state, has_begun: since != NONE, totals, ongoing };
             }
             yield_now();
         }

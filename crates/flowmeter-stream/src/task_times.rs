@@ -68,7 +68,8 @@ impl TaskTimes {
         self.switch_at(to, self.clock.monotonic());
     }
 
-    /// The same at a time of the registry's clock, for who has looked at it already.
+    /// The same at a time of the registry's clock, for who has looked at it already. A time before the last change counts as that of
+    /// the last change.
     pub fn switch_at(&self, to: TaskActivity, now: Duration) {
         self.times.switch(Some(to as usize), now);
     }
@@ -193,7 +194,7 @@ impl Shown {
     }
 
     fn show(&mut self, metrics: &TaskTimeMetrics) {
-        let Seen { now, state, totals, ongoing } = self.times.see(|| self.clock.monotonic());
+        let Seen { now, state, has_begun, totals, ongoing } = self.times.see(|| self.clock.monotonic());
         // A state ends a moment after its end was taken from the clock: who looked in between has seen that moment.
         self.totals = std::array::from_fn(|state| self.totals[state].max(totals[state]));
         let [busy, idle, soft, hard] = self.totals;
@@ -215,9 +216,9 @@ impl Shown {
         if let Turn::Show { passed, ends } = self.window.turn(Duration::from_nanos(now)) {
             self.show_window(metrics, passed, ends, state, ongoing);
         }
-        // An engine that adds what it has measured is in no state: what it added lately has to do.
+        // An engine that adds what it has measured never is in a state: what it added lately has to do.
         let is_now = state.is_some_and(|state| state >= TaskActivity::SoftBackPressured as usize);
-        let was_lately = state.is_none() && metrics.back_pressured_time_ms_per_second.get() > 0.0;
+        let was_lately = !has_begun && metrics.back_pressured_time_ms_per_second.get() > 0.0;
         metrics.is_back_pressured.set(is_now || was_lately);
     }
 

@@ -76,7 +76,7 @@ impl Measured {
         let Some(group) = self.operator.group() else { return };
         let reader = self.reader.get_or_insert_with(|| SourceReader::register(group));
         match state {
-            State::Active | State::HeldBack => reader.went_active(),
+            State::Active | State::HeldBack => reader.resumed(),
             State::Idle => reader.went_idle(),
         }
         if let Some(splits) = splits {
