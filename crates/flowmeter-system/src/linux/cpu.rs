@@ -1,11 +1,13 @@
 //! The host's processors and their load.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flowmeter_core::{Metric, MetricGroup, Unit};
 
 use super::error::Error;
+use super::shared::Seen;
 use super::source::{Source, number};
 use super::table::{Metrics, Rows, Table};
 use super::window::Window;
@@ -19,28 +21,10 @@ const IDLE: usize = 3;
 const IO_WAIT: usize = 4;
 
 pub(super) fn register(group: &MetricGroup, options: &SystemOptions) {
-    let flink_groups = options.flink_groups;
     let stat = Source::new(options.proc.join("stat"));
     let processors = Processors { stat, all: None, each: BTreeMap::new() };
-    let table = Table::new(group.clock(), group, processors, move |table, group, name, mut seen| {
-        if !flink_groups {
-            let group = group.try_add_group_kv("cpu", name).ok()?;
-            return table.fill(group, name, seen, |metrics: &ProcessorMetrics, row: &Share| {
-                metrics.usage.set(row.usage());
-            });
-        }
-        let metric = flink_name(name);
-        let (rows, of) = (std::sync::Arc::clone(table), name.to_owned());
-        let usage = move || {
-            let usage = |rows: &Processors| rows.each.get(&of).map(Share::usage);
-            rows.look(&mut seen, |rows| rows.ok().and_then(usage)).unwrap_or(f64::NAN)
-        };
-        let described = Metric::from(metric.clone())
-            .with_unit(Unit::new("%"))
-            .with_description("Time of the processor that was used.");
-        group.try_gauge_callback(described, usage).ok()?;
-        Some(Metrics::One(group.clone(), metric))
-    });
+    let show = if options.flink_groups { show_in_name } else { show_in_variable };
+    let table = Table::new(group.clock(), group, processors, show);
     let mut seen = table.seen();
     group.collector(move |cpu: &HostCpuMetrics| {
         table.look(&mut seen, |rows| {
@@ -70,9 +54,38 @@ pub(super) fn register(group: &MetricGroup, options: &SystemOptions) {
     });
 }
 
-/// What Flink calls the use of one processor.
-fn flink_name(processor: &str) -> String {
-    format!("UsageCPU{processor}")
+/// As a variable.
+fn show_in_variable(
+    table: &Arc<Table<Processors>>,
+    group: &MetricGroup,
+    name: &str,
+    seen: Seen,
+) -> Option<Metrics> {
+    let group = group.try_add_group_kv("cpu", name).ok()?;
+    table
+        .fill(group, name, seen, |metrics: &ProcessorMetrics, share: &Share| metrics.usage.set(share.usage()))
+}
+
+/// As Flink has it.
+fn show_in_name(
+    table: &Arc<Table<Processors>>,
+    group: &MetricGroup,
+    name: &str,
+    mut seen: Seen,
+) -> Option<Metrics> {
+    let metric = format!("UsageCPU{name}");
+    let described = Metric::from(metric.clone())
+        .with_unit(Unit::new("%"))
+        .with_description("Time of the processor that was used.");
+    let (table, name, mut usage) = (Arc::clone(table), name.to_owned(), 0.0);
+    let callback = move || {
+        // Of a processor that is gone the last one stays, to be final.
+        let now = |rows: &Processors| rows.each.get(&name).map(Share::usage);
+        usage = table.look(&mut seen, |rows| rows.ok().and_then(now)).unwrap_or(usage);
+        usage
+    };
+    group.try_gauge_callback(described, callback).ok()?;
+    Some(Metrics::One(group.clone(), metric))
 }
 
 fn averages(text: &str) -> Option<[f64; 3]> {
