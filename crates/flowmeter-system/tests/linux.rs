@@ -347,6 +347,7 @@ fn the_control_group_is_found_where_it_is_mounted() {
     let expect = |own: &str, mounts: &str, found: Option<f64>| {
         let tree = Tree::new();
         tree.write("sys/fs/cgroup/memory.current", "1\n");
+        tree.write("sys/fs/other/memory.current", "3\n");
         tree.write("sys/fs/cgroup/unified/outer/inner/memory.current", "2\n");
         tree.write("proc/self/cgroup", own);
         tree.write("proc/self/mountinfo", mounts.replace("TREE", tree.path("").to_str().unwrap()));

@@ -68,6 +68,15 @@ fn the_log_says_once_why_metrics_are_missing() {
     let [line] = &lines[..] else { panic!("not one line: {lines:?}") };
     assert!(line.contains("no control groups of version 2 are mounted"), "{line}");
 
+    // One that has both, with the controllers of version 1.
+    let tree = Tree::new();
+    tree.write("proc/self/cgroup", "4:memory:/x\n1:cpu:/\n0::/\n");
+    tree.write("sys/fs/cgroup/cpu.stat", "usage_usec 5000\n");
+    let (measured, lines) = reported(&tree.options());
+    assert_eq!(measured.count("cgroup."), 0);
+    let [line] = &lines[..] else { panic!("not one line: {lines:?}") };
+    assert!(line.contains("neither memory.current nor cpu.max"), "{line}");
+
     // A limit that nobody has set.
     let tree = Tree::new();
     tree.write("sys/fs/cgroup/outer/cpu.max", "max 100000\n");

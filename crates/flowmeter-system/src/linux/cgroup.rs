@@ -62,6 +62,11 @@ fn find(options: &SystemOptions) -> Result<Vec<PathBuf>, Error> {
     if !folder.is_dir() {
         return Err(none(&format!("the control group's folder {} is not there", folder.display())));
     }
+    // The root of all has neither, nor has a group whose controllers are of version 1. What is left says nothing of a limit,
+    // and in the root it is of the whole machine.
+    if !["memory.current", "cpu.max"].iter().any(|file| folder.join(file).exists()) {
+        return Err(none(&format!("{} has neither memory.current nor cpu.max", folder.display())));
+    }
     let above = path.ancestors().count();
     Ok(folder.ancestors().take(above).map(Path::to_path_buf).collect())
 }
