@@ -13,7 +13,7 @@ use tracing::info;
 
 use super::error::Error;
 use super::raise;
-use super::shared::Shared;
+use super::shared::{Seen, Shared};
 use super::source::{Source, keyed};
 use crate::SystemOptions;
 use crate::sets::{
@@ -97,39 +97,45 @@ fn register_at(cgroup: &MetricGroup, folders: &[PathBuf]) {
 
 /// Two sets of one file, since a group without a limit of CPU time of its own has nothing throttled.
 fn register_statistics(cgroup: &MetricGroup, stat: Source) {
-    let shared = Arc::new(Shared::new(cgroup.clock(), (stat, String::new(), Ok(()))));
-    type State = (Source, String, Result<(), String>);
-    let read = |(source, text, outcome): &mut State| {
-        text.clear();
-        *outcome = source.read().map(|now| text.push_str(&now)).map_err(|error| error.to_string());
-    };
-    let look = move |shared: &Shared<State>, seen: &mut _, keys: &[&str]| {
-        shared.look(
-            seen,
-            |state, _, _| read(state),
-            |(source, text, outcome)| {
-                outcome.clone()?;
-                let counts: Option<Vec<_>> = keys.iter().map(|key| keyed(text, key)).collect();
-                counts
-                    .ok_or_else(|| format!("{} has not all of {}", source.path().display(), keys.join(", ")))
-            },
-        )
-    };
-    let microseconds = |count: u64| count.saturating_mul(1000);
-    let (of_time, mut seen) = (Arc::clone(&shared), super::shared::Seen::default());
+    let shared = Arc::new(Shared::new(cgroup.clock(), (stat, Ok((None, None)))));
+    let (of_time, mut seen) = (Arc::clone(&shared), Seen::default());
     cgroup.collector(move |cpu: &CgroupCpuMetrics| -> Result<(), String> {
-        let counts = look(&of_time, &mut seen, &["usage_usec"])?;
-        raise(&cpu.cpu_time, microseconds(counts[0]));
+        let (time, _) = look(&of_time, &mut seen)?;
+        raise(&cpu.cpu_time, time.ok_or("there is no usage_usec in cpu.stat")?);
         Ok(())
     });
-    let mut seen = super::shared::Seen::default();
+    let mut seen = Seen::default();
     cgroup.collector(move |cpu: &CgroupThrottlingMetrics| -> Result<(), String> {
-        let counts = look(&shared, &mut seen, &["nr_periods", "nr_throttled", "throttled_usec"])?;
-        raise(&cpu.periods, counts[0]);
-        raise(&cpu.throttled_periods, counts[1]);
-        raise(&cpu.throttled_time, microseconds(counts[2]));
+        let (_, throttling) = look(&shared, &mut seen)?;
+        let [periods, throttled, time] = throttling.ok_or("there are no periods in cpu.stat")?;
+        raise(&cpu.periods, periods);
+        raise(&cpu.throttled_periods, throttled);
+        raise(&cpu.throttled_time, time);
         Ok(())
     });
+}
+
+/// CPU time; periods, throttled ones and the time for which they were. Times are in nanoseconds.
+type Statistics = (Option<u64>, Option<[u64; 3]>);
+
+fn look(
+    shared: &Shared<(Source, Result<Statistics, String>)>,
+    seen: &mut Seen,
+) -> Result<Statistics, String> {
+    let statistics = |text: &str| {
+        let nanoseconds = |key: &str| keyed(text, key).map(|microseconds| microseconds.saturating_mul(1000));
+        let throttling = || {
+            Some([keyed(text, "nr_periods")?, keyed(text, "nr_throttled")?, nanoseconds("throttled_usec")?])
+        };
+        (nanoseconds("usage_usec"), throttling())
+    };
+    shared.look(
+        seen,
+        |(source, read), _, _| {
+            *read = source.read().map(|text| statistics(&text)).map_err(|error| error.to_string());
+        },
+        |(_, read)| read.clone(),
+    )
 }
 
 /// A limit that a group and those above it may have. The least of them holds.
