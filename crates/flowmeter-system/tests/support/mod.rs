@@ -153,7 +153,8 @@ impl Measured {
     pub(crate) fn report_after(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
         self.reporter.report_now(PATIENCE).unwrap();
-        assert_eq!(self.registry.statistics().callback_panics, 0);
+        let statistics = self.registry.statistics();
+        assert_eq!((statistics.callback_panics, statistics.clashes), (0, 0));
     }
 
     /// What the last report had of a metric of the TaskManager. Its variables besides those of the TaskManager are given
