@@ -13,7 +13,8 @@ const REQUIRED: &str = "FLOWMETER_REQUIRE_BACKENDS";
 /// The file that skipped tests are written to, a line each.
 const SKIPPED: &str = "FLOWMETER_SKIPPED";
 
-/// The path of a server's program; nothing if it is not installed, in which case the test is to return.
+/// The path of a program, a server's or one that says the same as we; nothing if it is not installed, in which case the
+/// test is to return.
 ///
 /// # Panics
 ///

@@ -1,7 +1,8 @@
 //! Installs the real servers of the end-to-end tests.
 //!
 //! They are Debian's packages, of a newer suite than most machines have, unpacked into a folder of the repository that
-//! git ignores. Nothing is installed system-wide, and no server starts by itself.
+//! git ignores. Only the tools that most machines have anyway, which say the same as our metrics of the system, are installed
+//! system-wide where they are missing. No server starts by itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,8 +16,12 @@ const PACKAGES: [(&str, &str); 2] = [("prometheus", "prometheus"), ("promtool", 
 /// Suites that have them. The first moves on and may lack one for a day; the next is stable.
 const SUITES: [&str; 2] = ["sid", "trixie"];
 
+/// Tools of the machine's own suite, with a program of each.
+const TOOLS: [(&str, &str); 2] = [("procps", "ps"), ("iproute2", "ip")];
+
 /// Installs what is missing. Returns the folder.
 pub(crate) fn install() -> Result<PathBuf> {
+    tools()?;
     let folder = root().join(".backends");
     let programs = folder.join("root/usr/bin");
     if PACKAGES.iter().all(|(_, name)| programs.join(name).is_file()) {
@@ -42,6 +47,23 @@ pub(crate) fn install() -> Result<PathBuf> {
         }
     }
     bail!("cannot install the servers ({}): {by_hand}", failures.join("; "))
+}
+
+/// Installs the tools, as whoever uses the machine would.
+fn tools() -> Result<()> {
+    let is_there = |name: &str| program(name).args(["-V"]).succeeds();
+    let missing: Vec<_> =
+        TOOLS.into_iter().filter(|(_, name)| !is_there(name)).map(|(package, _)| package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let by_hand =
+        || format!("install the packages of `ps`, `free` and `ip` yourself ({})", missing.join(" and "));
+    program("apt-get").args(["-qq", "update"]).run().with_context(by_hand)?;
+    let install = program("apt-get").args(["-qq", "--yes", "--no-install-recommends", "install"]);
+    install.args(&missing).env("DEBIAN_FRONTEND", "noninteractive").run().with_context(by_hand)?;
+    say(&format!("installed {}", missing.join(" and ")));
+    Ok(())
 }
 
 /// The mirror that the machine gets its packages from.

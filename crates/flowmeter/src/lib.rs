@@ -35,7 +35,10 @@
 //! | `derive` | `#[derive(MetricSet)]`, for metric sets of your own |
 //! | `prometheus` | the Prometheus reporter, in the module `prometheus` |
 //! | `stream` | the standard metric sets of tasks and operators, in the module `stream` |
+//! | `system` | metrics of process, threads, control group and host, in the module `system` |
 //! | `full` | all of these |
+//! | `counting-allocator`, `jemalloc`, `mimalloc` | statistics of the allocator, in the module `system`; the latter two build these in C |
+//! | `tokio` | metrics of tokio runtimes, in the module `system` |
 //!
 //! Without any it has no async runtime and few dependencies; reporters of other crates work with it all the same, through
 //! [`FlowmeterBuilder::reporter`].
@@ -62,3 +65,6 @@ pub mod prometheus {
 #[cfg(feature = "stream")]
 #[doc(inline)]
 pub use flowmeter_stream as stream;
+#[cfg(feature = "system")]
+#[doc(inline)]
+pub use flowmeter_system as system;

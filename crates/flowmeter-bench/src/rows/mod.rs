@@ -7,6 +7,7 @@ mod histogram;
 mod interference;
 mod registry;
 mod scrape;
+mod system;
 mod timely;
 
 use std::time::Duration;
@@ -55,6 +56,7 @@ pub const ROWS: &[(&str, Measure)] = &[
     ("scrape/text-100k", scrape::text),
     ("interference/record", interference::record),
     ("interference/register", interference::register),
+    ("system/report", system::report),
     ("timely/nexmark", timely::nexmark),
     ("timely/wordcount", timely::wordcount),
 ];

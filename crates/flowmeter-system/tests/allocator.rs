@@ -1,0 +1,88 @@
+//! A stranger's allocator.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::sync::{Arc, Mutex};
+
+use flowmeter_system::{AllocatorReading, AllocatorStatistics, register_allocator};
+use flowmeter_testkit::{Capture, PATIENCE, driven};
+
+/// Says what it is told, and counts how often it is asked.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<(AllocatorReading, usize)>>);
+
+impl Told {
+    fn tell(&self, reading: AllocatorReading) {
+        self.0.lock().unwrap().0 = reading;
+    }
+
+    fn asked(&self) -> usize {
+        std::mem::take(&mut self.0.lock().unwrap().1)
+    }
+}
+
+impl AllocatorStatistics for Told {
+    fn read(&mut self) -> AllocatorReading {
+        let mut told = self.0.lock().unwrap();
+        told.1 += 1;
+        told.0
+    }
+}
+
+#[test]
+fn it_is_read_once_for_a_report_and_what_it_does_not_know_is_missing() {
+    let (told, capture) = (Told::default(), Capture::push());
+    let (registry, _clock, reporter) = driven(&capture);
+    let all = AllocatorReading::default()
+        .with_used(1)
+        .with_committed(2)
+        .with_max(3)
+        .with_allocated(40)
+        .with_counts(50, 6);
+    told.tell(all);
+    register_allocator(&registry.add_group("g"), told.clone());
+    assert_eq!(told.asked(), 1, "to see what it knows");
+    let report = || {
+        reporter.report_now(PATIENCE).unwrap();
+        assert_eq!(told.asked(), 1);
+        let lines = capture.last().into_iter();
+        lines
+            .map(|(name, value)| (name.replace("g.allocator.", "").replace("{}", ""), value))
+            .collect::<Vec<_>>()
+    };
+    let named = |values: &[(&str, f64)]| -> Vec<_> {
+        values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+    };
+    let expected = [
+        ("allocatedBytes", 40.0),
+        ("allocations", 50.0),
+        ("deallocations", 6.0),
+        ("heapCommitted", 2.0),
+        ("heapMax", 3.0),
+        ("heapUsed", 1.0),
+    ];
+    assert_eq!(report(), named(&expected));
+    // Sums do not go back, and what is not told any more is not there.
+    told.tell(AllocatorReading::default().with_used(10).with_allocated(4).with_counts(55, 0));
+    let expected =
+        [("allocatedBytes", 40.0), ("allocations", 55.0), ("deallocations", 6.0), ("heapUsed", 10.0)];
+    assert_eq!(report(), named(&expected));
+    told.tell(all);
+    assert_eq!(report().len(), 6);
+}
+
+#[test]
+fn a_pair_has_what_either_knows() {
+    let (first, second) = (Told::default(), Told::default());
+    first.tell(AllocatorReading::default().with_used(1).with_max(2));
+    second.tell(
+        AllocatorReading::default().with_used(10).with_committed(20).with_allocated(30).with_counts(40, 50),
+    );
+    let expected = AllocatorReading::default()
+        .with_used(1)
+        .with_max(2)
+        .with_committed(20)
+        .with_allocated(30)
+        .with_counts(40, 50);
+    assert_eq!((first, second).read(), expected);
+}
