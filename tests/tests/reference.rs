@@ -23,3 +23,9 @@ fn documents_are_up_to_date() {
         stale.join(", ")
     );
 }
+
+#[test]
+fn every_metric_of_flink_is_there_or_does_not_apply() {
+    let complaints = reference::complaints();
+    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+}

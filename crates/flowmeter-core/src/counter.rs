@@ -154,5 +154,55 @@ impl MetricHandle for Meter {
     const VALUE_TYPE: ValueType = ValueType::U64;
 }
 
-debug_value!(Counter, UpDownCounter, Meter);
-one_writer!(Counter, UpDownCounter, Meter);
+/// A sum that only grows and that something else keeps, such as the kernel: what fills metrics from there sets it to what it finds.
+/// One thread at a time.
+///
+/// It is for [collectors](crate::MetricGroup::collector). Unlike a [`Counter`] it may have begun before its metric, so one that
+/// takes the place of another in a group that returned does not go on from it; and it may begin anew.
+///
+/// ```
+/// # use flowmeter_core::{CollectedCounter, Registry};
+/// # let registry = Registry::new();
+/// let reads: CollectedCounter = registry.add_group("disk").try_register("reads")?;
+/// reads.set(512);
+/// # Ok::<(), flowmeter_core::Error>(())
+/// ```
+#[must_use = "a counter that is dropped keeps its count, but nobody can set it"]
+pub struct CollectedCounter(Cell);
+
+impl CollectedCounter {
+    /// Sets the count to what the other keeps.
+    #[inline]
+    pub fn set(&self, count: u64) {
+        self.0.set(count);
+    }
+
+    /// Sets the count to what the other keeps, unless that is less: where it is read in pieces that may be older than others.
+    #[inline]
+    pub fn raise(&self, count: u64) {
+        self.0.set(self.0.get().max(count));
+    }
+
+    /// The count so far.
+    #[inline]
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl Attach for CollectedCounter {
+    const STORAGE: Storage = Storage::Collected;
+
+    fn attach(slot: Slot) -> Option<Self> {
+        slot.into_cell().map(Self)
+    }
+}
+
+impl MetricHandle for CollectedCounter {
+    const KIND: MetricKind = MetricKind::Counter;
+    const VALUE_TYPE: ValueType = ValueType::U64;
+}
+
+debug_value!(CollectedCounter, Counter, UpDownCounter, Meter);
+one_writer!(CollectedCounter, Counter, UpDownCounter, Meter);

@@ -84,7 +84,7 @@ pub use clock::{Clock, SystemClock};
 pub use collected::Collected;
 pub use config::{ConfigError, ConfigKey, ConfigSection, ConfigValue, FromConfig, KeyInfo, ReporterFactory};
 pub use control::ReporterStatus;
-pub use counter::{Counter, Meter, UpDownCounter};
+pub use counter::{CollectedCounter, Counter, Meter, UpDownCounter};
 pub use error::{Error, ReportError};
 pub use family::Family;
 pub use filter::{MetricFilter, ParseFilterError, VariableFilter};

@@ -279,7 +279,7 @@ impl<'a> SeriesView<'a> {
         let member = self.entry.block.set.members.get(self.member)?;
         let account = self.entry.account(self.member).filter(|_| member.family.kind().is_monotonic_sum())?;
         let Value::Number(Number::U64(value)) = self.value else { return None };
-        Some(account.ask(self.report.next_mark(), value, member.storage == Storage::Sampled))
+        Some(account.ask(self.report.next_mark(), value, member.storage.is_kept_elsewhere()))
     }
 
     /// What a histogram has recorded since; see [`delta`](Self::delta).
@@ -299,8 +299,9 @@ impl<'a> SeriesView<'a> {
         let account = self.entry.account(self.member).filter(|_| member.family.kind().is_monotonic_sum())?;
         let Value::Number(Number::U64(value)) = self.value else { return None };
         let base = self.entry.page(self.member).map_or(0, |page| page.base().add_to_sum(0));
-        let (report, start) = (self.report, self.entry.block.start());
-        account.rate(report.now, value, (start, base), report.index.options().rate_window)
+        // What the kernel keeps, for one, may have begun long before.
+        let start = (member.storage != Storage::Collected).then(|| (self.entry.block.start(), base));
+        account.rate(self.report.now, value, start, self.report.index.options().rate_window)
     }
 
     /// When the series began, since the Unix epoch: with its registration, or that of the series that it goes on from. The

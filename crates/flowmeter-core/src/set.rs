@@ -165,12 +165,19 @@ pub enum Storage {
     Timed,
     /// The sampler, from a callback.
     Sampled,
+    /// One handle, which says what something else keeps.
+    Collected,
 }
 
 impl Storage {
     /// Whether a series of this storage is a word of its block.
     pub(crate) fn is_word(self, kind: MetricKind) -> bool {
-        self == Self::Owned && kind != MetricKind::Histogram
+        matches!(self, Self::Owned | Self::Collected) && kind != MetricKind::Histogram
+    }
+
+    /// Whether a sum of this storage is kept by something else, which may begin anew.
+    pub(crate) fn is_kept_elsewhere(self) -> bool {
+        matches!(self, Self::Sampled | Self::Collected)
     }
 }
 

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use flowmeter_core::{
-    Clashes, Family, GroupView, Metric, Naming, Number, Report, ReportError, ReportMode, ReportNumber,
-    Reporter, ReporterContext, TaskInfo, Unit, Value,
+    Clashes, CollectedCounter, Family, GroupView, Metric, Naming, Number, Report, ReportError, ReportMode,
+    ReportNumber, Reporter, ReporterContext, TaskInfo, Unit, Value,
 };
 use flowmeter_testkit::{Capture, PATIENCE, driven, names, on_request, quiet_registry};
 
@@ -55,6 +55,7 @@ fn every_kind_goes_on_as_it_should() {
         let histogram = group.histogram::<u64>("histogram");
         (0..n).for_each(|value| histogram.record(value));
         group.counter_callback("callback", move || n);
+        group.try_register::<CollectedCounter>("collected").unwrap().set(n);
         if n == 10 {
             group.counter("onlyFirst").inc_by(7);
         }
@@ -66,6 +67,7 @@ fn every_kind_goes_on_as_it_should() {
     handle.report_now(PATIENCE).unwrap();
     let expected = [
         ("g.callback{}", 2.0),
+        ("g.collected{}", 2.0),
         ("g.counter{}", 16.0),
         ("g.gauge{}", 2.0),
         ("g.histogram{}", 16.0),

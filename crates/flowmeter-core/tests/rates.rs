@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use flowmeter_core::{Clock, Meter, Registry, Report, ReportError, Reporter, ReporterHandle};
+use flowmeter_core::{
+    Clock, CollectedCounter, Meter, Registry, Report, ReportError, Reporter, ReporterHandle,
+};
 use flowmeter_testkit::{MockClock, PATIENCE, on_request, quiet_registry_on};
 
 /// Rate and start of each series.
@@ -126,6 +128,20 @@ fn a_callback_that_begins_anew_has_no_negative_rate() {
         seen.push(rates.of("n"));
     }
     assert_eq!(seen, [Some(10.0), Some(50.0), None, Some(0.2)]);
+}
+
+#[test]
+fn what_something_else_keeps_may_have_begun_before_its_metric() {
+    let (registry, clock, handle, rates) = with_rates();
+    let count: CollectedCounter = registry.add_group("g").try_register("n").unwrap();
+    let mut seen = Vec::new();
+    for value in [1_000_000, 1_000_050, 20, 30] {
+        clock.advance(Duration::from_secs(10));
+        count.set(value);
+        handle.report_now(PATIENCE).unwrap();
+        seen.push(rates.of("n"));
+    }
+    assert_eq!(seen, [None, Some(5.0), None, Some(1.0)]);
 }
 
 #[test]

@@ -10,6 +10,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use flowmeter::system::CountingAllocator;
+
 use crate::arguments::{Arguments, Instrument, Job};
 use crate::control::{Setup, ToTaskManager};
 use crate::exposition;
@@ -30,7 +32,7 @@ const SCRAPE_LIMIT: u64 = 256 << 20;
 /// # Errors
 ///
 /// What kept it from that, or the counts that differ, in one line. No TaskManager is left behind.
-pub fn run(arguments: &Arguments) -> Result<(), String> {
+pub fn run(arguments: &Arguments, allocator: &'static CountingAllocator) -> Result<(), String> {
     let mut console = Console::new(arguments.json);
     let job = job_spec(arguments)?;
     if let Some(path) = &arguments.output {
@@ -39,7 +41,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     let interrupts = Interrupts::watch()?;
 
     let measured = arguments.instrument == Instrument::On;
-    let reporting = if measured { Some(Reporting::start(arguments)?) } else { None };
+    let reporting = if measured { Some(Reporting::start(arguments, allocator)?) } else { None };
     let job_id = random_id();
     let task_managers = usize::from(arguments.task_managers);
     let name = job.kind.name();

@@ -18,5 +18,6 @@ pub mod interrupts;
 pub mod job;
 pub mod job_manager;
 mod mesh;
+mod process;
 pub mod summary;
 pub mod task_manager;

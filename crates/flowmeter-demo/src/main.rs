@@ -7,8 +7,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use flowmeter::system::CountingAllocator;
 use flowmeter_demo::arguments::{Arguments, one_line};
 use flowmeter_demo::{job_manager, task_manager};
+
+/// The system's, and what is asked of it.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator::new(std::alloc::System);
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -24,12 +29,12 @@ fn main() -> ExitCode {
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
         .try_init();
     if let Some(join) = arguments.join {
-        return task_manager::run(join).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+        return task_manager::run(join, &ALLOCATOR).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     if let Err(message) = arguments.check() {
         return fail(&message, 2);
     }
-    match job_manager::run(&arguments) {
+    match job_manager::run(&arguments, &ALLOCATOR) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(&message, 1),
     }

@@ -3,7 +3,6 @@
 use std::env;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -11,6 +10,7 @@ use std::time::Duration;
 
 use flowmeter::Flowmeter;
 use flowmeter::prometheus::{Ports, PrometheusOptions};
+use flowmeter::system::CountingAllocator;
 use flowmeter_timely::TimelyInstrumentation;
 use timely::communication::Hooks;
 use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
@@ -20,7 +20,7 @@ use crate::arguments::Join;
 use crate::control::{FromTaskManager, Receiver, Sender, Setup, TOKEN_VARIABLE, ToTaskManager, ends};
 use crate::interrupts::END_SIGNALS;
 use crate::job::{JobControl, JobSpec, WorkerResult, measure, run_worker};
-use crate::mesh;
+use crate::{mesh, process};
 
 /// The name of the reporter.
 const PROMETHEUS: &str = "prometheus";
@@ -42,7 +42,7 @@ pub fn id(index: usize) -> String {
 /// # Errors
 ///
 /// What kept it from that, in one line. The JobManager has been told.
-pub fn run(join: Join) -> Result<(), String> {
+pub fn run(join: Join, allocator: &'static CountingAllocator) -> Result<(), String> {
     // What a terminal or a supervisor tells, it tells all processes. The JobManager decides what to do about it.
     let ignored = Arc::new(AtomicBool::new(false));
     for signal in END_SIGNALS {
@@ -57,7 +57,7 @@ pub fn run(join: Join) -> Result<(), String> {
     let stream = stream.map_err(|error| format!("cannot reach the JobManager: {error}"))?;
     let (sender, receiver) = ends(stream).map_err(|error| format!("cannot reach the JobManager: {error}"))?;
     report_panics(&sender);
-    serve(join.index, &sender, receiver).inspect_err(|message| {
+    serve(join.index, allocator, &sender, receiver).inspect_err(|message| {
         let _ = sender.send(&FromTaskManager::Failed { message: message.clone() });
     })
 }
@@ -69,6 +69,7 @@ enum Order {
 
 fn serve(
     index: usize,
+    allocator: &'static CountingAllocator,
     sender: &Sender<FromTaskManager>,
     mut receiver: Receiver<ToTaskManager>,
 ) -> Result<(), String> {
@@ -82,6 +83,11 @@ fn serve(
         return Err("the JobManager did not say what to do".to_owned());
     };
     let flowmeter = start_reporters(&setup)?;
+    let task_manager = flowmeter.as_ref().map(|flowmeter| {
+        let task_manager = flowmeter.task_manager("localhost", &id(index));
+        process::measure(&task_manager, allocator);
+        Arc::new(task_manager)
+    });
     let endpoint = flowmeter.as_ref().and_then(|flowmeter| flowmeter.reporter(PROMETHEUS)?.endpoint());
     sender.send(&FromTaskManager::Started { endpoint }).map_err(gone)?;
 
@@ -97,10 +103,10 @@ fn serve(
         format!("cannot connect to the other TaskManagers: {error}")
     })?;
     tell_progress(sender.clone(), control.clone());
-    let instrumentation = flowmeter.as_ref().map(|flowmeter| {
-        let task_manager = Arc::new(flowmeter.task_manager("localhost", &id(index)));
-        TimelyInstrumentation::new(task_manager, &*setup.job_id)
-    });
+    // The group stays open beyond the job, for what is of the process.
+    let instrumentation = task_manager
+        .as_ref()
+        .map(|task_manager| TimelyInstrumentation::new(Arc::clone(task_manager), &*setup.job_id));
     let result = work(setup.job, streams, index, instrumentation, &control)?;
 
     for lines in result.output.chunks(OUTPUT_LINES) {
@@ -132,7 +138,7 @@ fn follow(mut receiver: Receiver<ToTaskManager>, control: JobControl) -> mpsc::R
                 Ok(Some(ToTaskManager::Stop)) => control.stop(),
                 Ok(Some(ToTaskManager::Linger(linger))) => drop(orders.send(Order::Linger(linger))),
                 Ok(Some(_)) => {}
-                Ok(None) | Err(_) => process::exit(1),
+                Ok(None) | Err(_) => std::process::exit(1),
             }
         }
     });
@@ -200,6 +206,6 @@ fn report_panics(sender: &Sender<FromTaskManager>) {
             format!("panicked at {place}: {}", text.lines().next().unwrap_or_default())
         };
         let _ = sender.send(&FromTaskManager::Failed { message });
-        process::exit(1);
+        std::process::exit(1);
     }));
 }

@@ -1,6 +1,6 @@
 //! Metrics of a tokio runtime.
 
-use flowmeter_core::{Counter, Gauge, MetricGroup, MetricSet};
+use flowmeter_core::{CollectedCounter, Gauge, MetricGroup, MetricSet};
 use tokio::runtime::Handle;
 
 /// What a runtime has to do.
@@ -23,10 +23,10 @@ pub(crate) struct RuntimeMetrics {
 pub(crate) struct RuntimeWorkerMetrics {
     /// Time for which workers were busy.
     #[metric(unit = NANOSECONDS)]
-    pub(crate) worker_busy_time: Counter,
+    pub(crate) worker_busy_time: CollectedCounter,
     /// How often a worker had nothing to do and waited.
     #[metric(unit = "{park}")]
-    pub(crate) worker_parks: Counter,
+    pub(crate) worker_parks: CollectedCounter,
 }
 
 /// Registers the metrics of a tokio runtime in the group `tokio` below a group.
@@ -50,8 +50,8 @@ pub fn register_runtime(group: &MetricGroup, runtime: &Handle) {
                 u64::try_from(metrics.worker_total_busy_duration(worker).as_nanos()).unwrap_or(u64::MAX)
             });
             let parks = sum(&|worker| metrics.worker_park_count(worker));
-            runtime.worker_busy_time.inc_by(busy.saturating_sub(runtime.worker_busy_time.get()));
-            runtime.worker_parks.inc_by(parks.saturating_sub(runtime.worker_parks.get()));
+            runtime.worker_busy_time.raise(busy);
+            runtime.worker_parks.raise(parks);
         });
     }
 }

@@ -3,7 +3,7 @@
 //! What one file gives, one callback fills. Where a part of a file may not be there, such as a limit that nobody has set,
 //! it is a set of its own, because the series of a set are there or missing together.
 
-use flowmeter_core::{Counter, Gauge, MetricSet};
+use flowmeter_core::{CollectedCounter, Gauge, MetricSet};
 
 /// The process, from `/proc/self/stat`.
 #[derive(Debug, MetricSet)]
@@ -12,7 +12,7 @@ pub(crate) struct ProcessMetrics {
     #[metric(unit = NANOSECONDS, names(
         flink = "Status.JVM.CPU.Time", prometheus = "process_cpu_seconds_total", otlp = "process.cpu.time"
     ))]
-    pub(crate) cpu_time: Counter,
+    pub(crate) cpu_time: CollectedCounter,
     /// Part of the machine's CPU time that the process used lately.
     #[metric(unit = RATIO, names(flink = "Status.JVM.CPU.Load", otlp = "process.cpu.utilization"))]
     pub(crate) cpu_load: Gauge<f64>,
@@ -38,10 +38,10 @@ pub(crate) struct ProcessMetrics {
     pub(crate) threads: Gauge<u64>,
     /// Page faults that needed no storage.
     #[metric(unit = "{fault}")]
-    pub(crate) minor_page_faults: Counter,
+    pub(crate) minor_page_faults: CollectedCounter,
     /// Page faults that were read from storage.
     #[metric(unit = "{fault}")]
-    pub(crate) major_page_faults: Counter,
+    pub(crate) major_page_faults: CollectedCounter,
     /// When the process began, since the Unix epoch.
     #[metric(unit = SECONDS, names(prometheus = "process_start_time_seconds"))]
     pub(crate) start_time: Gauge<f64>,
@@ -63,10 +63,10 @@ pub(crate) struct ProcessMemoryMetrics {
 pub(crate) struct ContextSwitchMetrics {
     /// How often a thread gave up its processor to wait.
     #[metric(unit = "{switch}")]
-    pub(crate) voluntary_context_switches: Counter,
+    pub(crate) voluntary_context_switches: CollectedCounter,
     /// How often a thread's processor was taken from it.
     #[metric(unit = "{switch}")]
-    pub(crate) involuntary_context_switches: Counter,
+    pub(crate) involuntary_context_switches: CollectedCounter,
 }
 
 /// Open files, from `/proc/self/fd`.
@@ -100,10 +100,10 @@ pub(crate) struct FileDescriptorLimitMetrics {
 pub(crate) struct ProcessIoMetrics {
     /// Bytes that the process had read from storage.
     #[metric(unit = BYTES)]
-    pub(crate) read_bytes: Counter,
+    pub(crate) read_bytes: CollectedCounter,
     /// Bytes that the process had written to storage.
     #[metric(unit = BYTES)]
-    pub(crate) written_bytes: Counter,
+    pub(crate) written_bytes: CollectedCounter,
 }
 
 /// All threads, from the files of each.
@@ -122,10 +122,10 @@ pub(crate) struct ThreadNamesMetrics {
 pub(crate) struct ThreadMetrics {
     /// CPU time in the program that threads of this name have used.
     #[metric(unit = NANOSECONDS)]
-    pub(crate) user_time: Counter,
+    pub(crate) user_time: CollectedCounter,
     /// CPU time in the kernel that threads of this name have used.
     #[metric(unit = NANOSECONDS)]
-    pub(crate) system_time: Counter,
+    pub(crate) system_time: CollectedCounter,
     /// Threads of this name.
     #[metric(unit = "{thread}")]
     pub(crate) threads: Gauge<u64>,
@@ -160,7 +160,7 @@ pub(crate) struct CgroupCpuLimitMetrics {
 pub(crate) struct CgroupCpuMetrics {
     /// CPU time that the control group has used.
     #[metric(unit = NANOSECONDS)]
-    pub(crate) cpu_time: Counter,
+    pub(crate) cpu_time: CollectedCounter,
 }
 
 /// What the limit did, from `cpu.stat`.
@@ -168,13 +168,13 @@ pub(crate) struct CgroupCpuMetrics {
 pub(crate) struct CgroupThrottlingMetrics {
     /// Periods in which the limit of CPU time was looked at.
     #[metric(unit = "{period}")]
-    pub(crate) periods: Counter,
+    pub(crate) periods: CollectedCounter,
     /// Periods in which the limit stopped the control group.
     #[metric(unit = "{period}")]
-    pub(crate) throttled_periods: Counter,
+    pub(crate) throttled_periods: CollectedCounter,
     /// Time for which the limit stopped the control group's threads.
     #[metric(unit = NANOSECONDS)]
-    pub(crate) throttled_time: Counter,
+    pub(crate) throttled_time: CollectedCounter,
 }
 
 /// All processors of the host, from `/proc/stat`, under Flink's names.
@@ -272,28 +272,28 @@ pub(crate) struct InterfaceMetrics {
     pub(crate) send_rate: Gauge<f64>,
     /// Bytes received.
     #[metric(unit = BYTES)]
-    pub(crate) received_bytes: Counter,
+    pub(crate) received_bytes: CollectedCounter,
     /// Packets received.
     #[metric(unit = "{packet}")]
-    pub(crate) received_packets: Counter,
+    pub(crate) received_packets: CollectedCounter,
     /// Packets that could not be received.
     #[metric(unit = "{packet}")]
-    pub(crate) receive_errors: Counter,
+    pub(crate) receive_errors: CollectedCounter,
     /// Packets received and dropped.
     #[metric(unit = "{packet}")]
-    pub(crate) receive_drops: Counter,
+    pub(crate) receive_drops: CollectedCounter,
     /// Bytes sent.
     #[metric(unit = BYTES)]
-    pub(crate) sent_bytes: Counter,
+    pub(crate) sent_bytes: CollectedCounter,
     /// Packets sent.
     #[metric(unit = "{packet}")]
-    pub(crate) sent_packets: Counter,
+    pub(crate) sent_packets: CollectedCounter,
     /// Packets that could not be sent.
     #[metric(unit = "{packet}")]
-    pub(crate) send_errors: Counter,
+    pub(crate) send_errors: CollectedCounter,
     /// Packets dropped before they were sent.
     #[metric(unit = "{packet}")]
-    pub(crate) send_drops: Counter,
+    pub(crate) send_drops: CollectedCounter,
 }
 
 /// All disks, from `/proc/diskstats`.
@@ -309,17 +309,17 @@ pub(crate) struct DisksMetrics {
 pub(crate) struct DiskMetrics {
     /// Bytes read.
     #[metric(unit = BYTES)]
-    pub(crate) read_bytes: Counter,
+    pub(crate) read_bytes: CollectedCounter,
     /// Bytes written.
     #[metric(unit = BYTES)]
-    pub(crate) written_bytes: Counter,
+    pub(crate) written_bytes: CollectedCounter,
     /// Reads completed.
     #[metric(unit = "{operation}")]
-    pub(crate) reads: Counter,
+    pub(crate) reads: CollectedCounter,
     /// Writes completed.
     #[metric(unit = "{operation}")]
-    pub(crate) writes: Counter,
+    pub(crate) writes: CollectedCounter,
     /// Time for which the disk had something to do.
     #[metric(unit = NANOSECONDS)]
-    pub(crate) busy_time: Counter,
+    pub(crate) busy_time: CollectedCounter,
 }

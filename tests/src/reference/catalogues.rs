@@ -15,4 +15,5 @@ pub struct Catalogue {
 pub const CATALOGUES: &[Catalogue] = &[
     Catalogue { name: "flowmeter-core", entries: flowmeter::SELF_CATALOGUE },
     Catalogue { name: "flowmeter-stream", entries: flowmeter::stream::CATALOGUE },
+    Catalogue { name: "flowmeter-system", entries: flowmeter::system::CATALOGUE },
 ];

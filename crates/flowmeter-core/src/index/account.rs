@@ -65,15 +65,15 @@ impl Account {
         &self,
         now: Duration,
         value: u64,
-        start: (Duration, u64),
+        start: Option<(Duration, u64)>,
         window: Duration,
     ) -> Option<f64> {
         let mut seen = self.seen.borrow_mut();
         if seen.back().is_some_and(|(_, last)| *last > value) {
             // It began anew.
             seen.clear();
-        } else if seen.is_empty() && now.saturating_sub(start.0) <= window {
-            seen.push_back(start);
+        } else if seen.is_empty() {
+            seen.extend(start.filter(|(start, _)| now.saturating_sub(*start) <= window));
         }
         // The newest that is as old as the window is the one to compare with.
         while seen.get(1).is_some_and(|(at, _)| now.saturating_sub(*at) >= window) {

@@ -121,8 +121,8 @@ impl Entry {
     pub(super) fn final_value(&self, number: usize, member: &Member, successor: Storage) -> Base {
         let base = self.page(number).map_or(&Base::None, |page| &page.base);
         match member.family.kind() {
-            // What a callback reads goes on by itself in the next one.
-            _ if (member.storage, successor) == (Storage::Sampled, Storage::Sampled) => base.clone(),
+            // What something else keeps goes on by itself in the next one.
+            _ if member.storage.is_kept_elsewhere() && successor.is_kept_elsewhere() => base.clone(),
             MetricKind::Histogram => {
                 let Place::Object(object) = member.place else { return Base::None };
                 let mut snapshot = Box::<HistogramSnapshot>::default();

@@ -2,9 +2,11 @@
 
 use flowmeter::prometheus::{Ports, PrometheusOptions};
 use flowmeter::stream::{ClusterMetrics, JobStatus, JobStatusTracker};
+use flowmeter::system::CountingAllocator;
 use flowmeter::{Flowmeter, JobManagerGroup, JobManagerJobGroup, MetricSet, ReporterHandle};
 
 use crate::arguments::Arguments;
+use crate::process;
 
 /// The name of the reporter.
 const PROMETHEUS: &str = "prometheus";
@@ -19,7 +21,10 @@ pub(super) struct Reporting {
 }
 
 impl Reporting {
-    pub(super) fn start(arguments: &Arguments) -> Result<Self, String> {
+    pub(super) fn start(
+        arguments: &Arguments,
+        allocator: &'static CountingAllocator,
+    ) -> Result<Self, String> {
         let options = PrometheusOptions::default().with_ports(arguments.ports);
         let flowmeter = Flowmeter::builder().prometheus(PROMETHEUS, options).start();
         let flowmeter = flowmeter.map_err(|error| format!("{error} (--ports)"))?;
@@ -37,6 +42,7 @@ impl Reporting {
             ));
         }
         let job_manager = flowmeter.job_manager("localhost");
+        process::measure(&job_manager, allocator);
         let cluster = ClusterMetrics::register(&job_manager);
         Ok(Self { remaining, cluster, job_manager, flowmeter })
     }

@@ -158,13 +158,13 @@ pub fn register_allocator(group: &MetricGroup, mut allocator: impl AllocatorStat
     }
     if known.allocated.is_some() {
         collect(of, read, 3, AllocatorReading::allocated, |m: &AllocatedBytesMetrics, bytes: u64| {
-            m.allocated_bytes.inc_by(bytes.saturating_sub(m.allocated_bytes.get()));
+            m.allocated_bytes.raise(bytes);
         });
     }
     if known.counts.is_some() {
         collect(of, read, 4, AllocatorReading::counts, |m: &AllocationsMetrics, (allocations, frees)| {
-            m.allocations.inc_by(u64::saturating_sub(allocations, m.allocations.get()));
-            m.deallocations.inc_by(u64::saturating_sub(frees, m.deallocations.get()));
+            m.allocations.raise(allocations);
+            m.deallocations.raise(frees);
         });
     }
 }

@@ -1,6 +1,6 @@
 //! What the metrics of an allocator are: a set for each thing that it may not tell.
 
-use flowmeter_core::{Counter, Gauge, MetricSet};
+use flowmeter_core::{CollectedCounter, Gauge, MetricSet};
 
 #[derive(Debug, MetricSet)]
 pub(crate) struct HeapUsedMetrics {
@@ -27,15 +27,15 @@ pub(crate) struct HeapMaxMetrics {
 pub(crate) struct AllocatedBytesMetrics {
     /// Memory that was ever allocated.
     #[metric(unit = BYTES)]
-    pub(crate) allocated_bytes: Counter,
+    pub(crate) allocated_bytes: CollectedCounter,
 }
 
 #[derive(Debug, MetricSet)]
 pub(crate) struct AllocationsMetrics {
     /// How often memory was allocated.
     #[metric(unit = "{allocation}")]
-    pub(crate) allocations: Counter,
+    pub(crate) allocations: CollectedCounter,
     /// How often memory was freed.
     #[metric(unit = "{deallocation}")]
-    pub(crate) deallocations: Counter,
+    pub(crate) deallocations: CollectedCounter,
 }

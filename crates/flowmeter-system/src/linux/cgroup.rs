@@ -12,7 +12,6 @@ use procfs::{FromRead, ProcessCGroups};
 use tracing::info;
 
 use super::error::Error;
-use super::raise;
 use super::shared::{Seen, Shared};
 use super::source::{Source, keyed};
 use crate::SystemOptions;
@@ -101,16 +100,16 @@ fn register_statistics(cgroup: &MetricGroup, stat: Source) {
     let (of_time, mut seen) = (Arc::clone(&shared), Seen::default());
     cgroup.collector(move |cpu: &CgroupCpuMetrics| -> Result<(), String> {
         let (time, _) = look(&of_time, &mut seen)?;
-        raise(&cpu.cpu_time, time.ok_or("there is no usage_usec in cpu.stat")?);
+        cpu.cpu_time.raise(time.ok_or("there is no usage_usec in cpu.stat")?);
         Ok(())
     });
     let mut seen = Seen::default();
     cgroup.collector(move |cpu: &CgroupThrottlingMetrics| -> Result<(), String> {
         let (_, throttling) = look(&shared, &mut seen)?;
         let [periods, throttled, time] = throttling.ok_or("there are no periods in cpu.stat")?;
-        raise(&cpu.periods, periods);
-        raise(&cpu.throttled_periods, throttled);
-        raise(&cpu.throttled_time, time);
+        cpu.periods.raise(periods);
+        cpu.throttled_periods.raise(throttled);
+        cpu.throttled_time.raise(time);
         Ok(())
     });
 }

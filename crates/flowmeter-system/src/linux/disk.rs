@@ -9,7 +9,6 @@ use procfs::DiskStat;
 
 use super::devices::{Device, Devices};
 use super::error::Error;
-use super::raise;
 use super::source::Source;
 use super::table::{Rows, Table};
 use crate::SystemOptions;
@@ -32,11 +31,11 @@ pub(super) fn register(group: &MetricGroup, options: &SystemOptions) {
         let disk = group.try_add_group_kv("device", name).ok()?;
         table.fill(disk, name, seen, |metrics: &DiskMetrics, device: &Device<COUNTS>| {
             let [sectors_read, sectors_written, reads, writes, busy] = device.totals;
-            raise(&metrics.read_bytes, sectors_read.saturating_mul(SECTOR));
-            raise(&metrics.written_bytes, sectors_written.saturating_mul(SECTOR));
-            raise(&metrics.reads, reads);
-            raise(&metrics.writes, writes);
-            raise(&metrics.busy_time, busy.saturating_mul(1_000_000));
+            metrics.read_bytes.raise(sectors_read.saturating_mul(SECTOR));
+            metrics.written_bytes.raise(sectors_written.saturating_mul(SECTOR));
+            metrics.reads.raise(reads);
+            metrics.writes.raise(writes);
+            metrics.busy_time.raise(busy.saturating_mul(1_000_000));
         })
     });
     let mut seen = table.seen();

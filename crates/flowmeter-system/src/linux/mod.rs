@@ -19,7 +19,7 @@ mod table;
 mod threads;
 mod window;
 
-use flowmeter_core::{Counter, MetricGroup};
+use flowmeter_core::MetricGroup;
 
 use crate::SystemOptions;
 
@@ -43,9 +43,4 @@ pub(crate) fn register(group: &MetricGroup, options: &SystemOptions) {
         network::register(&system.add_group("Network"), options);
         disk::register(&system.add_group("Disk"), options);
     }
-}
-
-/// Has a counter show what something else has counted. It does not go back when that does.
-fn raise(counter: &Counter, to: u64) {
-    counter.inc_by(to.saturating_sub(counter.get()));
 }

@@ -7,7 +7,6 @@ use flowmeter_core::MetricGroup;
 
 use super::devices::{Device, Devices};
 use super::error::Error;
-use super::raise;
 use super::source::{Source, number};
 use super::table::{Rows, Table};
 use crate::SystemOptions;
@@ -40,7 +39,7 @@ pub(super) fn register(group: &MetricGroup, options: &SystemOptions) {
                 &metrics.send_errors,
                 &metrics.send_drops,
             ];
-            counters.iter().zip(device.totals).for_each(|(counter, total)| raise(counter, total));
+            counters.iter().zip(device.totals).for_each(|(counter, total)| counter.raise(total));
         })
     });
     let mut seen = table.seen();

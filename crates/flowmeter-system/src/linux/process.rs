@@ -10,7 +10,6 @@ use flowmeter_core::MetricGroup;
 use nix::sys::resource::{UsageWho, getrusage};
 
 use super::error::Error;
-use super::raise;
 use super::source::{Source, keyed, keyed_kibibytes};
 use super::stat::{Stat, nanoseconds};
 use super::window::Window;
@@ -36,8 +35,8 @@ pub(super) fn register(process: &MetricGroup, options: &SystemOptions) {
     process.collector(|switches: &ContextSwitchMetrics| -> Result<(), Error> {
         let usage = getrusage(UsageWho::RUSAGE_SELF).map_err(|error| Error::NoUsage(error.into()))?;
         let count = |switches: i64| u64::try_from(switches).unwrap_or_default();
-        raise(&switches.voluntary_context_switches, count(usage.voluntary_context_switches()));
-        raise(&switches.involuntary_context_switches, count(usage.involuntary_context_switches()));
+        switches.voluntary_context_switches.raise(count(usage.voluntary_context_switches()));
+        switches.involuntary_context_switches.raise(count(usage.involuntary_context_switches()));
         Ok(())
     });
     let descriptors = own.join("fd");
@@ -56,8 +55,8 @@ pub(super) fn register(process: &MetricGroup, options: &SystemOptions) {
         let (read, written) = io.find("read_bytes and write_bytes", |text| {
             Some((keyed(text, "read_bytes:")?, keyed(text, "write_bytes:")?))
         })?;
-        raise(&storage.read_bytes, read);
-        raise(&storage.written_bytes, written);
+        storage.read_bytes.raise(read);
+        storage.written_bytes.raise(written);
         Ok(())
     });
 }
@@ -85,13 +84,13 @@ fn statistics(process: &MetricGroup, options: &SystemOptions) {
             return Err(Error::malformed(stat.path(), "the statistics of a process"));
         };
         let cpu_time = nanoseconds(statistics.user.saturating_add(statistics.system));
-        raise(&process.cpu_time, cpu_time);
+        process.cpu_time.raise(cpu_time);
         process.cpu_load.set(load.advance(now, cpu_time, processors));
         process.resident_memory.set(statistics.resident_pages.saturating_mul(procfs::page_size()));
         process.virtual_memory.set(statistics.virtual_memory);
         process.threads.set(statistics.threads);
-        raise(&process.minor_page_faults, statistics.minor_faults);
-        raise(&process.major_page_faults, statistics.major_faults);
+        process.minor_page_faults.raise(statistics.minor_faults);
+        process.major_page_faults.raise(statistics.major_faults);
         process.start_time.set(boot_time as f64 + nanoseconds(statistics.start) as f64 / 1e9);
         Ok(())
     });

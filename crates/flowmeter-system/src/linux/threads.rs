@@ -9,7 +9,6 @@ use flowmeter_core::MetricGroup;
 use tracing::warn;
 
 use super::error::Error;
-use super::raise;
 use super::source::Source;
 use super::stat::{Stat, nanoseconds};
 use super::table::{Rows, Table};
@@ -30,8 +29,8 @@ pub(super) fn register(process: &MetricGroup, options: &SystemOptions) {
     let table = Table::new(process.clock(), process, threads, |table, process, name, seen| {
         let group = process.try_add_group_kv("thread", name).ok()?;
         table.fill(group, name, seen, |metrics: &ThreadMetrics, name: &Name| {
-            raise(&metrics.user_time, nanoseconds(name.user));
-            raise(&metrics.system_time, nanoseconds(name.system));
+            metrics.user_time.raise(nanoseconds(name.user));
+            metrics.system_time.raise(nanoseconds(name.system));
             metrics.threads.set(name.threads);
         })
     });
