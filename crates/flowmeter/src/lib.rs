@@ -34,7 +34,7 @@
 //! |---|---|
 //! | `derive` | `#[derive(MetricSet)]`, for metric sets of your own |
 //! | `prometheus` | the Prometheus reporter, in the module `prometheus` |
-//! | `stream` | the standard metric sets of tasks and operators, in the module `stream` |
+//! | `stream` | the standard metric sets of a stream processor, in the module `stream` |
 //! | `system` | metrics of process, threads, control group and host, in the module `system` |
 //! | `full` | all of these |
 //! | `counting-allocator`, `jemalloc`, `mimalloc` | statistics of the allocator, in the module `system`; the latter two build these in C |
