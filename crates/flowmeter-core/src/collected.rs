@@ -5,22 +5,45 @@ use std::fmt::Display;
 /// What a callback of [`MetricGroup::collector`](crate::MetricGroup::collector) returns: nothing, or whether it could
 /// fill its metrics.
 ///
-/// When it is an error, the metrics are missing from reports until the callback returns without one, and the first time the
-/// error is logged: for sources that a machine or a process may not have.
-pub trait Collected {
-    /// Why the metrics could not be filled, if they could not.
+/// While it is `false`, the metrics are missing from reports: there is nothing to show yet. While it is an error too, and the
+/// first time that is logged: for sources that a machine or a process may not have.
+pub trait Collected: Sealed {
     #[doc(hidden)]
-    fn missing(self) -> Option<String>;
+    fn into_outcome(self) -> Outcome;
 }
 
+/// What became of a call.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The metrics are set.
+    Present,
+    /// There is nothing to set them to, for some reason if that is of interest.
+    Missing(Option<String>),
+}
+
+mod sealed {
+    /// Seals [`Collected`](super::Collected).
+    pub trait Sealed {}
+}
+use sealed::Sealed;
+
+impl Sealed for () {}
 impl Collected for () {
-    fn missing(self) -> Option<String> {
-        None
+    fn into_outcome(self) -> Outcome {
+        Outcome::Present
     }
 }
 
+impl Sealed for bool {}
+impl Collected for bool {
+    fn into_outcome(self) -> Outcome {
+        if self { Outcome::Present } else { Outcome::Missing(None) }
+    }
+}
+
+impl<E: Display> Sealed for Result<(), E> {}
 impl<E: Display> Collected for Result<(), E> {
-    fn missing(self) -> Option<String> {
-        self.err().map(|error| error.to_string())
+    fn into_outcome(self) -> Outcome {
+        self.err().map_or(Outcome::Present, |error| Outcome::Missing(Some(error.to_string())))
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::block::{Block, Keep, Object};
+use crate::collected::Outcome;
 use crate::core::Core;
 use crate::gauge::GaugeValue;
 use crate::histogram::HistogramValue;
@@ -142,8 +143,8 @@ impl MetricGroup {
 
     /// A metric set that one callback fills, when a report wants it: for values that are read together, such as those of
     /// a file of statistics. What [`gauge_callback`](Self::gauge_callback) says holds for all series of the set. It runs once
-    /// for each report that has any of them, and not at all while none does. A callback that may find nothing to fill them
-    /// from returns a `Result`: while that is an error the series are missing, and the log says once why.
+    /// for each report that has any of them, and not at all while none does. A callback that may have nothing to fill them
+    /// with returns a `bool` or a `Result`, see [`Collected`]: while that is `false` or an error the series are missing.
     ///
     /// ```
     /// # use flowmeter_core::{Descriptor, Gauge, Metric, MetricSet, Registry, SetCells};
@@ -210,7 +211,7 @@ impl MetricGroup {
             let (output, text) = (Output::Text(Arc::clone(text)), Arc::clone(text));
             let call = move || {
                 text.set(callback().into());
-                None
+                Outcome::Present
             };
             Some((output, Box::new(call)))
         })
@@ -244,7 +245,7 @@ impl MetricGroup {
         let block = Arc::clone(cells.block());
         let output = Output::Set(Arc::clone(&block));
         let handles = S::from_cells(&mut cells);
-        self.0.core().sampler.add(&block, &name, output, Box::new(move || callback(&handles).missing()));
+        self.0.core().sampler.add(&block, &name, output, Box::new(move || callback(&handles).into_outcome()));
         Ok(())
     }
 
@@ -261,7 +262,7 @@ impl MetricGroup {
             let (output, sample) = (Output::Number(Arc::clone(sample)), Arc::clone(sample));
             let call = move || {
                 sample.set(callback());
-                None
+                Outcome::Present
             };
             Some((output, Box::new(call)))
         })

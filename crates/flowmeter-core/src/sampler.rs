@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use tracing::{info, warn};
 
 use crate::block::Block;
+use crate::collected::Outcome;
 use crate::core::Core;
 use crate::node::Node;
 use crate::sample::Output;
@@ -21,7 +22,7 @@ const STUCK_LIMIT: usize = 4;
 const CLOSED_LIMIT: usize = 65_536;
 
 /// The user's function, which leaves what it computes where its output is, or says why it could not.
-pub(crate) type Call = Box<dyn FnMut() -> Option<String> + Send>;
+pub(crate) type Call = Box<dyn FnMut() -> Outcome + Send>;
 
 /// The callbacks of a registry and the thread that runs them, which starts when a report first wants a value.
 #[derive(Default)]
@@ -269,10 +270,12 @@ impl Callbacks {
         for callback in callbacks.iter_mut().filter(|callback| is_due(callback)) {
             self.lock().running = Some((Arc::clone(&callback.name), Instant::now()));
             match catch_unwind(AssertUnwindSafe(|| (callback.call)())) {
-                Ok(None) => callback.output.returned(),
-                Ok(Some(reason)) => {
+                Ok(Outcome::Present) => callback.output.returned(),
+                Ok(Outcome::Missing(reason)) => {
                     callback.output.clear();
-                    if !std::mem::replace(&mut callback.missed, true) {
+                    if let Some(reason) = reason
+                        && !std::mem::replace(&mut callback.missed, true)
+                    {
                         let (group, callback) = (self.node.identifier(), &callback.name);
                         info!(group, %callback, reason, "metrics are missing, because what they are read from is");
                     }

@@ -63,7 +63,10 @@ pub(crate) fn write_metric_name(family: &Family, out: &mut Vec<u8>) {
         if let Some(stem) = unit.said.iter().find_map(stem).filter(|stem| *stem > own) {
             name.truncate(stem);
         }
-        push_suffix(unit.suffix, &mut name);
+        // As OpenTelemetry's translation has it: not where a word of the name says so already, as in `num_bytes_in`.
+        if !name[own..].split('_').any(|word| word == unit.suffix) {
+            push_suffix(unit.suffix, &mut name);
+        }
     } else if !family.unit().is_annotation() && !ratio_of_sum {
         let mut suffix = String::new();
         push_snake_case(&family.unit().as_str().replace('/', "_per_"), &mut suffix);
@@ -239,6 +242,10 @@ mod tests {
                 metric_name::<Gauge<u64>>("g", Metric::new("stateSize").with_unit(Unit::BYTES)),
             ),
             ("g_size_bytes", metric_name::<Gauge<u64>>("g", Metric::new("sizeBytes").with_unit(Unit::BYTES))),
+            (
+                "g_num_bytes_in_total",
+                metric_name::<Counter>("g", Metric::new("numBytesIn").with_unit(Unit::BYTES)),
+            ),
             (
                 "g_busy_time_ratio",
                 metric_name::<Gauge<f64>>(

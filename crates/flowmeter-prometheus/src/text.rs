@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use flowmeter_core::{
-    Family, FamilyView, GroupView, HistogramSnapshot, MetricKind, Report, Unit, Value, ValueType,
+    Family, FamilyView, GroupView, HistogramSnapshot, MetricKind, Report, Value, ValueType,
 };
 
 use crate::escape::{write_help, write_label_value};
@@ -149,14 +149,18 @@ impl Edges {
                 labels: bounds.iter().map(|bound| label(*bound)).collect(),
             };
         }
-        // In nanoseconds from a microsecond to twenty minutes; other integers from 1 to a billion; floats, which in
-        // most cases are seconds, from a microsecond to twenty minutes again.
-        let first = match (family.unit(), family.value_type()) {
-            (unit, ValueType::U64) if *unit == Unit::NANOSECONDS => 10,
-            (_, ValueType::U64) => 0,
-            _ => -20,
+        // Times from a microsecond to twenty minutes, in whatever unit they are; bytes from 4 to 128 TiB; other integers from 1
+        // to a billion; other floats as if they were seconds, which in most cases they are.
+        let (first, step) = match (family.unit().as_str(), family.value_type()) {
+            ("ns", _) => (10, 2),
+            ("us", _) => (0, 2),
+            ("ms", _) => (-10, 2),
+            ("By", _) => (2, 3),
+            ("s", _) => (-20, 2),
+            (_, ValueType::U64) => (0, 2),
+            _ => (-20, 2),
         };
-        let exponents: Vec<i32> = (0..16).map(|i| first + 2 * i).collect();
+        let exponents: Vec<i32> = (0..16).map(|i| first + step * i).collect();
         let labels = exponents.iter().map(|exponent| label(2_f64.powi(*exponent))).collect();
         Self { exponents, labels }
     }

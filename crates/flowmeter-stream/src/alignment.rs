@@ -16,7 +16,9 @@ const RUNNING: u64 = 1 << 63;
 ///
 /// ```
 /// # let registry = flowmeter_core::Registry::new();
-/// # let task = registry.task_manager("h", "tm").job("j", "job").task(Default::default());
+/// # let task_manager = registry.task_manager("h", "tm");
+/// # let job = task_manager.job("j", "job");
+/// # let task = job.task(Default::default());
 /// # let triggered = std::time::Duration::ZERO;
 /// use flowmeter_stream::BarrierAlignment;
 ///

@@ -3,20 +3,21 @@
 use flowmeter_core::{CatalogueEntry, Descriptor, Gauge, Metric, MetricSet, ScopeKind, Unit};
 
 use crate::source::{PENDING_BYTES, PENDING_RECORDS};
+use crate::watermark::INPUT_WATERMARK_DESCRIPTION;
 use crate::{
     AggregatingStateLatencyMetrics, AggregatingStateSizeMetrics, AsyncStateMetrics, BufferDebloatingMetrics,
     ChangelogMaterializationMetrics, ChangelogSizeMetrics, ChangelogStorageMetrics, ChangelogTimeMetrics,
     CheckpointHistograms, CheckpointMetrics, ClusterMetrics, CommitterMetrics, EmitLagMetrics,
-    EnumeratorMetrics, FetchLagMetrics, FileMergingMetrics, InitializationMetrics, InputBufferMetrics,
-    JobStatusMetrics, LateRecordMetrics, LatencyMarkerMetrics, LatencyMetrics, ListStateLatencyMetrics,
-    ListStateSizeMetrics, LookupCacheMetrics, MailboxMetrics, ManagedMemoryMetrics, MapStateLatencyMetrics,
-    MapStateSizeMetrics, NetworkMemoryMetrics, OperatorBytesMetrics, OperatorIoMetrics, OutputBufferMetrics,
-    QueueLengthMetrics, ReducingStateLatencyMetrics, ReducingStateSizeMetrics, SinkWriterMetrics,
+    EnumeratorMetrics, ExternalPathMetrics, FetchLagMetrics, FileMergingMetrics, InitializationMetrics,
+    InputBufferMetrics, InputWatermarkMetrics, JobStatusMetrics, LastCheckpointMetrics, LateRecordMetrics,
+    LatencyMarkerMetrics, LatencyMetrics, ListStateLatencyMetrics, ListStateSizeMetrics, LookupCacheMetrics,
+    MailboxMetrics, ManagedMemoryMetrics, MapStateLatencyMetrics, MapStateSizeMetrics, NetworkMemoryMetrics,
+    OperatorBytesMetrics, OperatorIoMetrics, OutputBufferMetrics, OutputWatermarkMetrics, QueueLengthMetrics,
+    ReducingStateLatencyMetrics, ReducingStateSizeMetrics, RestoreMetrics, SinkWriterMetrics,
     SourceErrorMetrics, SourceLatencyMetrics, SourceMetrics, SpeculativeExecutionMetrics, SplitMetrics,
     SplitProgressMetrics, StateSizeMetrics, SubtaskLatencyMetrics, TaskBytesMetrics, TaskCheckpointMetrics,
-    TaskInputMetrics, TaskIoMetrics, TaskTimeMetrics, TaskWatermarkMetrics, TimerMetrics,
-    ValueStateLatencyMetrics, ValueStateSizeMetrics, WatermarkAlignmentMetrics, WatermarkLagMetrics,
-    WatermarkMetrics,
+    TaskInputMetrics, TaskIoMetrics, TaskTimeMetrics, TimerMetrics, ValueStateLatencyMetrics,
+    ValueStateSizeMetrics, WatermarkAlignmentMetrics, WatermarkLagMetrics,
 };
 
 const JOB_MANAGER: &[ScopeKind] = &[ScopeKind::JobManager];
@@ -33,7 +34,7 @@ const PENDING: &[Descriptor] =
 const INPUT_WATERMARK: &[Descriptor] = &[Descriptor::of::<Gauge<i64>>(
     Metric::new("currentInput<N>Watermark")
         .with_unit(Unit::MILLISECONDS)
-        .with_description("Last watermark of this input, where there are two or more."),
+        .with_description(INPUT_WATERMARK_DESCRIPTION),
 )];
 
 const fn entry(
@@ -50,6 +51,9 @@ pub const CATALOGUE: &[CatalogueEntry] = &[
     entry("ClusterMetrics", JOB_MANAGER, "", ClusterMetrics::DESCRIPTORS),
     entry("JobStatusTracker", JOB, "", JobStatusMetrics::DESCRIPTORS),
     entry("CheckpointLedger", JOB, "", CheckpointMetrics::DESCRIPTORS),
+    entry("CheckpointLedger", JOB, "", LastCheckpointMetrics::DESCRIPTORS),
+    entry("CheckpointLedger", JOB, "", ExternalPathMetrics::DESCRIPTORS),
+    entry("CheckpointLedger", JOB, "", RestoreMetrics::DESCRIPTORS),
     entry("CheckpointLedger", JOB, "", CheckpointHistograms::DESCRIPTORS),
     entry("SpeculativeExecutionMetrics", JOB, "", SpeculativeExecutionMetrics::DESCRIPTORS),
     entry("EnumeratorMetrics", COORDINATOR, "coordinator.enumerator", EnumeratorMetrics::DESCRIPTORS),
@@ -67,7 +71,7 @@ pub const CATALOGUE: &[CatalogueEntry] = &[
     entry("TimerMetrics", TASK, "", TimerMetrics::DESCRIPTORS),
     entry("InitializationMetrics", TASK, "", InitializationMetrics::DESCRIPTORS),
     entry("TaskTimes", TASK, "", TaskTimeMetrics::DESCRIPTORS),
-    entry("Watermarks::for_task", TASK, "", TaskWatermarkMetrics::DESCRIPTORS),
+    entry("Watermarks::for_task", TASK, "", InputWatermarkMetrics::DESCRIPTORS),
     entry("BarrierAlignment", TASK, "", TaskCheckpointMetrics::DESCRIPTORS),
     entry("MailboxMetrics", TASK, "", MailboxMetrics::DESCRIPTORS),
     entry("BufferDebloatingMetrics", TASK, "", BufferDebloatingMetrics::DESCRIPTORS),
@@ -83,7 +87,8 @@ pub const CATALOGUE: &[CatalogueEntry] = &[
     entry("QueueLengthMetrics", TASK, "Network.Output.<partition>", QueueLengthMetrics::DESCRIPTORS),
     entry("OperatorIoMetrics", OPERATOR, "", OperatorIoMetrics::DESCRIPTORS),
     entry("OperatorBytesMetrics", OPERATOR, "", OperatorBytesMetrics::DESCRIPTORS),
-    entry("Watermarks", OPERATOR, "", WatermarkMetrics::DESCRIPTORS),
+    entry("Watermarks", OPERATOR, "", InputWatermarkMetrics::DESCRIPTORS),
+    entry("Watermarks", OPERATOR, "", OutputWatermarkMetrics::DESCRIPTORS),
     entry("Watermarks", OPERATOR, "", INPUT_WATERMARK),
     entry("WatermarkAlignmentMetrics", OPERATOR, "", WatermarkAlignmentMetrics::DESCRIPTORS),
     entry("LateRecordMetrics", OPERATOR, "", LateRecordMetrics::DESCRIPTORS),

@@ -23,7 +23,7 @@ pub struct CompletedCheckpoint {
     pub processed_data: u64,
     /// Bytes in flight that it stored.
     pub persisted_data: u64,
-    /// Where it is, if others can find it.
+    /// Where it is, if others can find it. Backends with labels have a series for each place.
     pub external_path: String,
 }
 
@@ -31,7 +31,8 @@ pub struct CompletedCheckpoint {
 ///
 /// ```
 /// # let registry = flowmeter_core::Registry::new();
-/// # let job = registry.job_manager("h").job("j", "job");
+/// # let job_manager = registry.job_manager("h");
+/// # let job = job_manager.job("j", "job");
 /// use flowmeter_stream::{CheckpointLedger, CompletedCheckpoint};
 ///
 /// let checkpoints = CheckpointLedger::register(&job);
@@ -45,7 +46,7 @@ pub struct CheckpointLedger {
 }
 
 impl CheckpointLedger {
-    /// Registers [`CheckpointMetrics`] and [`CheckpointHistograms`] in the group of a job on its JobManager.
+    /// Registers [`CheckpointMetrics`], [`CheckpointHistograms`] and [`LastCheckpointMetrics`] in the group of a job on its JobManager.
     pub fn register(job: &MetricGroup) -> Self {
         let ledger = Ledger {
             histograms: CheckpointHistograms::register(job),
@@ -58,6 +59,22 @@ impl CheckpointLedger {
         let ledger = Self { ledger: Arc::new(Mutex::new(ledger)), clock: Arc::clone(job.clock()) };
         let shown = ledger.clone();
         job.collector(move |metrics: &CheckpointMetrics| shown.lock().show(metrics));
+        let shown = ledger.clone();
+        job.collector(move |metrics: &LastCheckpointMetrics| {
+            shown.lock().last.as_ref().inspect(|last| last.show(metrics)).is_some()
+        });
+        let shown = ledger.clone();
+        job.collector(move |metrics: &ExternalPathMetrics| {
+            let ledger = shown.lock();
+            let path = ledger.last.as_ref().map(|last| last.checkpoint.external_path.as_str());
+            let path = path.filter(|path| !path.is_empty());
+            path.inspect(|path| metrics.last_checkpoint_external_path.set(*path)).is_some()
+        });
+        let shown = ledger.clone();
+        job.collector(move |metrics: &RestoreMetrics| {
+            let restored = shown.lock().restored.map(milliseconds);
+            restored.inspect(|restored| metrics.last_checkpoint_restore_timestamp.set(*restored)).is_some()
+        });
         ledger
     }
 
@@ -111,39 +128,52 @@ impl CheckpointLedger {
     }
 }
 
-/// The checkpoints of a job. [`CheckpointLedger`] fills it.
-///
-/// Until a checkpoint is complete, what is of the last one is -1, and its place `n/a`, as in Flink.
+/// The last completed checkpoint of a job; there is no series before the first. [`CheckpointLedger`] fills it.
 #[derive(Debug, MetricSet)]
-pub struct CheckpointMetrics {
+pub struct LastCheckpointMetrics {
     /// How long the last completed checkpoint took, from its trigger to the last acknowledgement.
     #[metric(unit = MILLISECONDS)]
-    pub last_checkpoint_duration: Gauge<i64>,
+    pub last_checkpoint_duration: Gauge<u64>,
     /// Bytes that the last completed checkpoint wrote: of an incremental one only what is new.
     #[metric(unit = BYTES)]
-    pub last_checkpoint_size: Gauge<i64>,
+    pub last_checkpoint_size: Gauge<u64>,
     /// Bytes of the whole state in the last completed checkpoint.
     #[metric(unit = BYTES)]
-    pub last_checkpoint_full_size: Gauge<i64>,
+    pub last_checkpoint_full_size: Gauge<u64>,
     /// Bytes of the metadata of the last completed checkpoint.
     #[metric(unit = BYTES)]
-    pub last_checkpoint_metadata_size: Gauge<i64>,
+    pub last_checkpoint_metadata_size: Gauge<u64>,
     /// Bytes in flight that were processed while the last completed checkpoint ran.
     #[metric(unit = BYTES)]
-    pub last_checkpoint_processed_data: Gauge<i64>,
+    pub last_checkpoint_processed_data: Gauge<u64>,
     /// Bytes in flight that the last completed checkpoint stored.
     #[metric(unit = BYTES)]
-    pub last_checkpoint_persisted_data: Gauge<i64>,
+    pub last_checkpoint_persisted_data: Gauge<u64>,
     /// The number of the last completed checkpoint.
-    pub last_completed_checkpoint_id: Gauge<i64>,
+    pub last_completed_checkpoint_id: Gauge<u64>,
     /// When the last completed checkpoint was complete, since the Unix epoch.
     #[metric(unit = MILLISECONDS)]
-    pub last_checkpoint_completed_timestamp: Gauge<i64>,
+    pub last_checkpoint_completed_timestamp: Gauge<u64>,
+}
+
+/// Where the last completed checkpoint is, if it said so. [`CheckpointLedger`] fills it.
+#[derive(Debug, MetricSet)]
+pub struct ExternalPathMetrics {
     /// Where the last completed checkpoint is.
     pub last_checkpoint_external_path: TextGauge,
-    /// When the job was last restored from a checkpoint, since the Unix epoch; -1 ms if never.
+}
+
+/// The last time that a job was restored, if it was. [`CheckpointLedger`] fills it.
+#[derive(Debug, MetricSet)]
+pub struct RestoreMetrics {
+    /// When the job was last restored from a checkpoint, since the Unix epoch.
     #[metric(unit = MILLISECONDS)]
-    pub last_checkpoint_restore_timestamp: Gauge<i64>,
+    pub last_checkpoint_restore_timestamp: Gauge<u64>,
+}
+
+/// How many checkpoints a job has had. [`CheckpointLedger`] fills it.
+#[derive(Debug, MetricSet)]
+pub struct CheckpointMetrics {
     /// Checkpoints that are under way.
     #[metric(unit = "{checkpoint}")]
     pub number_of_in_progress_checkpoints: Gauge<u64>,
@@ -192,22 +222,6 @@ struct Last {
 
 impl Ledger {
     fn show(&self, metrics: &CheckpointMetrics) {
-        let of_last =
-            |value: &dyn Fn(&Last) -> u64| self.last.as_ref().map_or(-1, |last| signed(value(last)));
-        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        metrics.last_checkpoint_duration.set(of_last(&|last| milliseconds(last.duration)));
-        metrics.last_checkpoint_size.set(of_last(&|last| last.checkpoint.size));
-        metrics.last_checkpoint_full_size.set(of_last(&|last| last.checkpoint.full_size));
-        metrics.last_checkpoint_metadata_size.set(of_last(&|last| last.checkpoint.metadata_size));
-        metrics.last_checkpoint_processed_data.set(of_last(&|last| last.checkpoint.processed_data));
-        metrics.last_checkpoint_persisted_data.set(of_last(&|last| last.checkpoint.persisted_data));
-        metrics.last_completed_checkpoint_id.set(of_last(&|last| last.id));
-        metrics.last_checkpoint_completed_timestamp.set(of_last(&|last| milliseconds(last.completed)));
-        let path = self.last.as_ref().map(|last| last.checkpoint.external_path.as_str());
-        metrics.last_checkpoint_external_path.set(path.filter(|path| !path.is_empty()).unwrap_or("n/a"));
-        metrics
-            .last_checkpoint_restore_timestamp
-            .set(self.restored.map_or(-1, |restored| signed(milliseconds(restored))));
         let in_progress = self.in_progress.len() as u64;
         metrics.number_of_in_progress_checkpoints.set(in_progress);
         metrics.number_of_completed_checkpoints.set(self.completed);
@@ -216,6 +230,19 @@ impl Ledger {
     }
 }
 
-fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
+impl Last {
+    fn show(&self, metrics: &LastCheckpointMetrics) {
+        metrics.last_checkpoint_duration.set(milliseconds(self.duration));
+        metrics.last_checkpoint_size.set(self.checkpoint.size);
+        metrics.last_checkpoint_full_size.set(self.checkpoint.full_size);
+        metrics.last_checkpoint_metadata_size.set(self.checkpoint.metadata_size);
+        metrics.last_checkpoint_processed_data.set(self.checkpoint.processed_data);
+        metrics.last_checkpoint_persisted_data.set(self.checkpoint.persisted_data);
+        metrics.last_completed_checkpoint_id.set(self.id);
+        metrics.last_checkpoint_completed_timestamp.set(milliseconds(self.completed));
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -35,7 +35,8 @@ const TIMES: usize = 8;
 ///
 /// ```
 /// # let registry = flowmeter_core::Registry::new();
-/// # let job = registry.job_manager("h").job("j", "job");
+/// # let job_manager = registry.job_manager("h");
+/// # let job = job_manager.job("j", "job");
 /// use flowmeter_stream::{JobStatus, JobStatusTracker};
 ///
 /// let status = JobStatusTracker::register(&job);

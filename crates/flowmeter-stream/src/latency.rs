@@ -37,7 +37,9 @@ pub enum LatencyGranularity {
 ///
 /// ```
 /// # let registry = flowmeter_core::Registry::new();
-/// # let task = registry.task_manager("h", "tm").job("j", "job").task(Default::default());
+/// # let task_manager = registry.task_manager("h", "tm");
+/// # let job = task_manager.job("j", "job");
+/// # let task = job.task(Default::default());
 /// # let operator = task.operator("2.1", "count");
 /// use flowmeter_stream::{LatencyGranularity, LatencyMarker, LatencyTracker};
 ///

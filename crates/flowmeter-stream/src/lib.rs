@@ -32,12 +32,12 @@
 //! | of | sets | filled by |
 //! |---|---|---|
 //! | JobManager | [`ClusterMetrics`] | |
-//! | job, on the JobManager | [`JobStatusMetrics`], [`CheckpointMetrics`], [`CheckpointHistograms`], [`SpeculativeExecutionMetrics`] | [`JobStatusTracker`], [`CheckpointLedger`] |
+//! | job, on the JobManager | [`JobStatusMetrics`], [`CheckpointMetrics`], [`LastCheckpointMetrics`], [`CheckpointHistograms`], [`SpeculativeExecutionMetrics`] | [`JobStatusTracker`], [`CheckpointLedger`] |
 //! | operator, on the JobManager | [`EnumeratorMetrics`] | |
 //! | TaskManager | [`NetworkMemoryMetrics`], [`ManagedMemoryMetrics`] | [`NetworkMemory`] |
 //! | job, on a TaskManager | [`ChangelogStorageMetrics`], [`FileMergingMetrics`] | |
-//! | task | [`TaskIoMetrics`], [`TaskBytesMetrics`], [`TimerMetrics`], [`InitializationMetrics`], [`TaskTimeMetrics`], [`TaskWatermarkMetrics`], [`TaskCheckpointMetrics`], [`TaskInputMetrics`], [`InputBufferMetrics`], [`OutputBufferMetrics`], [`QueueLengthMetrics`], [`BufferDebloatingMetrics`], [`MailboxMetrics`], [`ChangelogTimeMetrics`] | [`TaskTimes`], [`Watermarks`], [`BarrierAlignment`], [`ChangelogTimes`] |
-//! | operator | [`OperatorIoMetrics`], [`OperatorBytesMetrics`], [`WatermarkMetrics`], [`WatermarkAlignmentMetrics`], [`LateRecordMetrics`], [`LookupCacheMetrics`], [`AsyncStateMetrics`], [`ChangelogMaterializationMetrics`], [`ChangelogSizeMetrics`] | [`Watermarks`] |
+//! | task | [`TaskIoMetrics`], [`TaskBytesMetrics`], [`TimerMetrics`], [`InitializationMetrics`], [`TaskTimeMetrics`], [`InputWatermarkMetrics`], [`TaskCheckpointMetrics`], [`TaskInputMetrics`], [`InputBufferMetrics`], [`OutputBufferMetrics`], [`QueueLengthMetrics`], [`BufferDebloatingMetrics`], [`MailboxMetrics`], [`ChangelogTimeMetrics`] | [`TaskTimes`], [`Watermarks`], [`BarrierAlignment`], [`ChangelogTimes`] |
+//! | operator | [`OperatorIoMetrics`], [`OperatorBytesMetrics`], [`InputWatermarkMetrics`], [`OutputWatermarkMetrics`], [`WatermarkAlignmentMetrics`], [`LateRecordMetrics`], [`LookupCacheMetrics`], [`AsyncStateMetrics`], [`ChangelogMaterializationMetrics`], [`ChangelogSizeMetrics`] | [`Watermarks`] |
 //! | source | [`SourceMetrics`] and its lags, [`SplitMetrics`], [`SplitProgressMetrics`] | [`SourceReader`], [`SplitTimes`] |
 //! | sink | [`SinkWriterMetrics`], [`CommitterMetrics`] | [`CommittableLedger`] |
 //! | path from a source | [`SourceLatencyMetrics`] | [`LatencyTracker`] |
@@ -81,7 +81,10 @@ pub use changelog::{
     ChangelogTimes, FileMergingMetrics, changelog_materialization_group, changelog_storage_group,
     file_merging_group,
 };
-pub use checkpoint::{CheckpointHistograms, CheckpointLedger, CheckpointMetrics, CompletedCheckpoint};
+pub use checkpoint::{
+    CheckpointHistograms, CheckpointLedger, CheckpointMetrics, CompletedCheckpoint, ExternalPathMetrics,
+    LastCheckpointMetrics, RestoreMetrics,
+};
 pub use cluster::{ClusterMetrics, SpeculativeExecutionMetrics};
 pub use io::{
     InitializationMetrics, MailboxMetrics, OperatorBytesMetrics, OperatorIoMetrics, TaskBytesMetrics,
@@ -109,6 +112,6 @@ pub use state_access::{
 };
 pub use task_times::{TaskActivity, TaskActivityGuard, TaskTimeMetrics, TaskTimes};
 pub use watermark::{
-    LateRecordMetrics, NO_WATERMARK, TaskWatermarkMetrics, WatermarkAlignmentMetrics, WatermarkMetrics,
-    Watermarks,
+    InputWatermarkMetrics, LateRecordMetrics, MAX_WATERMARK, NO_WATERMARK, OutputWatermarkMetrics,
+    WatermarkAlignmentMetrics, Watermarks,
 };

@@ -35,7 +35,9 @@ impl SinkWriterMetrics {
 ///
 /// ```
 /// # let registry = flowmeter_core::Registry::new();
-/// # let task = registry.task_manager("h", "tm").job("j", "job").task(Default::default());
+/// # let task_manager = registry.task_manager("h", "tm");
+/// # let job = task_manager.job("j", "job");
+/// # let task = job.task(Default::default());
 /// # let operator = task.operator("3", "Sink: Committer");
 /// use flowmeter_stream::CommittableLedger;
 ///

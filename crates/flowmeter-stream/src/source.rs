@@ -20,7 +20,9 @@ const ACTIVE: u64 = u64::MAX;
 ///
 /// ```
 /// # let registry = flowmeter_core::Registry::new();
-/// # let task = registry.task_manager("h", "tm").job("j", "job").task(Default::default());
+/// # let task_manager = registry.task_manager("h", "tm");
+/// # let job = task_manager.job("j", "job");
+/// # let task = job.task(Default::default());
 /// # let operator = task.operator("1", "Source: events");
 /// # let last_event_time = 1_700_000_000_000;
 /// use flowmeter_stream::SourceReader;

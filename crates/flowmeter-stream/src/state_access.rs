@@ -139,63 +139,61 @@ macro_rules! timers {
 timers! {
     /// Access to a state of one value.
     ValueStateTimers, ValueStateLatencyMetrics {
-        clear: state_clear_latency = "How long clearing the state takes.",
-        get: value_state_get_latency = "How long reading the value takes.",
-        update: value_state_update_latency = "How long writing the value takes.",
+        clear: state_clear_latency = "How long clearing the state takes, of those that are timed.",
+        get: value_state_get_latency = "How long reading the value takes, of those that are timed.",
+        update: value_state_update_latency = "How long writing the value takes, of those that are timed.",
     }
 }
 
 timers! {
     /// Access to a state that is a list.
     ListStateTimers, ListStateLatencyMetrics {
-        clear: state_clear_latency = "How long clearing the state takes.",
-        get: list_state_get_latency = "How long reading the list takes.",
-        add: list_state_add_latency = "How long adding an element takes.",
-        add_all: list_state_add_all_latency = "How long adding many elements takes.",
-        update: list_state_update_latency = "How long replacing the list takes.",
-        merge_namespaces: list_state_merge_namespaces_latency = "How long merging lists of several windows takes.",
+        clear: state_clear_latency = "How long clearing the state takes, of those that are timed.",
+        get: list_state_get_latency = "How long reading the list takes, of those that are timed.",
+        add: list_state_add_latency = "How long adding an element takes, of those that are timed.",
+        add_all: list_state_add_all_latency = "How long adding many elements takes, of those that are timed.",
+        update: list_state_update_latency = "How long replacing the list takes, of those that are timed.",
+        merge_namespaces: list_state_merge_namespaces_latency = "How long merging lists of several windows takes, of those that are timed.",
     }
 }
 
 timers! {
     /// Access to a state that is a map.
     MapStateTimers, MapStateLatencyMetrics {
-        clear: state_clear_latency = "How long clearing the state takes.",
-        get: map_state_get_latency = "How long reading the value of a key takes.",
-        put: map_state_put_latency = "How long writing the value of a key takes.",
-        put_all: map_state_put_all_latency = "How long writing many values takes.",
-        remove: map_state_remove_latency = "How long removing a key takes.",
-        contains: map_state_contains_latency = "How long looking for a key takes.",
-        entries_init: map_state_entries_init_latency = "How long beginning to go through the entries takes.",
-        keys_init: map_state_keys_init_latency = "How long beginning to go through the keys takes.",
-        values_init: map_state_values_init_latency = "How long beginning to go through the values takes.",
-        iterator_init: map_state_iterator_init_latency = "How long making an iterator takes.",
-        is_empty: map_state_is_empty_latency = "How long asking whether there are any entries takes.",
-        iterator_has_next: map_state_iterator_has_next_latency = "How long asking an iterator for more takes.",
-        iterator_next: map_state_iterator_next_latency = "How long a step of an iterator takes.",
-        iterator_remove: map_state_iterator_remove_latency = "How long removing what an iterator has come to takes.",
+        clear: state_clear_latency = "How long clearing the state takes, of those that are timed.",
+        get: map_state_get_latency = "How long reading the value of a key takes, of those that are timed.",
+        put: map_state_put_latency = "How long writing the value of a key takes, of those that are timed.",
+        put_all: map_state_put_all_latency = "How long writing many values takes, of those that are timed.",
+        remove: map_state_remove_latency = "How long removing a key takes, of those that are timed.",
+        contains: map_state_contains_latency = "How long looking for a key takes, of those that are timed.",
+        entries_init: map_state_entries_init_latency = "How long beginning to go through the entries takes, of those that are timed.",
+        keys_init: map_state_keys_init_latency = "How long beginning to go through the keys takes, of those that are timed.",
+        values_init: map_state_values_init_latency = "How long beginning to go through the values takes, of those that are timed.",
+        iterator_init: map_state_iterator_init_latency = "How long making an iterator takes, of those that are timed.",
+        is_empty: map_state_is_empty_latency = "How long asking whether there are any entries takes, of those that are timed.",
+        iterator_has_next: map_state_iterator_has_next_latency = "How long asking an iterator for more takes, of those that are timed.",
+        iterator_next: map_state_iterator_next_latency = "How long a step of an iterator takes, of those that are timed.",
+        iterator_remove: map_state_iterator_remove_latency = "How long removing what an iterator has come to takes, of those that are timed.",
     }
 }
 
 timers! {
     /// Access to a state that is aggregated as values are added.
     AggregatingStateTimers, AggregatingStateLatencyMetrics {
-        clear: state_clear_latency = "How long clearing the state takes.",
-        get: aggregating_state_get_latency = "How long reading the result takes.",
-        add: aggregating_state_add_latency = "How long adding a value takes.",
-        merge_namespaces: aggregating_state_merge_namespaces_latency =
-            "How long merging aggregates of several windows takes.",
+        clear: state_clear_latency = "How long clearing the state takes, of those that are timed.",
+        get: aggregating_state_get_latency = "How long reading the result takes, of those that are timed.",
+        add: aggregating_state_add_latency = "How long adding a value takes, of those that are timed.",
+        merge_namespaces: aggregating_state_merge_namespaces_latency = "How long merging aggregates of several windows takes, of those that are timed.",
     }
 }
 
 timers! {
     /// Access to a state that is reduced as values are added.
     ReducingStateTimers, ReducingStateLatencyMetrics {
-        clear: state_clear_latency = "How long clearing the state takes.",
-        get: reducing_state_get_latency = "How long reading the result takes.",
-        add: reducing_state_add_latency = "How long adding a value takes.",
-        merge_namespaces: reducing_state_merge_namespaces_latency =
-            "How long merging results of several windows takes.",
+        clear: state_clear_latency = "How long clearing the state takes, of those that are timed.",
+        get: reducing_state_get_latency = "How long reading the result takes, of those that are timed.",
+        add: reducing_state_add_latency = "How long adding a value takes, of those that are timed.",
+        merge_namespaces: reducing_state_merge_namespaces_latency = "How long merging results of several windows takes, of those that are timed.",
     }
 }
 
@@ -228,56 +226,56 @@ macro_rules! sizes {
 sizes! {
     /// Sizes of keys and values in a state of one value.
     ValueStateSizes, ValueStateSizeMetrics {
-        get_key: value_state_get_key_size = "Size of keys whose value is read.",
-        get_value: value_state_get_value_size = "Size of values that are read.",
-        update_key: value_state_update_key_size = "Size of keys whose value is written.",
-        update_value: value_state_update_value_size = "Size of values that are written.",
+        get_key: value_state_get_key_size = "Size of keys whose value is read, of those that are measured.",
+        get_value: value_state_get_value_size = "Size of values that are read, of those that are measured.",
+        update_key: value_state_update_key_size = "Size of keys whose value is written, of those that are measured.",
+        update_value: value_state_update_value_size = "Size of values that are written, of those that are measured.",
     }
 }
 
 sizes! {
     /// Sizes of keys and lists in a state that is a list.
     ListStateSizes, ListStateSizeMetrics {
-        get_key: list_state_get_key_size = "Size of keys whose list is read.",
-        get_value: list_state_get_value_size = "Size of lists that are read.",
-        add_key: list_state_add_key_size = "Size of keys to whose list an element is added.",
-        add_value: list_state_add_value_size = "Size of elements that are added.",
-        add_all_key: list_state_add_all_key_size = "Size of keys to whose list many elements are added.",
-        add_all_value: list_state_add_all_value_size = "Size of many elements that are added at once.",
-        update_key: list_state_update_key_size = "Size of keys whose list is replaced.",
-        update_value: list_state_update_value_size = "Size of lists that are written.",
+        get_key: list_state_get_key_size = "Size of keys whose list is read, of those that are measured.",
+        get_value: list_state_get_value_size = "Size of lists that are read, of those that are measured.",
+        add_key: list_state_add_key_size = "Size of keys to whose list an element is added, of those that are measured.",
+        add_value: list_state_add_value_size = "Size of elements that are added, of those that are measured.",
+        add_all_key: list_state_add_all_key_size = "Size of keys to whose list many elements are added, of those that are measured.",
+        add_all_value: list_state_add_all_value_size = "Size of many elements that are added at once, of those that are measured.",
+        update_key: list_state_update_key_size = "Size of keys whose list is replaced, of those that are measured.",
+        update_value: list_state_update_value_size = "Size of lists that are written, of those that are measured.",
     }
 }
 
 sizes! {
     /// Sizes of keys and values in a state that is a map.
     MapStateSizes, MapStateSizeMetrics {
-        get_key: map_state_get_key_size = "Size of keys whose value is read.",
-        get_value: map_state_get_value_size = "Size of values that are read.",
-        put_key: map_state_put_key_size = "Size of keys whose value is written.",
-        put_value: map_state_put_value_size = "Size of values that are written.",
-        remove_key: map_state_remove_key_size = "Size of keys that are removed.",
-        contains_key: map_state_contains_key_size = "Size of keys that are looked for.",
-        is_empty_key: map_state_is_empty_key_size = "Size of keys whose map is asked whether it is empty.",
-        iterator_key: map_state_iterator_key_size = "Size of keys that an iterator comes to.",
-        iterator_value: map_state_iterator_value_size = "Size of values that an iterator comes to.",
+        get_key: map_state_get_key_size = "Size of keys whose value is read, of those that are measured.",
+        get_value: map_state_get_value_size = "Size of values that are read, of those that are measured.",
+        put_key: map_state_put_key_size = "Size of keys whose value is written, of those that are measured.",
+        put_value: map_state_put_value_size = "Size of values that are written, of those that are measured.",
+        remove_key: map_state_remove_key_size = "Size of keys that are removed, of those that are measured.",
+        contains_key: map_state_contains_key_size = "Size of keys that are looked for, of those that are measured.",
+        is_empty_key: map_state_is_empty_key_size = "Size of keys whose map is asked whether it is empty, of those that are measured.",
+        iterator_key: map_state_iterator_key_size = "Size of keys that an iterator comes to, of those that are measured.",
+        iterator_value: map_state_iterator_value_size = "Size of values that an iterator comes to, of those that are measured.",
     }
 }
 
 sizes! {
     /// Sizes of keys in a state that is aggregated as values are added.
     AggregatingStateSizes, AggregatingStateSizeMetrics {
-        get_key: aggregating_state_get_key_size = "Size of keys whose result is read.",
-        add_key: aggregating_state_add_key_size = "Size of keys to which a value is added.",
+        get_key: aggregating_state_get_key_size = "Size of keys whose result is read, of those that are measured.",
+        add_key: aggregating_state_add_key_size = "Size of keys to which a value is added, of those that are measured.",
     }
 }
 
 sizes! {
     /// Sizes of keys and values in a state that is reduced as values are added.
     ReducingStateSizes, ReducingStateSizeMetrics {
-        get_key: reducing_state_get_key_size = "Size of keys whose result is read.",
-        get_value: reducing_state_get_value_size = "Size of results that are read.",
-        add_key: reducing_state_add_key_size = "Size of keys to which a value is added.",
-        add_value: reducing_state_add_value_size = "Size of values that are added.",
+        get_key: reducing_state_get_key_size = "Size of keys whose result is read, of those that are measured.",
+        get_value: reducing_state_get_value_size = "Size of results that are read, of those that are measured.",
+        add_key: reducing_state_add_key_size = "Size of keys to which a value is added, of those that are measured.",
+        add_value: reducing_state_add_value_size = "Size of values that are added, of those that are measured.",
     }
 }

@@ -34,7 +34,9 @@ impl TaskActivity {
 ///
 /// ```
 /// # let registry = flowmeter_core::Registry::new();
-/// # let task = registry.task_manager("h", "tm").job("j", "job").task(Default::default());
+/// # let task_manager = registry.task_manager("h", "tm");
+/// # let job = task_manager.job("j", "job");
+/// # let task = job.task(Default::default());
 /// use flowmeter_stream::{TaskActivity, TaskTimes};
 ///
 /// let times = TaskTimes::register(&task);
@@ -127,7 +129,8 @@ impl Drop for TaskActivityGuard<'_> {
 
 /// The time of a task by what it does, in all of Flink's forms and in nanoseconds. [`TaskTimes`] fills it.
 ///
-/// Gauges by second are over five seconds or more, as those of Flink, or since the first report; those of one report add up to 1000.
+/// Gauges by second are over five seconds or more, as those of Flink, or since the first report. Those of one report add up to 1000 for
+/// a task that switches; time that is added when it is over may be shown in another window than it was in.
 #[derive(Debug, MetricSet)]
 pub struct TaskTimeMetrics {
     /// Time for which the task worked.
@@ -163,13 +166,13 @@ pub struct TaskTimeMetrics {
     /// The longest single hard back pressure of the last seconds.
     #[metric(unit = MILLISECONDS)]
     pub max_hard_back_pressure_time_ms: Gauge<u64>,
-    /// Time for which the task worked, in milliseconds.
+    /// Time for which the task worked, as Flink has it.
     #[metric(unit = MILLISECONDS)]
     pub accumulate_busy_time_ms: Gauge<u64>,
-    /// Time for which the task had nothing to work on, in milliseconds.
+    /// Time for which the task had nothing to work on, as Flink has it.
     #[metric(unit = MILLISECONDS)]
     pub accumulate_idle_time_ms: Gauge<u64>,
-    /// Time for which the task was back-pressured, in milliseconds.
+    /// Time for which the task was back-pressured, as Flink has it.
     #[metric(unit = MILLISECONDS)]
     pub accumulate_back_pressured_time_ms: Gauge<u64>,
     /// Whether the task is back-pressured.

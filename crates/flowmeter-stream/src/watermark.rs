@@ -5,14 +5,22 @@ use flowmeter_core::{Counter, Gauge, Metric, MetricGroup, MetricSet, Unit};
 /// The watermark of an input or output that none has come through: Flink's.
 pub const NO_WATERMARK: i64 = i64::MIN;
 
+/// The watermark of an input or output through which nothing more will come: Flink's.
+pub const MAX_WATERMARK: i64 = i64::MAX;
+
+pub(crate) const INPUT_WATERMARK_DESCRIPTION: &str = "Last watermark of this input.";
+
 /// The watermarks of one operator: one writer, which is the operator's thread. Watermarks are in milliseconds since the Unix epoch
 /// where event time is that.
 ///
-/// The watermark of the whole input is the least of all inputs.
+/// The watermark of the whole input is the least of all inputs that have not ended. There is no series before the first watermark,
+/// and the [last](MAX_WATERMARK), which only says that an input has ended, leaves the one before to be seen: both are no times.
 ///
 /// ```
 /// # let registry = flowmeter_core::Registry::new();
-/// # let task = registry.task_manager("h", "tm").job("j", "job").task(Default::default());
+/// # let task_manager = registry.task_manager("h", "tm");
+/// # let job = task_manager.job("j", "job");
+/// # let task = job.task(Default::default());
 /// # let operator = task.operator("2.1", "join");
 /// use flowmeter_stream::Watermarks;
 ///
@@ -25,87 +33,94 @@ pub const NO_WATERMARK: i64 = i64::MIN;
 #[derive(Debug)]
 #[must_use = "watermarks that are dropped show nothing"]
 pub struct Watermarks {
-    metrics: WatermarkMetrics,
-    /// Of each input, with its gauge where there are several.
-    inputs: Vec<(i64, Option<Gauge<i64>>)>,
+    operator: MetricGroup,
     /// That of the task, if the operator is its first.
-    task: Option<Gauge<i64>>,
+    task: Option<MetricGroup>,
+    /// The watermark of each input, with its gauge where there are several.
+    inputs: Vec<(i64, Option<Gauge<i64>>)>,
+    input: Option<(Gauge<i64>, Option<Gauge<i64>>)>,
+    output: Option<(Gauge<i64>, i64)>,
 }
 
 impl Watermarks {
-    /// Registers [`WatermarkMetrics`] in the group of an operator with so many inputs; and where there are two or more, the watermark
-    /// of each as `currentInput1Watermark` and so on.
+    /// Will register [`InputWatermarkMetrics`] and [`OutputWatermarkMetrics`] in the group of an operator with so many inputs, each with
+    /// its first watermark; and where there are two or more inputs, the watermark of each as `currentInput1Watermark` and so on.
     pub fn register(operator: &MetricGroup, inputs: usize) -> Self {
-        let metrics = WatermarkMetrics::register(operator);
-        metrics.current_input_watermark.set(NO_WATERMARK);
-        metrics.current_output_watermark.set(NO_WATERMARK);
-        let gauge = |number: usize| {
-            let metric = Metric::from(format!("currentInput{number}Watermark"))
-                .with_unit(Unit::MILLISECONDS)
-                .with_description("Last watermark of this input.");
-            let gauge = operator.gauge(metric);
-            gauge.set(NO_WATERMARK);
-            gauge
-        };
-        let inputs = (1..=inputs).map(|number| (NO_WATERMARK, (inputs > 1).then(|| gauge(number)))).collect();
-        Self { metrics, inputs, task: None }
+        let inputs = (0..inputs).map(|_| (NO_WATERMARK, None)).collect();
+        Self { operator: operator.clone(), task: None, inputs, input: None, output: None }
     }
 
     /// Shows the watermark of the input as that of the task too, of which this operator is the first.
     pub fn for_task(mut self, task: &MetricGroup) -> Self {
-        let TaskWatermarkMetrics { current_input_watermark } = TaskWatermarkMetrics::register(task);
-        current_input_watermark.set(self.input());
-        self.task = Some(current_input_watermark);
+        self.task = Some(task.clone());
         self
     }
 
     /// An input has come to this watermark. A watermark never goes back: an older one changes nothing, nor does one of an input
     /// that there is not.
     pub fn advance_input(&mut self, input: usize, watermark: i64) {
+        let several = self.inputs.len() > 1;
         let Some((known, gauge)) = self.inputs.get_mut(input).filter(|(known, _)| *known < watermark) else {
             return;
         };
         *known = watermark;
-        if let Some(gauge) = gauge {
-            gauge.set(watermark);
+        if several && watermark != MAX_WATERMARK {
+            let operator = &self.operator;
+            gauge.get_or_insert_with(|| operator.gauge(input_metric(input + 1))).set(watermark);
         }
-        let least = self.inputs.iter().map(|(watermark, _)| *watermark).min().unwrap_or(NO_WATERMARK);
-        self.metrics.current_input_watermark.set(least);
-        if let Some(task) = &self.task {
-            task.set(least);
+        let least = self.input();
+        if least != NO_WATERMARK && least != MAX_WATERMARK {
+            let (operator, task) = (&self.operator, &self.task);
+            let (of_operator, of_task) = self.input.get_or_insert_with(|| {
+                let gauge =
+                    |group: &MetricGroup| InputWatermarkMetrics::register(group).current_input_watermark;
+                (gauge(operator), task.as_ref().map(gauge))
+            });
+            of_operator.set(least);
+            of_task.iter().for_each(|gauge| gauge.set(least));
         }
     }
 
     /// The operator has emitted this watermark.
-    pub fn advance_output(&self, watermark: i64) {
-        let output = &self.metrics.current_output_watermark;
-        output.set(output.get().max(watermark));
+    pub fn advance_output(&mut self, watermark: i64) {
+        if watermark != NO_WATERMARK && watermark != MAX_WATERMARK {
+            let operator = &self.operator;
+            let (gauge, last) = self.output.get_or_insert_with(|| {
+                (OutputWatermarkMetrics::register(operator).current_output_watermark, NO_WATERMARK)
+            });
+            *last = (*last).max(watermark);
+            gauge.set(*last);
+        }
     }
 
-    /// The watermark of the whole input.
+    /// The watermark of the whole input: [`NO_WATERMARK`] before each input had one, [`MAX_WATERMARK`] when all have ended.
     #[must_use]
     pub fn input(&self) -> i64 {
-        self.metrics.current_input_watermark.get()
+        self.inputs.iter().map(|(watermark, _)| *watermark).min().unwrap_or(NO_WATERMARK)
     }
 }
 
-/// The watermarks of an operator. [`Watermarks`] fills it.
+/// The metric of one of several inputs, from 1.
+fn input_metric(number: usize) -> Metric {
+    Metric::from(format!("currentInput{number}Watermark"))
+        .with_unit(Unit::MILLISECONDS)
+        .with_description(INPUT_WATERMARK_DESCRIPTION)
+}
+
+/// What has come in of event time: for operators and tasks. [`Watermarks`] fills it.
 #[derive(Debug, MetricSet)]
-pub struct WatermarkMetrics {
-    /// Last watermark received, the least over all inputs.
+pub struct InputWatermarkMetrics {
+    /// Last watermark received, the least over all inputs that have not ended.
     #[metric(unit = MILLISECONDS)]
     pub current_input_watermark: Gauge<i64>,
+}
+
+/// What an operator has emitted of event time. [`Watermarks`] fills it.
+#[derive(Debug, MetricSet)]
+pub struct OutputWatermarkMetrics {
     /// Last watermark emitted.
     #[metric(unit = MILLISECONDS)]
     pub current_output_watermark: Gauge<i64>,
-}
-
-/// The watermark of a task.
-#[derive(Debug, MetricSet)]
-pub struct TaskWatermarkMetrics {
-    /// Last watermark received, the least over all inputs.
-    #[metric(unit = MILLISECONDS)]
-    pub current_input_watermark: Gauge<i64>,
 }
 
 /// How far an operator is ahead of others, where sources wait for each other.

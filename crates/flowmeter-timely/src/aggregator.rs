@@ -11,9 +11,7 @@ use flowmeter_core::{
     Counter, MetricGroup, MetricSet, OperatorGroup, TaskGroup, TaskInfo, TaskManagerGroup,
     TaskManagerJobGroup,
 };
-use flowmeter_stream::{
-    OperatorIoMetrics, TaskActivity, TaskIoMetrics, TaskTimes, TaskWatermarkMetrics, Watermarks,
-};
+use flowmeter_stream::{OperatorIoMetrics, TaskActivity, TaskIoMetrics, TaskTimes, Watermarks};
 use timely::logging::{ChannelsEvent, MessagesEvent, OperatesEvent, ParkEvent, StartStop, TimelyEvent};
 
 use identified::{Identified, Thing};
@@ -88,7 +86,8 @@ struct Task {
     times: TaskTimes,
     pressure: Rc<Pressure>,
     began: Duration,
-    watermark: Option<TaskWatermarkMetrics>,
+    /// That of its input, which may be a region's.
+    watermarks: Option<Watermarks>,
     group: TaskGroup,
 }
 
@@ -286,9 +285,9 @@ impl Aggregator {
                 let group = job.task(TaskInfo { id: &id, name, subtask_index, ..TaskInfo::default() });
                 let (io, times) = (TaskIoMetrics::register(&group), TaskTimes::register(&group));
                 let pressure = Rc::new(Pressure::default());
-                let watermark = self.progress.is_some().then(|| task_watermark(&group));
+                let watermarks = self.progress.is_some().then(|| Watermarks::register(&group, 1));
                 Measured::announce(&member.addr, MetricGroup::clone(&group), &pressure);
-                operator.task = Some(Task { io, times, pressure, began: time, watermark, group });
+                operator.task = Some(Task { io, times, pressure, began: time, watermarks, group });
                 self.tasks.push(member.id);
             }
             if !is_scope || member.addr.len() > 2 {
@@ -339,10 +338,9 @@ impl Aggregator {
                 let Some(id) = self.operators.get(&address) else { continue };
                 let Some(operator) = self.identified.operator_mut(*id) else { continue };
                 if let Some(least) = progress.inputs.values().min()
-                    && let Some(TaskWatermarkMetrics { current_input_watermark: shown }) =
-                        operator.task.as_ref().and_then(|task| task.watermark.as_ref())
+                    && let Some(watermarks) = operator.task.as_mut().and_then(|task| task.watermarks.as_mut())
                 {
-                    shown.set(shown.get().max(watermark(*least)));
+                    watermarks.advance_input(0, watermark(*least));
                 }
                 if let Some(watermarks) = operator.operator.as_mut().and_then(|leaf| leaf.watermarks.as_mut())
                 {
@@ -406,12 +404,6 @@ impl Aggregator {
 
 /// What the time of a task goes to. Nothing blocks a task in its output: timely's channels have no bound.
 const KNOWN: [TaskActivity; 3] = [TaskActivity::Busy, TaskActivity::Idle, TaskActivity::SoftBackPressured];
-
-fn task_watermark(task: &MetricGroup) -> TaskWatermarkMetrics {
-    let metrics = TaskWatermarkMetrics::register(task);
-    metrics.current_input_watermark.set(flowmeter_stream::NO_WATERMARK);
-    metrics
-}
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)

@@ -37,13 +37,14 @@
 //! [`TaskIoMetrics`](flowmeter_stream::TaskIoMetrics), [`TaskTimeMetrics`](flowmeter_stream::TaskTimeMetrics) and
 //! [`OperatorIoMetrics`](flowmeter_stream::OperatorIoMetrics), from timely's own log events, on the worker's thread,
 //! with plain additions; and where it is [asked for](TimelyInstrumentation::install_with_watermarks), the
-//! [watermarks](flowmeter_stream::WatermarkMetrics) of operators and tasks, from the progress that timely tracks:
+//! [watermarks](flowmeter_stream::Watermarks) of operators and tasks, from the progress that timely tracks:
 //!
 //! * Records and buffers (timely's containers) are exact. What a port emits is counted once, however many consumers it
 //!   has; a port without any emits nothing that timely tells of.
 //! * An operator's busy time is what it had of the thread, less what operators inside it had. A task's is all of it. It
 //!   is known when the activation ends.
-//! * A task's idle time is the rest of the time since it began. While a worker is parked it stands still, and catches up
+//! * A task's idle time is the rest of the time since it began: tasks share the threads of workers, so a task that waits for its turn is
+//!   idle as well. While a worker is parked it stands still, and catches up
 //!   when the worker wakes: park with a limit, as in `worker.step_or_park(Some(Duration::from_millis(100)))`.
 //! * Back pressure is what job code says of it, through [`MeasuredOperator`], since timely's channels have no bound; so are all
 //!   other metrics that only job code knows. Bytes are not known: workers of a process hand records over as they are.
@@ -105,8 +106,7 @@ impl TimelyInstrumentation {
 
     /// The same with the watermarks of all operators of dataflows whose times are of the type `T`, which `milliseconds` turns into
     /// event time. Times of this type are in order, and go by unchanged from input to output of an operator; where one moves them on,
-    /// or in a loop, watermarks are lower bounds. Those of a dataflow with times of another type stay at
-    /// [`NO_WATERMARK`](flowmeter_stream::NO_WATERMARK).
+    /// or in a loop, watermarks are lower bounds. A dataflow with times of another type has none.
     ///
     /// It follows the progress of all workers, which costs another percent or two of a job that makes little progress by record.
     ///

@@ -90,7 +90,8 @@ fn show_in_name(
 
 fn averages(text: &str) -> Option<[f64; 3]> {
     let mut words = text.split_ascii_whitespace();
-    let mut average = || words.next()?.parse().ok().filter(|average: &f64| average.is_finite());
+    let is_average = |average: &f64| average.is_finite() && average.is_sign_positive();
+    let mut average = || words.next()?.parse().ok().filter(is_average);
     Some([average()?, average()?, average()?])
 }
 
