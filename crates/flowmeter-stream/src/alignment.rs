@@ -77,6 +77,12 @@ impl BarrierAlignment {
     }
 }
 
+impl Drop for BarrierAlignment {
+    fn drop(&mut self) {
+        self.last_barrier();
+    }
+}
+
 /// What a task sees of checkpoints. [`BarrierAlignment`] fills it.
 #[derive(Debug, MetricSet)]
 pub struct TaskCheckpointMetrics {

@@ -201,7 +201,7 @@ impl QueueLengthMetrics {
         group.collector(move |metrics: &Self| {
             let (mut total, mut count, mut min, mut max) = (0_u64, 0_u64, u64::MAX, 0);
             for length in lengths() {
-                (total, count) = (total + length, count + 1);
+                (total, count) = (total.saturating_add(length), count + 1);
                 (min, max) = (min.min(length), max.max(length));
             }
             metrics.total_queue_len.set(total);

@@ -53,6 +53,7 @@ impl CheckpointLedger {
             in_progress: BTreeMap::new(),
             last: None,
             restored: None,
+            last_is_before_restore: false,
             completed: 0,
             failed: 0,
         };
@@ -101,9 +102,10 @@ impl CheckpointLedger {
         ledger.completed += 1;
         ledger.histograms.checkpoint_duration.record(duration);
         ledger.histograms.checkpoint_size.record(checkpoint.size);
-        // One that began later may have been through before: it is the newer one.
-        if ledger.last.as_ref().is_none_or(|last| last.id < id) {
+        // One that began later may have been through before: it is the newer one. After a restore numbers may begin anew.
+        if ledger.last_is_before_restore || ledger.last.as_ref().is_none_or(|last| last.id < id) {
             ledger.last = Some(Last { id, checkpoint, duration, completed: unix });
+            ledger.last_is_before_restore = false;
         }
     }
 
@@ -121,6 +123,7 @@ impl CheckpointLedger {
         let mut ledger = self.lock();
         ledger.failed += std::mem::take(&mut ledger.in_progress).len() as u64;
         ledger.restored = Some(unix);
+        ledger.last_is_before_restore = true;
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
@@ -206,6 +209,8 @@ struct Ledger {
     last: Option<Last>,
     /// When the job was last restored, since the Unix epoch.
     restored: Option<Duration>,
+    /// The last one was completed before that, so the next one is newer whatever its number.
+    last_is_before_restore: bool,
     completed: u64,
     failed: u64,
 }

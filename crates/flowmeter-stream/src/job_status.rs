@@ -73,14 +73,13 @@ impl JobStatusTracker {
         self.lock().switch(to, now);
     }
 
-    /// Tasks of the job are being deployed from now on, or are not any more.
+    /// Tasks of the job are being deployed from now on, or are not any more. They are only while the job is created or running.
     pub fn set_deploying(&self, is_deploying: bool) {
         let now = self.clock.monotonic();
         self.lock().set(DEPLOYING, is_deploying, now);
     }
 
-    /// All tasks of the job run or have finished from now on, or not all any more. A job that comes into another state than
-    /// [`JobStatus::Running`] is neither this nor deploying.
+    /// All tasks of the job run or have finished from now on, or not all any more. They do only while the job is running.
     pub fn set_all_tasks_running(&self, are_running: bool) {
         let now = self.clock.monotonic();
         self.lock().set(ALL_RUNNING, are_running, now);
@@ -227,11 +226,14 @@ impl Ledger {
         }
     }
 
-    /// Sets what is beside the states. A job that has come to its end is nothing any more.
+    /// Sets what is beside the states, unless the state is none in which it can be.
     fn set(&mut self, beside: usize, is_so: bool, now: Duration) {
-        if self.status != JobStatus::Ended {
-            self.times[beside].set(is_so, now);
-        }
+        let can_be = match self.status {
+            JobStatus::Running => true,
+            JobStatus::Created => beside == DEPLOYING,
+            _ => false,
+        };
+        self.times[beside].set(is_so && can_be, now);
     }
 
     fn show(&self, now: Duration, metrics: &JobStatusMetrics) {

@@ -94,9 +94,12 @@ impl CommittableLedger {
 
     fn settle(&self) {
         let metrics = &self.0;
-        let settled = metrics.successful_committables.get()
-            + metrics.already_committed_committables.get()
-            + metrics.failed_committables.get();
+        let settled = [
+            &metrics.successful_committables,
+            &metrics.already_committed_committables,
+            &metrics.failed_committables,
+        ];
+        let settled = settled.into_iter().fold(0, |sum, counter| u64::saturating_add(sum, counter.get()));
         metrics.pending_committables.set(metrics.total_committables.get().saturating_sub(settled));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use flowmeter_core::{Clock, Counter, Gauge, Metric, MetricGroup, MetricSet, SharedGauge, Unit};
 
 use crate::state_times::nanoseconds;
-use crate::watermark::NO_WATERMARK;
+use crate::watermark::{MAX_WATERMARK, NO_WATERMARK};
 
 /// In place of the time since when a source is idle.
 const ACTIVE: u64 = u64::MAX;
@@ -72,16 +72,17 @@ impl SourceReader {
         }
     }
 
-    /// A record of this event time was read from outside.
+    /// A record of this event time was read from outside. One without a time, for which engines have the least or the greatest
+    /// number that there is, changes nothing.
     pub fn fetched(&mut self, event_time: i64) {
-        let lag = lag(self.clock.unix(), event_time);
+        let Some(lag) = lag(self.clock.unix(), event_time) else { return };
         let operator = &self.operator;
         self.fetch_lag
             .get_or_insert_with(|| FetchLagMetrics::register(operator).current_fetch_event_time_lag)
             .set(lag);
     }
 
-    /// A record of this event time was handed on, and the source is not idle.
+    /// A record of this event time was handed on, and the source is not idle. Without a time it is only that.
     pub fn emitted(&mut self, event_time: i64) {
         self.emitted_at(event_time, self.clock.unix());
     }
@@ -89,7 +90,8 @@ impl SourceReader {
     /// The same at a time since the Unix epoch, for who has looked at the clock already.
     pub fn emitted_at(&mut self, event_time: i64, now: Duration) {
         self.resumed();
-        let (lag, operator) = (lag(now, event_time), &self.operator);
+        let Some(lag) = lag(now, event_time) else { return };
+        let operator = &self.operator;
         self.emit_lag
             .get_or_insert_with(|| EmitLagMetrics::register(operator).current_emit_event_time_lag)
             .set(lag);
@@ -97,9 +99,9 @@ impl SourceReader {
 
     /// The source has come to this watermark. How far it lags is worked out when a report wants it.
     ///
-    /// [`NO_WATERMARK`], and `i64::MAX` of a source that has come to its end, are no times to lag behind: they change nothing.
+    /// [`NO_WATERMARK`], and [`MAX_WATERMARK`] of a source that has come to its end, are no times to lag behind: they change nothing.
     pub fn watermark(&mut self, watermark: i64) {
-        if matches!(watermark, NO_WATERMARK | i64::MAX) {
+        if matches!(watermark, NO_WATERMARK | MAX_WATERMARK) {
             return;
         }
         let (operator, clock) = (&self.operator, &self.clock);
@@ -107,7 +109,8 @@ impl SourceReader {
             let known = Arc::new(AtomicI64::new(NO_WATERMARK));
             let (shown, clock) = (Arc::clone(&known), Arc::clone(clock));
             operator.collector(move |metrics: &WatermarkLagMetrics| {
-                metrics.watermark_lag.set(lag(clock.unix(), shown.load(Relaxed)));
+                let lag = lag(clock.unix(), shown.load(Relaxed));
+                lag.inspect(|lag| metrics.watermark_lag.set(*lag)).is_some()
             });
             known
         });
@@ -151,9 +154,16 @@ pub(crate) const PENDING_RECORDS: Metric = Metric::new("pendingRecords")
 pub(crate) const PENDING_BYTES: Metric =
     Metric::new("pendingBytes").with_unit(Unit::BYTES).with_description("Bytes that were not fetched yet.");
 
-/// How far a time of events is behind a time since the Unix epoch, in milliseconds.
-fn lag(now: Duration, event_time: i64) -> i64 {
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX).saturating_sub(event_time)
+/// How far a time of events is behind a time since the Unix epoch, in milliseconds; nothing for what stands for no time.
+fn lag(now: Duration, event_time: i64) -> Option<i64> {
+    let is_time = !matches!(event_time, NO_WATERMARK | MAX_WATERMARK);
+    is_time.then(|| i64::try_from(now.as_millis()).unwrap_or(i64::MAX).saturating_sub(event_time))
+}
+
+impl Drop for SourceReader {
+    fn drop(&mut self) {
+        self.resumed();
+    }
 }
 
 /// How long a source has had nothing to hand on. [`SourceReader`] fills it.

@@ -212,7 +212,7 @@ impl Shown {
         for (gauge, total) in [
             (&metrics.accumulate_busy_time_ms, busy),
             (&metrics.accumulate_idle_time_ms, idle),
-            (&metrics.accumulate_back_pressured_time_ms, soft + hard),
+            (&metrics.accumulate_back_pressured_time_ms, soft.saturating_add(hard)),
         ] {
             gauge.set(total / 1_000_000);
         }

@@ -13,7 +13,7 @@ pub(crate) const INPUT_WATERMARK_DESCRIPTION: &str = "Last watermark of this inp
 /// The watermarks of one operator: one writer, which is the operator's thread. Watermarks are in milliseconds since the Unix epoch
 /// where event time is that.
 ///
-/// The watermark of the whole input is the least of all inputs that have not ended. There is no series before the first watermark,
+/// The watermark of the whole input is the least of all inputs that have not ended and are not idle. There is no series before the first watermark,
 /// and the [last](MAX_WATERMARK), which only says that an input has ended, leaves the one before to be seen: both are no times.
 ///
 /// ```
@@ -36,22 +36,45 @@ pub struct Watermarks {
     operator: MetricGroup,
     /// That of the task, if the operator is its first.
     task: Option<MetricGroup>,
-    /// The watermark of each input, with its gauge where there are several.
-    inputs: Vec<(i64, Option<Gauge<i64>>)>,
+    inputs: Vec<Input>,
+    /// Those of the whole input, of the operator and its task.
     input: Option<(Gauge<i64>, Option<Gauge<i64>>)>,
+    /// What they show.
+    shown: i64,
     output: Option<(Gauge<i64>, i64)>,
+}
+
+#[derive(Debug)]
+struct Input {
+    watermark: i64,
+    is_idle: bool,
+    /// Where there are several.
+    gauge: Option<Gauge<i64>>,
 }
 
 impl Watermarks {
     /// Will register [`InputWatermarkMetrics`] and [`OutputWatermarkMetrics`] in the group of an operator with so many inputs, each with
     /// its first watermark; and where there are two or more inputs, the watermark of each as `currentInput1Watermark` and so on.
     pub fn register(operator: &MetricGroup, inputs: usize) -> Self {
-        let inputs = (0..inputs).map(|_| (NO_WATERMARK, None)).collect();
-        Self { operator: operator.clone(), task: None, inputs, input: None, output: None }
+        let input = |_| Input { watermark: NO_WATERMARK, is_idle: false, gauge: None };
+        let inputs = (0..inputs).map(input).collect();
+        Self {
+            operator: operator.clone(),
+            task: None,
+            inputs,
+            input: None,
+            shown: NO_WATERMARK,
+            output: None,
+        }
     }
 
     /// Shows the watermark of the input as that of the task too, of which this operator is the first.
     pub fn for_task(mut self, task: &MetricGroup) -> Self {
+        if let Some((_, of_task)) = &mut self.input {
+            let gauge = InputWatermarkMetrics::register(task).current_input_watermark;
+            gauge.set(self.shown);
+            *of_task = Some(gauge);
+        }
         self.task = Some(task.clone());
         self
     }
@@ -60,14 +83,26 @@ impl Watermarks {
     /// that there is not.
     pub fn advance_input(&mut self, input: usize, watermark: i64) {
         let several = self.inputs.len() > 1;
-        let Some((known, gauge)) = self.inputs.get_mut(input).filter(|(known, _)| *known < watermark) else {
+        let Some(known) = self.inputs.get_mut(input).filter(|known| known.watermark < watermark) else {
             return;
         };
-        *known = watermark;
+        known.watermark = watermark;
         if several && watermark != MAX_WATERMARK {
             let operator = &self.operator;
-            gauge.get_or_insert_with(|| operator.gauge(input_metric(input + 1))).set(watermark);
+            known.gauge.get_or_insert_with(|| operator.gauge(input_metric(input + 1))).set(watermark);
         }
+        self.show();
+    }
+
+    /// Nothing comes through an input for now, so that it does not hold back the others, or something does again.
+    pub fn set_idle(&mut self, input: usize, is_idle: bool) {
+        if let Some(known) = self.inputs.get_mut(input) {
+            known.is_idle = is_idle;
+            self.show();
+        }
+    }
+
+    fn show(&mut self) {
         let least = self.input();
         if least != NO_WATERMARK && least != MAX_WATERMARK {
             let (operator, task) = (&self.operator, &self.task);
@@ -76,8 +111,10 @@ impl Watermarks {
                     |group: &MetricGroup| InputWatermarkMetrics::register(group).current_input_watermark;
                 (gauge(operator), task.as_ref().map(gauge))
             });
-            of_operator.set(least);
-            of_task.iter().for_each(|gauge| gauge.set(least));
+            // One that was idle may come back behind the others.
+            self.shown = self.shown.max(least);
+            of_operator.set(self.shown);
+            of_task.iter().for_each(|gauge| gauge.set(self.shown));
         }
     }
 
@@ -93,10 +130,12 @@ impl Watermarks {
         }
     }
 
-    /// The watermark of the whole input: [`NO_WATERMARK`] before each input had one, [`MAX_WATERMARK`] when all have ended.
+    /// The watermark of the whole input: [`NO_WATERMARK`] before each input had one, or when all are idle, [`MAX_WATERMARK`] when all
+    /// have ended.
     #[must_use]
     pub fn input(&self) -> i64 {
-        self.inputs.iter().map(|(watermark, _)| *watermark).min().unwrap_or(NO_WATERMARK)
+        let active = self.inputs.iter().filter(|input| !input.is_idle);
+        active.map(|input| input.watermark).min().unwrap_or(NO_WATERMARK)
     }
 }
 
@@ -110,7 +149,7 @@ fn input_metric(number: usize) -> Metric {
 /// What has come in of event time: for operators and tasks. [`Watermarks`] fills it.
 #[derive(Debug, MetricSet)]
 pub struct InputWatermarkMetrics {
-    /// Last watermark received, the least over all inputs that have not ended.
+    /// Last watermark received, the least over all inputs that have not ended and are not idle.
     #[metric(unit = MILLISECONDS)]
     pub current_input_watermark: Gauge<i64>,
 }

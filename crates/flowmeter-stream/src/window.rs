@@ -44,7 +44,8 @@ impl Window {
 
 /// The share of a time that a sum of nanoseconds had, in milliseconds a second.
 ///
-/// What was measured elsewhere may come late, and then more than there is at once: the rest is left for the next window.
+/// What was measured elsewhere may come late, and then more than there is at once: the rest is left for the next window, but not
+/// for further ones, which it has nothing to do with.
 #[derive(Debug, Default)]
 pub(crate) struct Share {
     /// Up to where the sum was shown.
@@ -56,7 +57,7 @@ impl Share {
         let passed = crate::state_times::nanoseconds(passed);
         let part = sum.saturating_sub(self.shown).min(passed);
         if ends {
-            self.shown += part;
+            self.shown = (self.shown + part).max(sum.saturating_sub(passed));
         }
         part as f64 * 1000.0 / passed as f64
     }
@@ -100,5 +101,8 @@ mod tests {
         assert_eq!(share.of(15 * second, seconds(10), true), 1000.0, "12 s of 10");
         assert_eq!(share.of(15 * second, seconds(10), true), 200.0, "the other 2");
         assert_eq!(share.of(15 * second, seconds(10), true), 0.0);
+        assert_eq!(share.of(3_615 * second, seconds(10), true), 1000.0, "an hour");
+        assert_eq!(share.of(3_615 * second, seconds(10), true), 1000.0);
+        assert_eq!(share.of(3_615 * second, seconds(10), true), 0.0, "and no longer");
     }
 }

@@ -51,7 +51,11 @@ fn register_at_job_manager(cluster: &Cluster, kept: &mut Kept) {
     set::<ClusterMetrics>(kept, &cluster.job_manager);
     set::<SpeculativeExecutionMetrics>(kept, &cluster.job);
     keep(kept, JobStatusTracker::register(&cluster.job));
-    keep(kept, CheckpointLedger::register(&cluster.job));
+    let checkpoints = CheckpointLedger::register(&cluster.job);
+    checkpoints.triggered(1);
+    checkpoints.completed(1, CompletedCheckpoint { external_path: "a".to_owned(), ..Default::default() });
+    checkpoints.restored();
+    keep(kept, checkpoints);
     set::<EnumeratorMetrics>(kept, &enumerator_group(&cluster.coordinator));
 }
 
@@ -93,7 +97,10 @@ fn register_at_operator(operator: &MetricGroup, task: &MetricGroup, kept: &mut K
     set::<AsyncStateMetrics>(kept, &async_state_group(operator));
     set::<LookupCacheMetrics>(kept, &cache_group(operator));
     keep(kept, CommittableLedger::register(operator));
-    keep(kept, Watermarks::register(operator, 12).for_task(task));
+    let mut watermarks = Watermarks::register(operator, 12).for_task(task);
+    (0..12).for_each(|input| watermarks.advance_input(input, 1));
+    watermarks.advance_output(1);
+    keep(kept, watermarks);
     keep(kept, SplitTimes::register(operator, "split-1"));
     let mut source = SourceReader::register(operator);
     source.fetched(0);

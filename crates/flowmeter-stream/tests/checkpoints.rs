@@ -6,27 +6,17 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Cluster, Once, Table, Values, cases, number, table};
+use common::{Cluster, Expected, Once, Table, Values, cases, number, table};
 use flowmeter_stream::{CheckpointLedger, CompletedCheckpoint};
 use proptest::prelude::*;
 
 const JOB: &str = "jobmanager.job";
 /// When the clocks of tests begin, since the Unix epoch.
-const BEGAN: i64 = 1_700_000_000_000;
+const BEGAN: u64 = 1_700_000_000_000;
 
 /// What there is before the first checkpoint.
 fn no_checkpoint() -> Table {
     table![
-        "lastCheckpointDuration" => -1_i64,
-        "lastCheckpointSize" => -1_i64,
-        "lastCheckpointFullSize" => -1_i64,
-        "lastCheckpointMetadataSize" => -1_i64,
-        "lastCheckpointProcessedData" => -1_i64,
-        "lastCheckpointPersistedData" => -1_i64,
-        "lastCompletedCheckpointId" => -1_i64,
-        "lastCheckpointCompletedTimestamp" => -1_i64,
-        "lastCheckpointExternalPath" => "n/a",
-        "lastCheckpointRestoreTimestamp" => -1_i64,
         "numberOfInProgressCheckpoints" => 0_u64,
         "numberOfCompletedCheckpoints" => 0_u64,
         "numberOfFailedCheckpoints" => 0_u64,
@@ -73,13 +63,13 @@ fn a_checkpoint_is_under_way_and_then_the_last_one() {
     cluster.pass(4_000);
     expected.extend(counts(0, 1, 0));
     expected.extend(table![
-        "lastCheckpointDuration" => 250_i64,
-        "lastCheckpointSize" => 101_i64,
-        "lastCheckpointFullSize" => 102_i64,
-        "lastCheckpointMetadataSize" => 103_i64,
-        "lastCheckpointProcessedData" => 104_i64,
-        "lastCheckpointPersistedData" => 105_i64,
-        "lastCompletedCheckpointId" => 7_i64,
+        "lastCheckpointDuration" => 250_u64,
+        "lastCheckpointSize" => 101_u64,
+        "lastCheckpointFullSize" => 102_u64,
+        "lastCheckpointMetadataSize" => 103_u64,
+        "lastCheckpointProcessedData" => 104_u64,
+        "lastCheckpointPersistedData" => 105_u64,
+        "lastCompletedCheckpointId" => 7_u64,
         "lastCheckpointCompletedTimestamp" => BEGAN + 1_250,
         "lastCheckpointExternalPath" => "s3://checkpoints/100",
         "checkpointDuration" => Once(250e6),
@@ -128,6 +118,20 @@ fn the_last_checkpoint_is_that_of_the_greatest_number() {
 }
 
 #[test]
+fn numbers_may_begin_anew_after_a_restore() {
+    let cluster = Cluster::new();
+    let checkpoints = CheckpointLedger::register(&cluster.job);
+    let complete = |id: u64| {
+        checkpoints.triggered(id);
+        checkpoints.completed(id, checkpoint(id));
+        number(&cluster.report(JOB), "lastCompletedCheckpointId")
+    };
+    assert_eq!(complete(10), 10.0);
+    checkpoints.restored();
+    assert_eq!([complete(2), complete(3), complete(1)], [2.0, 3.0, 3.0]);
+}
+
+#[test]
 fn checkpoints_end_once_and_only_if_they_began() {
     let cluster = Cluster::new();
     let checkpoints = CheckpointLedger::register(&cluster.job);
@@ -143,13 +147,13 @@ fn checkpoints_end_once_and_only_if_they_began() {
     checkpoints.failed(3);
     let mut expected = no_checkpoint();
     expected.extend(table![
-        "lastCheckpointDuration" => 42_i64,
-        "lastCheckpointSize" => 0_i64,
-        "lastCheckpointFullSize" => 0_i64,
-        "lastCheckpointMetadataSize" => 0_i64,
-        "lastCheckpointProcessedData" => 0_i64,
-        "lastCheckpointPersistedData" => 0_i64,
-        "lastCompletedCheckpointId" => 3_i64,
+        "lastCheckpointDuration" => 42_u64,
+        "lastCheckpointSize" => 0_u64,
+        "lastCheckpointFullSize" => 0_u64,
+        "lastCheckpointMetadataSize" => 0_u64,
+        "lastCheckpointProcessedData" => 0_u64,
+        "lastCheckpointPersistedData" => 0_u64,
+        "lastCompletedCheckpointId" => 3_u64,
         "lastCheckpointCompletedTimestamp" => BEGAN + 42,
         "numberOfCompletedCheckpoints" => 1_u64,
         "totalNumberOfCheckpoints" => 1_u64,
@@ -223,7 +227,8 @@ proptest! {
     fn checkpoints_that_were_triggered_are_under_way_or_have_ended(steps in checkpoint_steps()) {
         let cluster = Cluster::new();
         let checkpoints = CheckpointLedger::register(&cluster.job);
-        let (mut under_way, mut triggered, mut completed, mut last) = (BTreeSet::new(), 0_u32, 0_u32, -1);
+        let (mut under_way, mut triggered, mut completed) = (BTreeSet::new(), 0_u32, 0_u32);
+        let (mut last, mut anew) = (None, false);
         for step in steps {
             match step {
                 CheckpointStep::Triggered(id) => {
@@ -235,7 +240,8 @@ proptest! {
                     checkpoints.completed(id, CompletedCheckpoint::default());
                     if under_way.remove(&id) {
                         completed += 1;
-                        last = last.max(i64::try_from(id).unwrap());
+                        last = if anew { Some(id) } else { last.max(Some(id)) };
+                        anew = false;
                     }
                 }
                 CheckpointStep::Failed(id) => {
@@ -245,6 +251,7 @@ proptest! {
                 CheckpointStep::Restored => {
                     checkpoints.restored();
                     under_way.clear();
+                    anew = true;
                 }
                 CheckpointStep::Pass(time) => cluster.pass(time),
             }
@@ -256,7 +263,7 @@ proptest! {
         prop_assert_eq!(of("totalNumberOf"), f64::from(triggered));
         let parts = of("numberOfInProgress") + of("numberOfCompleted") + of("numberOfFailed");
         prop_assert_eq!(of("totalNumberOf"), parts);
-        prop_assert_eq!(number(&seen, "lastCompletedCheckpointId"), last as f64);
+        prop_assert_eq!(seen.get("lastCompletedCheckpointId").cloned(), last.map(u64::observed));
         prop_assert_eq!(number(&seen, "checkpointDuration"), f64::from(completed));
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use common::{Cluster, Table, table};
 use flowmeter_core::{Clock, MetricSet};
 use flowmeter_stream::{
-    CommittableLedger, NO_WATERMARK, SinkWriterMetrics, SourceReader, SplitActivity, SplitProgressMetrics,
-    SplitTimes,
+    CommittableLedger, MAX_WATERMARK, NO_WATERMARK, SinkWriterMetrics, SourceReader, SplitActivity,
+    SplitProgressMetrics, SplitTimes,
 };
 use flowmeter_testkit::Capture;
 
@@ -105,6 +105,34 @@ fn the_ends_of_event_time_are_no_watermark_to_lag_behind() {
     source.watermark(i64::MAX);
     cluster.pass(20);
     assert_eq!(cluster.report(OPERATOR)["watermarkLag"], table!["lag" => 25_i64]["lag"]);
+}
+
+#[test]
+fn a_record_without_a_time_lags_behind_nothing() {
+    let cluster = Cluster::new();
+    let mut source = SourceReader::register(&cluster.operator);
+    source.went_idle();
+    cluster.pass(50);
+    for no_time in [NO_WATERMARK, MAX_WATERMARK] {
+        source.fetched(no_time);
+        source.emitted(no_time);
+    }
+    let expected = table!["numRecordsInErrors" => 0_u64, "sourceIdleTime" => 0_u64];
+    assert_eq!(cluster.report(OPERATOR), expected, "but it is no longer idle");
+    source.went_idle();
+    cluster.pass(50);
+    drop(source);
+    cluster.pass(50);
+    assert_eq!(cluster.report(OPERATOR), expected, "nor is one that has gone");
+}
+
+#[test]
+fn committables_that_are_too_many_to_count_are_no_panic() {
+    let cluster = Cluster::new();
+    let committables = CommittableLedger::register(&cluster.operator);
+    committables.committed(u64::MAX);
+    committables.failed(1);
+    assert_eq!(committables.pending(), 0);
 }
 
 #[test]

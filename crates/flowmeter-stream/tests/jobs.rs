@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Cluster, Table, cases, number, table};
+use common::{Cluster, Expected, Table, cases, number, table};
 use flowmeter_core::MetricSet;
 use flowmeter_stream::{
     ClusterMetrics, EnumeratorMetrics, JobStatus, JobStatusTracker, SpeculativeExecutionMetrics,
@@ -228,6 +228,32 @@ fn nothing_comes_after_the_end_of_a_job() {
     cluster.pass(1_000);
     assert_eq!(status.status(), JobStatus::Ended);
     assert_eq!(cluster.report(JOB), ended);
+}
+
+#[test]
+fn tasks_run_and_are_deployed_only_where_they_can() {
+    let cluster = Cluster::new();
+    let status = JobStatusTracker::register(&cluster.job);
+    let seen = || {
+        let seen = cluster.report(JOB);
+        ["deployingState", "allSubTasksRunningOrFinishedState"].map(|name| seen[name] == true.observed())
+    };
+    let set = || {
+        status.set_deploying(true);
+        status.set_all_tasks_running(true);
+    };
+    set();
+    assert_eq!(seen(), [false, false]);
+    for (state, expected) in [
+        (JobStatus::Created, [true, false]),
+        (JobStatus::Running, [true, true]),
+        (JobStatus::Cancelling, [false, false]),
+        (JobStatus::Ended, [false, false]),
+    ] {
+        status.switch(state);
+        set();
+        assert_eq!(seen(), expected, "{state:?}");
+    }
 }
 
 #[test]

@@ -6,12 +6,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Cluster, cases, table};
+use common::{Cluster, Expected, Table, cases, table};
 use flowmeter_core::{MetricGroup, MetricSet};
 use flowmeter_stream::{
     AsyncStateMetrics, ChangelogMaterializationMetrics, ChangelogSizeMetrics, LateRecordMetrics,
-    LookupCacheMetrics, NO_WATERMARK, OperatorBytesMetrics, OperatorIoMetrics, WatermarkAlignmentMetrics,
-    Watermarks, async_state_group, cache_group, changelog_materialization_group,
+    LookupCacheMetrics, MAX_WATERMARK, NO_WATERMARK, OperatorBytesMetrics, OperatorIoMetrics,
+    WatermarkAlignmentMetrics, Watermarks, async_state_group, cache_group, changelog_materialization_group,
 };
 use flowmeter_testkit::Capture;
 use proptest::prelude::*;
@@ -71,6 +71,11 @@ fn under_flinks_names_an_operator_has_rates_too() {
     assert_eq!(cluster.report(OPERATOR), expected);
 }
 
+/// What there is of these watermarks: those that are none have no series.
+fn watermarks_of(all: Table) -> Table {
+    all.into_iter().filter(|(_, watermark)| *watermark != NO_WATERMARK.observed()).collect()
+}
+
 #[test]
 fn the_watermark_of_an_operator_is_the_least_of_its_inputs() {
     let cluster = Cluster::new();
@@ -83,7 +88,7 @@ fn the_watermark_of_an_operator_is_the_least_of_its_inputs() {
             "taskmanager.job.task.operator.currentOutputWatermark" => output,
             "taskmanager.job.task.currentInputWatermark" => least,
         ];
-        assert_eq!(cluster.report_all(), expected);
+        assert_eq!(cluster.report_all(), watermarks_of(expected));
     };
     seen([NO_WATERMARK; 2], NO_WATERMARK, NO_WATERMARK);
     watermarks.advance_input(0, 500);
@@ -96,10 +101,36 @@ fn the_watermark_of_an_operator_is_the_least_of_its_inputs() {
     watermarks.advance_input(2, 900);
     watermarks.advance_output(100);
     seen([500, 300], 300, 250);
-    watermarks.advance_input(1, i64::MAX);
+    // What has ended, or is idle, does not hold back the others, and the end is no time to show.
+    watermarks.advance_input(1, MAX_WATERMARK);
     watermarks.advance_output(500);
-    seen([500, i64::MAX], 500, 500);
+    seen([500, 300], 500, 500);
     assert_eq!(watermarks.input(), 500);
+    watermarks.advance_input(0, MAX_WATERMARK);
+    watermarks.advance_output(MAX_WATERMARK);
+    seen([500, 300], 500, 500);
+    assert_eq!(watermarks.input(), MAX_WATERMARK);
+}
+
+#[test]
+fn an_idle_input_holds_nobody_back() {
+    let cluster = Cluster::new();
+    let mut watermarks = Watermarks::register(&cluster.operator, 2);
+    let input = || cluster.report(OPERATOR).get("currentInputWatermark").cloned();
+    watermarks.advance_input(0, 500);
+    assert_eq!(input(), None);
+    watermarks.set_idle(1, true);
+    assert_eq!(input(), Some(500_i64.observed()));
+    // It comes back behind, and holds back from then on; what was shown does not go back.
+    watermarks.set_idle(1, false);
+    watermarks.advance_input(1, 400);
+    assert_eq!((watermarks.input(), input()), (400, Some(500_i64.observed())));
+    watermarks.advance_input(0, 700);
+    watermarks.advance_input(1, 600);
+    assert_eq!(input(), Some(600_i64.observed()));
+    watermarks.set_idle(0, true);
+    watermarks.set_idle(1, true);
+    assert_eq!((watermarks.input(), input()), (NO_WATERMARK, Some(600_i64.observed())));
 }
 
 #[test]
@@ -114,7 +145,7 @@ fn one_input_has_no_gauge_of_its_own() {
             "taskmanager.job.task.operator.currentOutputWatermark" => NO_WATERMARK,
             "taskmanager.job.task.currentInputWatermark" => input,
         ];
-        assert_eq!(cluster.report_all(), expected);
+        assert_eq!(cluster.report_all(), watermarks_of(expected));
     };
     seen(-5);
     watermarks.advance_input(0, 7);
@@ -131,7 +162,7 @@ fn a_source_has_no_input_but_watermarks_that_it_emits() {
         "currentInputWatermark" => NO_WATERMARK,
         "currentOutputWatermark" => 8_i64,
     ];
-    assert_eq!(cluster.report(OPERATOR), expected);
+    assert_eq!(cluster.report(OPERATOR), watermarks_of(expected));
 }
 
 proptest! {
@@ -162,8 +193,9 @@ proptest! {
                 table![format!("currentInput{number}Watermark") => watermark]
             }));
         }
-        prop_assert_eq!(cluster.report(OPERATOR), expected);
-        prop_assert_eq!(cluster.report("taskmanager.job.task"), table!["currentInputWatermark" => least]);
+        prop_assert_eq!(cluster.report(OPERATOR), watermarks_of(expected));
+        let of_task = watermarks_of(table!["currentInputWatermark" => least]);
+        prop_assert_eq!(cluster.report("taskmanager.job.task"), of_task);
     }
 }
 
