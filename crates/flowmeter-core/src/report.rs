@@ -279,7 +279,7 @@ impl<'a> SeriesView<'a> {
         let member = self.entry.block.set.members.get(self.member)?;
         let account = self.entry.account(self.member).filter(|_| member.family.kind().is_monotonic_sum())?;
         let Value::Number(Number::U64(value)) = self.value else { return None };
-        Some(account.ask(self.report.next_mark(), value, member.storage.is_kept_elsewhere()))
+        Some(account.ask(self.report.next_mark(), value, member.storage))
     }
 
     /// What a histogram has recorded since; see [`delta`](Self::delta).

@@ -272,7 +272,10 @@ impl Callbacks {
             match catch_unwind(AssertUnwindSafe(|| (callback.call)())) {
                 Ok(Outcome::Present) => callback.output.returned(),
                 Ok(Outcome::Missing(reason)) => {
-                    callback.output.clear();
+                    // What it gave last is final where it has nothing to give any more.
+                    if !closed {
+                        callback.output.clear();
+                    }
                     if let Some(reason) = reason
                         && !std::mem::replace(&mut callback.missed, true)
                     {

@@ -246,3 +246,23 @@ fn what_a_collector_gave_last_is_final_in_the_report_that_it_ran_for() {
     capture.context().delivered(capture.numbers()[0]);
     handle.wait_delivered(PATIENCE).unwrap();
 }
+
+#[test]
+fn a_collector_that_finds_nothing_at_the_end_leaves_what_it_found_last() {
+    let capture = Capture::push();
+    let (registry, _, handle) = driven(&capture);
+    let group = registry.add_group("g");
+    let mut left = 1;
+    group.collector(move |memory: &Memory| {
+        memory.used.set(7);
+        left -= 1;
+        left >= 0
+    });
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(capture.value("g.used{}"), Some(7.0));
+    group.close();
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(capture.value("g.used{}"), Some(7.0), "the final value");
+    handle.report_now(PATIENCE).unwrap();
+    assert!(capture.last().is_empty());
+}

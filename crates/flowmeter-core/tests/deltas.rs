@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use flowmeter_core::{
-    GroupView, HistogramSnapshot, Registry, Report, ReportError, Reporter, ReporterHandle, ReporterOptions,
-    TaskInfo,
+    CollectedCounter, GroupView, HistogramSnapshot, Registry, Report, ReportError, Reporter, ReporterHandle,
+    ReporterOptions, TaskInfo,
 };
 use flowmeter_testkit::{PATIENCE, on_request, quiet_registry};
 
@@ -194,6 +194,35 @@ fn a_callback_that_begins_anew_is_taken_for_a_restart() {
     source.store(4, Ordering::Relaxed);
     handle.report_now(PATIENCE).unwrap();
     assert_eq!(backend.total(), 14);
+}
+
+#[test]
+fn what_was_counted_before_there_was_a_metric_did_not_happen_now() {
+    let (registry, handle, backend) = with_backend();
+    let register = || registry.add_group("g").try_register::<CollectedCounter>("n").unwrap();
+    let count = register();
+    let mut sums = Vec::new();
+    // It begins anew at 20, and a report that fails is made up for.
+    for (value, plan) in [
+        (1_000_000, Plan::Succeed),
+        (1_000_050, Plan::Succeed),
+        (1_000_060, Plan::FailAfter(0)),
+        (1_000_070, Plan::Succeed),
+        (20, Plan::Succeed),
+    ] {
+        count.set(value);
+        backend.plan(plan);
+        assert_eq!(handle.report_now(PATIENCE).is_ok(), matches!(plan, Plan::Succeed));
+        sums.push(backend.sum(".n"));
+    }
+    // Another one goes on from there.
+    drop(count);
+    registry.add_group("g").close();
+    let again = register();
+    again.set(25);
+    handle.report_now(PATIENCE).unwrap();
+    sums.push(backend.sum(".n"));
+    assert_eq!(sums, [0, 50, 50, 70, 90, 95]);
 }
 
 #[test]

@@ -149,7 +149,19 @@ impl Aggregator {
         difference: i64,
     ) {
         if let Some(progress) = &mut self.progress {
-            progress.entry(scope).or_default().update(location, time, difference);
+            let known = progress.entry(scope).or_default();
+            known.update(location, time, difference);
+            // What a scope that has ended leaves is taken back after its end, to the last.
+            if known.is_empty() {
+                progress.remove(&scope);
+            }
+        }
+    }
+
+    /// Notes the time at which no more of the progress is held back.
+    pub(crate) fn flush_progress(&mut self, time: Duration) {
+        if time.saturating_sub(self.watermarks_known) >= WATERMARK_STEP {
+            self.advance_watermarks(time);
         }
     }
 
@@ -168,10 +180,7 @@ impl Aggregator {
             TimelyEvent::Operates(operates) => self.operates(time, operates),
             TimelyEvent::Channels(channel) => self.channel(channel),
             TimelyEvent::Shutdown(shutdown) => self.shutdown(time, shutdown.id),
-            TimelyEvent::Park(ParkEvent::Park(_)) => {
-                self.catch_up(time, None);
-                self.advance_watermarks(time);
-            }
+            TimelyEvent::Park(ParkEvent::Park(_)) => self.catch_up(time, None),
             _ => {}
         }
     }
@@ -181,9 +190,6 @@ impl Aggregator {
     pub(crate) fn flush(&mut self, time: Duration) {
         if time.saturating_sub(self.idle_known) >= IDLE_STEP {
             self.catch_up(time, None);
-        }
-        if time.saturating_sub(self.watermarks_known) >= WATERMARK_STEP {
-            self.advance_watermarks(time);
         }
     }
 
@@ -355,7 +361,6 @@ impl Aggregator {
     }
 
     fn shutdown(&mut self, time: Duration, id: usize) {
-        self.advance_watermarks(time);
         let Some(operator) = self.identified.operator(id) else { return };
         let address = operator.address.clone();
         // What ends while it has the thread does not come back from that.
@@ -366,7 +371,6 @@ impl Aggregator {
         self.tasks.retain(|task| *task != id);
         self.operators.remove(&address);
         self.identified.remove(id);
-        self.progress.as_mut().and_then(|progress| progress.remove(&id));
         Measured::forget(&address);
         if let [dataflow] = *address {
             Measured::forget_dataflow(dataflow);

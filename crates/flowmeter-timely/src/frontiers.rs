@@ -40,8 +40,16 @@ impl ScopeProgress {
         *count += difference;
         if *count == 0 {
             times.remove(&time);
+            if times.is_empty() {
+                self.counts.remove(&location);
+            }
         }
         self.has_changed = true;
+    }
+
+    /// Whether nothing is under way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts.is_empty()
     }
 
     /// Whether anything changed since this was last asked.

@@ -132,9 +132,9 @@ impl TimelyInstrumentation {
             None => followed.borrow_mut().flush(time),
         })?;
         let mut register = worker.log_register().ok_or(Error::NoLog)?;
-        register.insert::<TrackerEventBuilder<T>, _>(&log, move |_, events| {
-            let Some(events) = events else { return };
+        register.insert::<TrackerEventBuilder<T>, _>(&log, move |time, events| {
             let mut aggregator = aggregator.borrow_mut();
+            let Some(events) = events else { return aggregator.flush_progress(*time) };
             for (_, event) in events.iter() {
                 let (scope, is_output, updates) = match event {
                     TrackerEvent::SourceUpdate(update) => (update.tracker_id, true, &update.updates),

@@ -43,6 +43,8 @@ impl Measured {
 /// For how long a task has been back-pressured, since that was last asked.
 #[derive(Debug, Default)]
 pub(crate) struct Pressure {
+    /// How many of its operators are held back.
+    operators: Cell<usize>,
     since: Cell<Option<Instant>>,
     /// Up to where it was taken.
     taken: Cell<Option<Instant>>,
@@ -51,18 +53,24 @@ pub(crate) struct Pressure {
 }
 
 impl Pressure {
-    fn set(&self, is_pressed: bool, now: Instant) {
-        match (self.since.get(), is_pressed) {
-            (None, true) => {
-                self.since.set(Some(now));
-                self.taken.set(Some(now));
-            }
-            (Some(since), false) => {
-                self.collect(now);
-                self.since.set(None);
-                self.longest.set(self.longest.get().max(now.saturating_duration_since(since)));
-            }
-            _ => {}
+    /// One more operator is held back.
+    fn begin(&self, now: Instant) {
+        self.operators.set(self.operators.get() + 1);
+        if self.since.get().is_none() {
+            self.since.set(Some(now));
+            self.taken.set(Some(now));
+        }
+    }
+
+    /// One less is.
+    fn end(&self, now: Instant) {
+        self.operators.set(self.operators.get().saturating_sub(1));
+        if self.operators.get() == 0
+            && let Some(since) = self.since.get()
+        {
+            self.collect(now);
+            self.since.set(None);
+            self.longest.set(self.longest.get().max(now.saturating_duration_since(since)));
         }
     }
 
@@ -110,13 +118,14 @@ pub struct MeasuredOperator {
     address: Vec<usize>,
     group: Option<MetricGroup>,
     pressure: Option<Rc<Pressure>>,
+    is_back_pressured: bool,
 }
 
 impl MeasuredOperator {
     /// The operator of an address, which timely tells who builds it.
     #[must_use]
     pub fn new(address: &[usize]) -> Self {
-        Self { address: address.to_vec(), group: None, pressure: None }
+        Self { address: address.to_vec(), group: None, pressure: None, is_back_pressured: false }
     }
 
     /// The group of the operator. There is none while its dataflow is built and in the first step after, when timely has not told of it yet, and none at all where
@@ -130,9 +139,14 @@ impl MeasuredOperator {
     /// bound, so only job code knows: a source that waits for a probe, for example. What its task is not busy meanwhile counts as
     /// back-pressured, and not as idle, in [`TaskTimeMetrics`](flowmeter_stream::TaskTimeMetrics).
     pub fn set_back_pressured(&mut self, is_back_pressured: bool) {
+        if self.is_back_pressured == is_back_pressured {
+            return;
+        }
         self.find();
         if let Some(pressure) = &self.pressure {
-            pressure.set(is_back_pressured, Instant::now());
+            self.is_back_pressured = is_back_pressured;
+            let now = Instant::now();
+            if is_back_pressured { pressure.begin(now) } else { pressure.end(now) }
         }
     }
 
@@ -146,22 +160,60 @@ impl MeasuredOperator {
     }
 }
 
+impl Drop for MeasuredOperator {
+    fn drop(&mut self) {
+        self.set_back_pressured(false);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn an_operator_that_is_gone_is_not_held_back() {
+        let pressure = Rc::new(Pressure::default());
+        Measured::announce(&[0, 1], MetricGroup::noop(), &pressure);
+        let mut operators = [MeasuredOperator::new(&[0, 1]), MeasuredOperator::new(&[0, 1])];
+        for operator in &mut operators {
+            operator.set_back_pressured(true);
+            operator.set_back_pressured(true);
+        }
+        assert_eq!(pressure.operators.get(), 2);
+        operators[0].set_back_pressured(false);
+        assert!(pressure.since.get().is_some());
+        drop(operators);
+        assert!(pressure.since.get().is_none());
+        Measured::forget(&[0, 1]);
+        assert!(MeasuredOperator::new(&[0, 1]).group().is_none());
+    }
+
+    #[test]
+    fn all_of_a_dataflow_are_forgotten() {
+        let pressure = Rc::default();
+        for address in [[7, 1], [7, 2], [8, 1]] {
+            Measured::announce(&address, MetricGroup::noop(), &pressure);
+        }
+        Measured::forget_dataflow(7);
+        let is_there = |address: &[usize]| MeasuredOperator::new(address).group().is_some();
+        assert_eq!([is_there(&[7, 1]), is_there(&[7, 2]), is_there(&[8, 1])], [false, false, true]);
+        Measured::forget(&[8, 1]);
+    }
+
+    #[test]
     fn pressure_is_taken_while_it_goes_on_and_when_it_is_over() {
         let (pressure, began) = (Pressure::default(), Instant::now());
         let at = |seconds| began + Duration::from_secs(seconds);
-        pressure.set(false, at(0));
+        pressure.end(at(0));
         assert_eq!(pressure.take(), Duration::ZERO);
-        pressure.set(true, at(1));
-        pressure.set(true, at(2));
+        // Two operators of the task, one after the other.
+        pressure.begin(at(1));
+        pressure.begin(at(2));
+        pressure.end(at(3));
         pressure.collect(at(4));
-        pressure.set(false, at(6));
-        pressure.set(true, at(7));
-        pressure.set(false, at(8));
+        pressure.end(at(6));
+        pressure.begin(at(7));
+        pressure.end(at(8));
         assert_eq!(pressure.take(), Duration::from_secs(6));
         assert_eq!(pressure.take(), Duration::ZERO);
         assert_eq!(pressure.take_longest(), Some(Duration::from_secs(5)));

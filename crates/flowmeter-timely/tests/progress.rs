@@ -138,6 +138,7 @@ fn an_operator_has_metrics_of_its_own_and_says_when_it_is_held_back() {
         until(worker, &handle, &capture, || of_task("softBackPressuredTime") > Some(20_000_000.0));
         is_held_back.set(false);
         next(worker);
+        until(worker, &handle, &capture, || of_task("maxSoftBackPressureTimeMs") >= Some(20.0));
         // Over: from now on it is idle.
         until(worker, &handle, &capture, || of_task("idleTime") > Some(0.0));
         let held_back = of_task("softBackPressuredTime");

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Index;
 use super::book::Entry;
 use crate::HistogramSnapshot;
+use crate::set::Storage;
 
 /// The account of one series: what the backend has accepted so far, and what the report that is being made has asked for.
 ///
@@ -16,6 +17,8 @@ use crate::HistogramSnapshot;
 #[derive(Default)]
 pub(crate) struct Account {
     accepted: Cell<u64>,
+    /// Whether it was ever asked, of what something else keeps.
+    begun: Cell<bool>,
     asked: Cell<u64>,
     /// Which of the report's questions it was, from 1; 0 for none.
     mark: Cell<u64>,
@@ -37,12 +40,16 @@ struct Histograms {
 }
 
 impl Account {
-    /// What a sum has grown by. One that `may_restart` has done so if it is less than before.
-    pub(crate) fn ask(&self, mark: u64, value: u64, may_restart: bool) -> u64 {
+    /// What a sum has grown by. One that something else keeps has begun anew if it is less than before, and what it has counted
+    /// before it had a metric did not happen now.
+    pub(crate) fn ask(&self, mark: u64, value: u64, storage: Storage) -> u64 {
         self.mark.set(mark);
         self.asked.set(value);
+        if storage == Storage::Collected && !self.begun.replace(true) {
+            self.accepted.set(value);
+        }
         let accepted = self.accepted.get();
-        if may_restart && value < accepted { value } else { value.wrapping_sub(accepted) }
+        if storage.is_kept_elsewhere() && value < accepted { value } else { value.wrapping_sub(accepted) }
     }
 
     /// What was recorded since.
@@ -109,6 +116,7 @@ impl Account {
     /// Goes on from the account of the series before. What both have accepted adds up, as their values do.
     pub(super) fn take_over(&self, from: &Self) {
         self.accepted.set(self.accepted.get().wrapping_add(from.accepted.get()));
+        self.begun.set(self.begun.get() || from.begun.get());
         let theirs = from.histograms.take();
         match (&mut *self.histograms.borrow_mut(), theirs) {
             (_, None) => {}

@@ -265,7 +265,6 @@ fn count<'scope>(
                         measured.add(&mut counts, word);
                     }
                 });
-                measured.show(&counts);
                 if let (Some(held), Some(time)) = (&mut capability, frontier.frontier().first()) {
                     held.downgrade(time);
                 } else if let Some(capability) = capability.take() {
@@ -273,7 +272,9 @@ fn count<'scope>(
                     tallies.total("distinct_words", counts.len() as u64);
                     tally.gave(counts.len());
                     output.session(&capability).give_iterator(counts.drain());
+                    measured.bytes = 0;
                 }
+                measured.show(&counts);
             }
         },
     )

@@ -179,6 +179,40 @@ fn groups_close_with_their_operators_and_a_dataflow_leaves_nothing() {
 }
 
 #[test]
+fn progress_of_a_scope_that_has_ended_leaves_no_trace() {
+    let mut fed = Fed::new();
+    fed.aggregator = fed.aggregator.with_watermarks();
+    let least = |fed: &Fed, id: usize| {
+        let leaf = fed.aggregator.identified.operator(id).unwrap().operator.as_ref().unwrap();
+        leaf.watermarks.as_ref().unwrap().input()
+    };
+    for i in 0..100 {
+        let (first, dataflow) = (i * 10, i);
+        fed.channel(first + 4, &[dataflow], (1, 0), (2, 0));
+        fed.operates(first + 2, &[dataflow, 1], "source");
+        fed.operates(first + 3, &[dataflow, 2], "sink");
+        fed.operates(first + 1, &[dataflow], "job");
+        let held = (1, true, 0);
+        fed.aggregator.pointstamp(first + 1, held, 5, 1);
+        let at = Duration::from_secs(i as u64 + 1);
+        fed.aggregator.flush_progress(at);
+        assert_eq!(least(&fed, first + 3), 4);
+        fed.aggregator.pointstamp(first + 1, held, 9, 1);
+        fed.aggregator.pointstamp(first + 1, held, 5, -1);
+        fed.aggregator.flush_progress(at + Duration::from_millis(50));
+        assert_eq!(least(&fed, first + 3), 4, "not more often than each tenth of a second");
+        fed.aggregator.flush_progress(at + Duration::from_millis(100));
+        assert_eq!(least(&fed, first + 3), 8);
+        fed.feed(i as u64, ShutdownEvent { id: first + 1 });
+        // Timely takes back what was under way after it has told of the end.
+        fed.aggregator.pointstamp(first + 1, held, 9, -1);
+        fed.aggregator.flush_progress(at + Duration::from_millis(300));
+    }
+    let Aggregator { progress, edges, .. } = &fed.aggregator;
+    assert!(progress.as_ref().is_some_and(HashMap::is_empty) && edges.is_empty());
+}
+
+#[test]
 fn dataflows_that_come_and_go_leave_no_trace() {
     let mut fed = Fed::new();
     for i in 0..1_000 {
