@@ -3,6 +3,7 @@
 use flowmeter::{MetricKind, ScopeKind};
 
 use super::pattern::expand;
+use super::units::FlinkUnit;
 
 /// One line of `docs/reference/flink-metrics.tsv`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +94,7 @@ fn parse_line(line: &str) -> Result<FlinkMetric<'_>, String> {
     if !["Counter", "Gauge", "Histogram", "Meter"].contains(&kind) {
         return Err(format!("no type {kind:?} is known"));
     }
+    FlinkUnit::of(unit).ok_or_else(|| format!("no unit {unit:?} is known"))?;
     Ok(FlinkMetric { group, scope, infix, name, kind, unit, reason })
 }
 
@@ -157,6 +159,7 @@ mod tests {
         for (line, complaint) in [
             ("CPU\tTask", "2 fields instead of 7"),
             ("CPU\tThread\t\tx\tGauge\t\t", "no scope \"Thread\" is known"),
+            ("CPU\tTask\t\tx\tGauge\tfurlongs\t", "no unit \"furlongs\" is known"),
             ("CPU\tTask\t\tx\tTimer\t\t", "no type \"Timer\" is known"),
         ] {
             assert_eq!(parse_line(line).unwrap_err(), complaint);

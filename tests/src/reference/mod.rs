@@ -18,6 +18,7 @@ mod names;
 mod pattern;
 mod placeholders;
 mod scopes;
+mod units;
 
 pub use catalogues::{CATALOGUES, Catalogue};
 
@@ -45,7 +46,7 @@ pub fn documents() -> [Document; 2] {
 }
 
 /// What is wrong with the catalogues that there are: Flink's metrics that are neither in them nor have a reason, reasons that
-/// are none, and names that two families have.
+/// are none, units that differ, and names that two families have.
 #[must_use]
 pub fn complaints() -> Vec<String> {
     complaints::complaints(&comparison())
