@@ -58,6 +58,16 @@ impl FlinkMetric<'_> {
         (self.kind == "Histogram") == (kind == MetricKind::Histogram)
     }
 
+    /// Whether it has the type that Flink has for a kind: all sums that only grow are the same to most backends.
+    pub(super) fn is_of_kind(&self, kind: MetricKind) -> bool {
+        match self.kind {
+            "Counter" => kind.is_monotonic_sum(),
+            "Meter" => kind == MetricKind::Meter,
+            "Gauge" => kind == MetricKind::Gauge,
+            _ => kind == MetricKind::Histogram,
+        }
+    }
+
     /// Whether it is about something that only Flink's own machinery has, which is all that may be without a counterpart.
     pub(super) fn may_be_left_out(&self) -> bool {
         match self.group {

@@ -19,6 +19,7 @@ mod pattern;
 mod placeholders;
 mod scopes;
 mod units;
+mod words;
 
 pub use catalogues::{CATALOGUES, Catalogue};
 
