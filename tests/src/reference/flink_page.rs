@@ -181,3 +181,50 @@ fn name(described: &Described) -> String {
     let (scope, name) = (described.family.logical_scope(), described.family.name());
     if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Catalogue;
+    use super::*;
+    use flowmeter::{
+        CatalogueEntry, Counter, Descriptor, Gauge, Histogram, Metric, ScopeKind, Unit, UpDownCounter,
+    };
+
+    const DESCRIPTORS: &[Descriptor] = &[
+        Descriptor::of::<Counter>(
+            Metric::new("numBytesIn").with_unit(Unit::BYTES).with_rate_name("numBytesInPerSecond"),
+        ),
+        Descriptor::of::<Counter>(Metric::new("time").with_unit(Unit::NANOSECONDS)),
+        Descriptor::of::<UpDownCounter>(Metric::new("open")),
+        Descriptor::of::<Gauge<u64>>(Metric::new("load")),
+        Descriptor::of::<Histogram<u64>>(Metric::new("latency").with_unit(Unit::NANOSECONDS)),
+    ];
+
+    #[test]
+    fn a_line_has_what_to_ask_prometheus_for_and_what_is_of_another_kind() {
+        let entry = CatalogueEntry {
+            registered_by: "Io",
+            scopes: &[ScopeKind::JobManager, ScopeKind::TaskManager],
+            groups: "",
+            descriptors: DESCRIPTORS,
+        };
+        let entries = vec![entry].leak();
+        let catalogue = Catalogue { name: "test", entries };
+        for (name, kind, expected_kind, prometheus) in [
+            ("numBytesIn", "Counter", "Counter", "`taskmanager_num_bytes_in_total`"),
+            ("numBytesInPerSecond", "Meter", "Meter", "`rate(taskmanager_num_bytes_in_total[1m])`"),
+            ("time", "Gauge", "Gauge, here a counter", "`taskmanager_time_seconds_total`"),
+            ("open", "Gauge", "Gauge, here an up-down counter", "`taskmanager_open`"),
+            ("load", "Gauge", "Gauge", "`taskmanager_load`"),
+            ("load", "Counter", "Counter, here a gauge", "`taskmanager_load`"),
+            ("latency", "Histogram", "Histogram", "`taskmanager_latency_seconds`"),
+            ("none", "Gauge", "Gauge", ""),
+        ] {
+            let (group, scope, infix) = ("IO", "TaskManager", "");
+            let metric = FlinkMetric { group, scope, infix, name, kind, unit: "", reason: "" };
+            let comparison = Comparison::new(vec![metric], Described::all(&[catalogue]));
+            let [_, _, kind, _, _, query] = row(&metric, &comparison);
+            assert_eq!((kind.as_str(), query.as_str()), (expected_kind, prometheus), "{name}");
+        }
+    }
+}
