@@ -39,7 +39,10 @@ fn implement(input: &DeriveInput, core: &Path) -> Result<TokenStream> {
     }
     let name = &input.ident;
     let table = table(&parts, core);
+    let checks = parts.iter().map(|part| &part.checks);
     Ok(quote! {
+        #(#checks)*
+
         #[automatically_derived]
         impl #core::MetricSet for #name {
             const DESCRIPTORS: &'static [#core::Descriptor] = #table;
@@ -73,6 +76,8 @@ struct Part {
     is_set: bool,
     /// How it is taken from the cells.
     handle: TokenStream,
+    /// Constant assertions.
+    checks: TokenStream,
 }
 
 impl Part {
@@ -84,6 +89,7 @@ impl Part {
                 descriptors: quote_spanned!(ty.span()=> <#ty as #core::MetricSet>::DESCRIPTORS),
                 is_set: true,
                 handle: quote_spanned!(ty.span()=> <#ty as #core::MetricSet>::from_cells(cells)),
+                checks: TokenStream::new(),
             });
         }
         let metric = options.metric(core);
@@ -91,6 +97,7 @@ impl Part {
             descriptors: quote_spanned!(ty.span()=> #core::Descriptor::of::<#ty>(#metric)),
             is_set: false,
             handle: quote_spanned!(ty.span()=> cells.take::<#ty>()),
+            checks: options.checks(ty, core),
         })
     }
 }

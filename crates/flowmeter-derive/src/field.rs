@@ -1,12 +1,13 @@
 //! What is said about a field.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens as _, quote};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::meta::ParseNestedMeta;
 use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned as _;
 use syn::token::Bracket;
-use syn::{Error, Expr, ExprLit, Field, Lit, LitStr, Meta, Path, Result, Token, bracketed};
+use syn::{Error, Expr, ExprLit, Field, Lit, LitStr, Meta, Path, Result, Token, Type, bracketed};
 
 /// The options of one field.
 pub(crate) struct Options {
@@ -24,6 +25,11 @@ pub(crate) struct Options {
 }
 
 const KEYS: &str = "`name`, `unit`, `rate`, `names(...)`, `scale`, `bucket_limit`, `bounds` and `set`";
+
+const RATE_OF_NO_SUM: &str =
+    "a rate goes with a counter or a meter: make the field one of these, or leave `rate` out";
+const NO_HISTOGRAM: &str =
+    "`scale`, `bucket_limit` and `bounds` go with a histogram: make the field one, or leave them out";
 
 impl Options {
     pub(crate) fn of(field: &Field) -> Result<Self> {
@@ -72,12 +78,7 @@ impl Options {
             return Err(meta.error(format!("`{key}` is there twice")));
         }
         match key.as_str() {
-            "name" => {
-                self.name = meta.value()?.parse()?;
-                if self.name.value().is_empty() {
-                    return Err(Error::new_spanned(&self.name, "a metric's name has at least one character"));
-                }
-            }
+            "name" => self.name = not_empty(meta.value()?.parse()?)?,
             "unit" => self.unit = Some(meta.value()?.parse()?),
             "names" => meta.parse_nested_meta(|name| {
                 let policy = name.path.to_token_stream().to_string();
@@ -88,7 +89,7 @@ impl Options {
                 self.names.extend(names.into_iter().map(|name| (policy.clone(), name)));
                 Ok(())
             })?,
-            "rate" => self.rate = Some(meta.value()?.parse()?),
+            "rate" => self.rate = Some(not_empty(meta.value()?.parse()?)?),
             "scale" => self.scale = Some(meta.value()?.parse()?),
             "bucket_limit" => self.bucket_limit = Some(meta.value()?.parse()?),
             "bounds" => self.bounds = Some(meta.value()?.parse()?),
@@ -98,6 +99,23 @@ impl Options {
         }
         given.push(key);
         Ok(())
+    }
+
+    /// What is wrong with a handle of this type, found when the struct is compiled: what handles are is not known before.
+    pub(crate) fn checks(&self, ty: &Type, core: &Path) -> TokenStream {
+        let kind = quote!(<#ty as #core::MetricHandle>::KIND);
+        let mut checks = TokenStream::new();
+        if let Some(rate) = &self.rate {
+            checks.extend(quote_spanned! {rate.span()=>
+                const _: () = ::core::assert!(#kind.is_monotonic_sum(), #RATE_OF_NO_SUM);
+            });
+        }
+        if let Some(option) = [&self.scale, &self.bucket_limit, &self.bounds].into_iter().flatten().next() {
+            checks.extend(quote_spanned! {option.span()=>
+                const _: () = ::core::assert!(::core::matches!(#kind, #core::MetricKind::Histogram), #NO_HISTOGRAM);
+            });
+        }
+        checks
     }
 
     /// The metric, as a constant expression.
@@ -129,16 +147,22 @@ impl Options {
 /// A name, or in brackets a name and those that the metric had before.
 fn names_of(value: ParseStream<'_>) -> Result<Vec<LitStr>> {
     if !value.peek(Bracket) {
-        return Ok(vec![value.parse()?]);
+        return Ok(vec![not_empty(value.parse()?)?]);
     }
     let content;
     let bracket = bracketed!(content in value);
-    let names: Vec<LitStr> =
-        content.parse_terminated(<LitStr as Parse>::parse, Token![,])?.into_iter().collect();
+    let names = content.parse_terminated(<LitStr as Parse>::parse, Token![,])?;
     if names.is_empty() {
         return Err(Error::new(bracket.span.join(), "a list of names has at least one"));
     }
-    Ok(names)
+    names.into_iter().map(not_empty).collect()
+}
+
+fn not_empty(name: LitStr) -> Result<LitStr> {
+    if name.value().is_empty() {
+        return Err(Error::new_spanned(name, "a metric's name has at least one character"));
+    }
+    Ok(name)
 }
 
 /// A UCUM code, the bare name of a constant, or any other constant expression.
@@ -208,6 +232,15 @@ mod tests {
             ("/// A.\n#[metric(name = 1)] a: Counter", "expected string literal"),
             ("/// A.\n#[metric(names(flink = \"b\", flink = \"c\"))] a: Counter", "`flink` is there twice"),
             ("/// A.\n#[metric(names(flink = []))] a: Counter", "a list of names has at least one"),
+            (
+                "/// A.\n#[metric(names(flink = \"\"))] a: Counter",
+                "a metric's name has at least one character",
+            ),
+            (
+                "/// A.\n#[metric(names(flink = [\"b\", \"\"]))] a: Counter",
+                "a metric's name has at least one character",
+            ),
+            ("/// A.\n#[metric(rate = \"\")] a: Counter", "a metric's name has at least one character"),
             ("/// A.\n#[metric(rate = 1)] a: Counter", "expected string literal"),
             ("#[metric(set = true)] a: Set", "`set` has no value"),
             (

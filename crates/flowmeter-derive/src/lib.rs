@@ -30,7 +30,7 @@
 //! |---|---|---|
 //! | `name = "numMatched"` | the name | the field's, in camel case |
 //! | `unit = "By"`, `unit = BYTES` | the unit, as a UCUM code or the name of a constant of `Unit` | none, or that of the handle |
-//! | `rate = "numMatchedPerSecond"` | the name of its rate, for policies that have rates as metrics | none |
+//! | `rate = "numMatchedPerSecond"` | the name of the rate of a counter or a meter, for policies that have rates as metrics | none |
 //! | `names(prometheus = "process_cpu_seconds_total")`, `names(flink = ["now", "before"])` | whole names for naming policies; in brackets with those that it had before | none |
 //! | `scale = 3`, `bucket_limit = 80`, `bounds = [0.1, 1.0]` | options of a histogram | its defaults |
 //! | `set` | the field is a metric set | it is a handle |

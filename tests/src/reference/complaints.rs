@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::comparison::{Comparison, Standing};
-use super::families::Described;
+use super::families::{Described, Side};
 use super::flink_metric::FlinkMetric;
 use super::names;
+use super::units::FlinkUnit;
 
 /// All that is wrong, a line each.
 pub(super) fn complaints(comparison: &Comparison<'_>) -> Vec<String> {
@@ -18,19 +19,33 @@ fn of_metric(comparison: &Comparison<'_>, metric: &FlinkMetric<'_>) -> Vec<Strin
     let called = format!("Flink's `{}` of {} ({})", metric.path(), metric.scope, metric.group);
     let mut complaints = Vec::new();
     match comparison.standing(metric) {
-        Standing::There(_) if !metric.reason.is_empty() => {
+        Standing::There(families) if metric.reason.is_empty() => {
+            let differing = families.iter().filter(|(described, side)| !unit_fits(metric, described, *side));
+            complaints.extend(differing.map(|(described, _)| {
+                let unit = described.family.unit();
+                format!("{called} is in {}, and in {unit} as {}", metric.unit, location(described))
+            }));
+        }
+        Standing::There(_) => {
             complaints
                 .push(format!("{called} is there, although it is not to be, because: {}", metric.reason));
         }
         Standing::Missing(names) => {
             complaints.push(format!("{called} is not there and has no reason: no {}", names.join(", no ")));
         }
-        Standing::There(_) | Standing::NotApplicable(_) => {}
+        Standing::NotApplicable(_) => {}
     }
     if !(metric.reason.is_empty() || metric.may_be_left_out()) {
         complaints.push(format!("{called} is none that may be left out, yet is: {}", metric.reason));
     }
     complaints
+}
+
+/// Whether a family has the unit that Flink has.
+fn unit_fits(metric: &FlinkMetric<'_>, described: &Described, side: Side) -> bool {
+    let family = &described.family;
+    let is_rate = side == Side::Rate || metric.kind == "Meter" && family.is_flink_meter();
+    FlinkUnit::of(metric.unit).is_none_or(|unit| unit.fits(family.unit(), is_rate))
 }
 
 /// Names that metrics have in common which are not one: a reporter shows one of them alone.
@@ -68,7 +83,7 @@ fn location(described: &Described) -> String {
 mod tests {
     use super::super::Catalogue;
     use super::*;
-    use flowmeter::{CatalogueEntry, Counter, Descriptor, Gauge, Histogram, Meter, Metric, ScopeKind};
+    use flowmeter::{CatalogueEntry, Counter, Descriptor, Gauge, Histogram, Meter, Metric, ScopeKind, Unit};
 
     const HEAD: &str = "group\tscope\tinfix\tname\ttype\tunit\tnot applicable because\n";
 
@@ -161,6 +176,30 @@ mod tests {
         let line = |kind: &str| format!("State\tTask\t\tsizes\t{kind}\tbytes\t\n");
         assert!(about(&line("Histogram"), &[ScopeKind::Task], SIZES).is_empty());
         assert_eq!(about(&line("Gauge"), &[ScopeKind::Task], SIZES).len(), 1);
+    }
+
+    #[test]
+    fn units_differ_unless_one_side_has_none() {
+        const TIMES: &[Descriptor] = &[
+            Descriptor::of::<Gauge<u64>>(Metric::new("lag").with_unit(Unit::NANOSECONDS)),
+            Descriptor::of::<Counter>(
+                Metric::new("busy").with_unit(Unit::NANOSECONDS).with_rate_name("busyRate"),
+            ),
+            Descriptor::of::<Meter>(Metric::new("sent").with_unit(Unit::BYTES)),
+            Descriptor::of::<Gauge<u64>>(Metric::new("open")),
+        ];
+        let lines = "IO\tTask\tio\tlag\tGauge\tms\t\n\
+                     IO\tTask\tio\tbusyRate\tMeter\tms/s\t\n\
+                     IO\tTask\tio\tbusy\tCounter\tns\t\n\
+                     IO\tTask\tio\tsent\tMeter\tbytes/s\t\n\
+                     IO\tTask\tio\topen\tGauge\tms\t\n";
+        assert_eq!(
+            about(lines, &[ScopeKind::Task], TIMES),
+            [
+                "Flink's `io.lag` of Task (IO) is in ms, and in ns as `lag` in `taskmanager.job.task.io` of `Io`",
+                "Flink's `io.busyRate` of Task (IO) is in ms/s, and in ns as `busy` in `taskmanager.job.task.io` of `Io`",
+            ]
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use flowmeter::{MetricKind, ScopeKind};
 
 use super::pattern::expand;
+use super::units::FlinkUnit;
 
 /// One line of `docs/reference/flink-metrics.tsv`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,16 @@ impl FlinkMetric<'_> {
         (self.kind == "Histogram") == (kind == MetricKind::Histogram)
     }
 
+    /// Whether it has the type that Flink has for a kind: all sums that only grow are the same to most backends.
+    pub(super) fn is_of_kind(&self, kind: MetricKind) -> bool {
+        match self.kind {
+            "Counter" => kind.is_monotonic_sum(),
+            "Meter" => kind == MetricKind::Meter,
+            "Gauge" => kind == MetricKind::Gauge,
+            _ => kind == MetricKind::Histogram,
+        }
+    }
+
     /// Whether it is about something that only Flink's own machinery has, which is all that may be without a counterpart.
     pub(super) fn may_be_left_out(&self) -> bool {
         match self.group {
@@ -93,6 +104,7 @@ fn parse_line(line: &str) -> Result<FlinkMetric<'_>, String> {
     if !["Counter", "Gauge", "Histogram", "Meter"].contains(&kind) {
         return Err(format!("no type {kind:?} is known"));
     }
+    FlinkUnit::of(unit).ok_or_else(|| format!("no unit {unit:?} is known"))?;
     Ok(FlinkMetric { group, scope, infix, name, kind, unit, reason })
 }
 
@@ -157,6 +169,7 @@ mod tests {
         for (line, complaint) in [
             ("CPU\tTask", "2 fields instead of 7"),
             ("CPU\tThread\t\tx\tGauge\t\t", "no scope \"Thread\" is known"),
+            ("CPU\tTask\t\tx\tGauge\tfurlongs\t", "no unit \"furlongs\" is known"),
             ("CPU\tTask\t\tx\tTimer\t\t", "no type \"Timer\" is known"),
         ] {
             assert_eq!(parse_line(line).unwrap_err(), complaint);

@@ -7,6 +7,14 @@ use super::comparison::{Comparison, Standing};
 use super::families::{Described, Side};
 use super::flink_metric::FlinkMetric;
 use super::markdown::{code, plain, push_table};
+use super::{names, words};
+
+const COLUMNS: &str = "\
+The first column has the groups below the place and the metric's name; with the logical scope of the place in front it is the name
+that Flink's reporters make of it. The type is Flink's, and what the metric is here where that differs. The column in flowmeter has
+the logical scope and the name of the metric here, and what registers it: [the list of metrics](metrics.md) has the rest. The last one
+has what to ask Prometheus for. Facts on Flink's side are in [flink-metrics.tsv](flink-metrics.tsv).
+";
 
 const LEGEND: &str = "\
 | written | stands for |
@@ -15,6 +23,39 @@ const LEGEND: &str = "\
 | `key=<value>` | a variable: flat identifiers have `key.value` there, and names beside labels `key` alone |
 | `(a\\|b)` | each of these |
 | `[a]` | something that is there by some settings |
+";
+
+const VALUES: &str = "\
+## In Prometheus
+
+The Prometheus reporter shows a metric under the name in the column Prometheus. For the rate of a sum there is a query, of which the
+minute is an example. The name of a histogram is that of the family, whose samples end in `_bucket`, `_sum` and `_count`. Where a line
+has several names, several metrics are one of Flink's. Values are in base units, so some are other numbers than Flink's:
+
+| unit | in Prometheus | Flink's value is divided by |
+| --- | --- | --- |
+| ms, epoch ms | seconds | 1 000 |
+| ns | seconds | 1 000 000 000 |
+| ms/s | a ratio, of which 1 is all of the time | 1 000 |
+
+Bytes, ratios, percents, from 0 to 100, and counts are the same numbers. A text is the label `value` of a series that is 1.
+
+## By Flink's names
+
+No reporter of this repository has the naming policy `flink` yet, by which metrics have the names of the first column. Whoever writes
+one finds them with `Family::flink_names`, and those of rates with `Family::flink_rate_names`.
+
+## Without a value
+
+What has no value yet has no series here, where Flink has a number or a text that stands for that:
+
+| metric | when | in Flink | here |
+| --- | --- | --- | --- |
+| of the last checkpoint, or the last restoring | before the first | -1, of the path `n/a` | no series |
+| watermarks | before the first | the least number there is | no series |
+| watermarks | when the input has ended | the greatest number there is | the last one that is a time |
+| `currentWatermark` of a split | both | these numbers | as in Flink |
+| `Status.JVM.Memory.Heap.Max` | no limit, as with all three allocators that flowmeter knows | -1 | no series |
 ";
 
 /// The whole page.
@@ -30,7 +71,7 @@ pub(super) fn page(comparison: &Comparison<'_>) -> String {
     for group in groups {
         let _ = writeln!(out, "\n## {group}\n");
         let of_group = metrics.iter().filter(|metric| metric.group == group);
-        let heads = ["in Flink", "scope", "type", "unit", "in flowmeter"];
+        let heads = ["in Flink", "scope", "type", "unit", "in flowmeter", "Prometheus"];
         push_table(heads, of_group.map(|metric| row(metric, comparison)), &mut out);
     }
     out
@@ -63,35 +104,61 @@ fn introduction(comparison: &Comparison<'_>) -> String {
     if missing > 0 {
         let _ = writeln!(out, "{missing} are missing.");
     }
-    let _ = writeln!(
-        out,
-        "\nThe first column has the groups below the place and the metric's name; with the logical scope of the place in front it is \
-         the name\nthat Flink's reporters make of it. The last column has the logical scope and the name of the metric here, and what \
-         registers it:\n[the list of metrics](metrics.md) has the rest. Facts on Flink's side are in \
-         [flink-metrics.tsv](flink-metrics.tsv).\n"
-    );
+    out.push('\n');
+    out.push_str(COLUMNS);
+    out.push('\n');
     out.push_str(LEGEND);
+    out.push('\n');
+    out.push_str(VALUES);
     out
 }
 
-fn row(metric: &FlinkMetric<'_>, comparison: &Comparison<'_>) -> [String; 5] {
-    [
-        code([metric.path()]),
-        metric.scope.to_owned(),
-        metric.kind.to_owned(),
-        metric.unit.to_owned(),
-        standing(metric, comparison),
-    ]
+fn row(metric: &FlinkMetric<'_>, comparison: &Comparison<'_>) -> [String; 6] {
+    let (kind, here, prometheus) = match comparison.standing(metric) {
+        Standing::There(families) => (kind(metric, &families), sets(&families), in_prometheus(&families)),
+        Standing::NotApplicable(reason) => {
+            (metric.kind.to_owned(), format!("not applicable: {}", plain(reason)), String::new())
+        }
+        Standing::Missing(_) => (metric.kind.to_owned(), "missing".to_owned(), String::new()),
+    };
+    [code([metric.path()]), metric.scope.to_owned(), kind, metric.unit.to_owned(), here, prometheus]
 }
 
-fn standing(metric: &FlinkMetric<'_>, comparison: &Comparison<'_>) -> String {
-    let families = match comparison.standing(metric) {
-        Standing::NotApplicable(reason) => return format!("not applicable: {}", plain(reason)),
-        Standing::Missing(_) => return "missing".to_owned(),
-        Standing::There(families) => families,
-    };
+/// The type that Flink has, and what is another one here.
+fn kind(metric: &FlinkMetric<'_>, families: &[(&Described, Side)]) -> String {
+    let of_values = families.iter().filter(|(_, side)| *side == Side::Values);
+    let others: BTreeSet<_> = of_values
+        .map(|(described, _)| described.family.kind())
+        .filter(|kind| !metric.is_of_kind(*kind))
+        .collect();
+    let mut out = metric.kind.to_owned();
+    for (position, other) in others.into_iter().enumerate() {
+        let _ =
+            write!(out, "{} {}", if position == 0 { ", here" } else { " or" }, words::with_article(other));
+    }
+    out
+}
+
+/// What to ask Prometheus for.
+fn in_prometheus(families: &[(&Described, Side)]) -> String {
+    let mut queries = Vec::new();
+    for (described, side) in families {
+        let name = names::prometheus(&described.family);
+        let query = match side {
+            Side::Values => name,
+            Side::Rate => format!("rate({name}[1m])"),
+        };
+        if !queries.contains(&query) {
+            queries.push(query);
+        }
+    }
+    code(queries)
+}
+
+/// The metrics, each set's together.
+fn sets(families: &[(&Described, Side)]) -> String {
     let mut sets = Vec::new();
-    for (described, _) in &families {
+    for (described, _) in families {
         if !sets.contains(&described.entry.registered_by) {
             sets.push(described.entry.registered_by);
         }
@@ -114,4 +181,51 @@ fn standing(metric: &FlinkMetric<'_>, comparison: &Comparison<'_>) -> String {
 fn name(described: &Described) -> String {
     let (scope, name) = (described.family.logical_scope(), described.family.name());
     if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Catalogue;
+    use super::*;
+    use flowmeter::{
+        CatalogueEntry, Counter, Descriptor, Gauge, Histogram, Metric, ScopeKind, Unit, UpDownCounter,
+    };
+
+    const DESCRIPTORS: &[Descriptor] = &[
+        Descriptor::of::<Counter>(
+            Metric::new("numBytesIn").with_unit(Unit::BYTES).with_rate_name("numBytesInPerSecond"),
+        ),
+        Descriptor::of::<Counter>(Metric::new("time").with_unit(Unit::NANOSECONDS)),
+        Descriptor::of::<UpDownCounter>(Metric::new("open")),
+        Descriptor::of::<Gauge<u64>>(Metric::new("load")),
+        Descriptor::of::<Histogram<u64>>(Metric::new("latency").with_unit(Unit::NANOSECONDS)),
+    ];
+
+    #[test]
+    fn a_line_has_what_to_ask_prometheus_for_and_what_is_of_another_kind() {
+        let entry = CatalogueEntry {
+            registered_by: "Io",
+            scopes: &[ScopeKind::JobManager, ScopeKind::TaskManager],
+            groups: "",
+            descriptors: DESCRIPTORS,
+        };
+        let entries = vec![entry].leak();
+        let catalogue = Catalogue { name: "test", entries };
+        for (name, kind, expected_kind, prometheus) in [
+            ("numBytesIn", "Counter", "Counter", "`taskmanager_num_bytes_in_total`"),
+            ("numBytesInPerSecond", "Meter", "Meter", "`rate(taskmanager_num_bytes_in_total[1m])`"),
+            ("time", "Gauge", "Gauge, here a counter", "`taskmanager_time_seconds_total`"),
+            ("open", "Gauge", "Gauge, here an up-down counter", "`taskmanager_open`"),
+            ("load", "Gauge", "Gauge", "`taskmanager_load`"),
+            ("load", "Counter", "Counter, here a gauge", "`taskmanager_load`"),
+            ("latency", "Histogram", "Histogram", "`taskmanager_latency_seconds`"),
+            ("none", "Gauge", "Gauge", ""),
+        ] {
+            let (group, scope, infix) = ("IO", "TaskManager", "");
+            let metric = FlinkMetric { group, scope, infix, name, kind, unit: "", reason: "" };
+            let comparison = Comparison::new(vec![metric], Described::all(&[catalogue]));
+            let [_, _, kind, _, _, query] = row(&metric, &comparison);
+            assert_eq!((kind.as_str(), query.as_str()), (expected_kind, prometheus), "{name}");
+        }
+    }
 }

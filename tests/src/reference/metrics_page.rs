@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 
-use flowmeter::{CatalogueEntry, Family, MetricKind, ScopeKind, ValueType};
+use flowmeter::{CatalogueEntry, Family, ScopeKind};
 
 use super::Catalogue;
 use super::comparison::Comparison;
 use super::families::flink_names;
 use super::markdown::{code, plain, push_table};
-use super::names;
 use super::pattern::normal;
 use super::scopes::{SCOPES, title, variables};
+use super::{names, words};
 
 const INTRODUCTION: &str = "\
 # Metrics
@@ -23,9 +23,9 @@ and what it is here.
 
 ## How to read it
 
-A section is a kind of group, with its logical scope and the variables that its series have. A table in it is a metric set: what
-registers it, and in which groups below. A group that adds a variable stands there with its key, and its series have that variable
-too. What is known at run time only, such as the number of an input, stands in angle brackets.
+A section is a kind of group, with its logical scope and the variables that its series have. A table in it has what one type or
+function registers, and in which groups below. A group that adds a variable stands there with its key, and its series have that
+variable too. What is known at run time only, such as the number of an input, stands in angle brackets.
 
 | column | what it has |
 | --- | --- |
@@ -37,11 +37,23 @@ too. What is known at run time only, such as the number of an input, stands in a
 | OTLP | the dotted name, as OpenTelemetry has them |
 | Flink | what Flink calls it below the same place, now and before, and what it calls its rate; empty if Flink has no such metric |
 
+Names in Prometheus do not end like samples of other kinds: only counters and meters end in `_total`, and nothing in `_count`, `_sum`
+or `_bucket`. So `taskSlotsTotal`, a gauge, is `jobmanager_total_task_slots` there. A reader would take such a name for a counter or a
+part of a histogram, and `promtool check metrics` refuses it.
+
 ## Naming policies
 
-A reporter names metrics by a policy. By default that is the conventions of its backend, as in the columns Prometheus and OTLP. A
-reporter that goes by the policy `flink` gives a metric all names that the column Flink has, and one that Flink has not the name that
-it is registered as.
+A reporter names metrics by a policy. By default that is the conventions of its backend, as in the columns Prometheus and OTLP. By
+the policy `flink`, a metric has all names that the column Flink has, and one that Flink has not the name that it is registered as.
+No reporter of this repository has that policy yet: whoever writes one finds the names with `Family::flink_names`, and those of
+rates with `Family::flink_rate_names`.
+
+## Without a value
+
+What has no value yet has no series: what is said of the last checkpoint before there is one, watermarks before the first, and
+`heapMax` where the allocator has no limit, as with all three allocators that flowmeter knows. Watermarks stay at the last one that is
+a time when the input has ended. Flink has -1, `n/a`, and the least and the greatest number there is for these;
+the watermark of a split has these two numbers here as well.
 
 ## Rates
 
@@ -67,8 +79,11 @@ fn push_scope(scope: ScopeKind, catalogues: &[Catalogue], comparison: &Compariso
     }
     let mut is_empty = true;
     for catalogue in catalogues {
-        for entry in catalogue.entries.iter().filter(|entry| entry.scopes.contains(&scope)) {
-            push_entry(entry, catalogue.name, scope, comparison, out);
+        let entries: Vec<_> =
+            catalogue.entries.iter().filter(|entry| entry.scopes.contains(&scope)).collect();
+        // What one function registers in one place are several sets, because some of them are not there everywhere.
+        for entries in entries.chunk_by(|a, b| (a.registered_by, a.groups) == (b.registered_by, b.groups)) {
+            push_entries(entries, catalogue.name, scope, comparison, out);
             is_empty = false;
         }
     }
@@ -77,20 +92,22 @@ fn push_scope(scope: ScopeKind, catalogues: &[Catalogue], comparison: &Compariso
     }
 }
 
-fn push_entry(
-    entry: &CatalogueEntry,
+fn push_entries(
+    entries: &[&CatalogueEntry],
     crate_name: &str,
     scope: ScopeKind,
     comparison: &Comparison<'_>,
     out: &mut String,
 ) {
+    let Some(entry) = entries.first() else { return };
     let _ = write!(out, "\n### `{}` of {crate_name}", entry.registered_by);
     if !entry.groups.is_empty() {
         let _ = write!(out, ", in `{}`", entry.groups);
     }
     out.push_str("\n\n");
     let heads = ["metric", "kind", "values", "unit", "description", "Prometheus", "OTLP", "Flink"];
-    push_table(heads, entry.families(scope).map(|family| row(&family, comparison)), out);
+    let families = entries.iter().flat_map(|entry| entry.families(scope));
+    push_table(heads, families.map(|family| row(&family, comparison)), out);
 }
 
 fn row(family: &Family, comparison: &Comparison<'_>) -> [String; 8] {
@@ -102,34 +119,12 @@ fn row(family: &Family, comparison: &Comparison<'_>) -> [String; 8] {
     };
     [
         code([family.name()]),
-        kind(family.kind()).to_owned(),
-        value_type(family.value_type()).to_owned(),
+        words::kind(family.kind()).to_owned(),
+        words::value_type(family.value_type()).to_owned(),
         code([family.unit().as_str()]),
         plain(family.description()),
         code([names::prometheus(family)]),
         code([names::otlp(family)]),
         code(in_flink.map(below)),
     ]
-}
-
-fn kind(kind: MetricKind) -> &'static str {
-    match kind {
-        MetricKind::Counter => "counter",
-        MetricKind::Meter => "meter",
-        MetricKind::UpDownCounter => "up-down counter",
-        MetricKind::Gauge => "gauge",
-        MetricKind::Histogram => "histogram",
-        _ => unreachable!("{kind:?} has no word"),
-    }
-}
-
-fn value_type(value_type: ValueType) -> &'static str {
-    match value_type {
-        ValueType::U64 => "u64",
-        ValueType::I64 => "i64",
-        ValueType::F64 => "f64",
-        ValueType::Bool => "bool",
-        ValueType::Text => "text",
-        _ => unreachable!("{value_type:?} has no word"),
-    }
 }

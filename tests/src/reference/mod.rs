@@ -18,6 +18,8 @@ mod names;
 mod pattern;
 mod placeholders;
 mod scopes;
+mod units;
+mod words;
 
 pub use catalogues::{CATALOGUES, Catalogue};
 
@@ -45,7 +47,7 @@ pub fn documents() -> [Document; 2] {
 }
 
 /// What is wrong with the catalogues that there are: Flink's metrics that are neither in them nor have a reason, reasons that
-/// are none, and names that two families have.
+/// are none, units that differ, and names that two families have.
 #[must_use]
 pub fn complaints() -> Vec<String> {
     complaints::complaints(&comparison())

@@ -31,6 +31,9 @@ struct Fields {
     /// A.
     #[cfg(unix)]
     sometimes: Counter,
+    /// A.
+    #[metric(names(flink = ["a", ""]))]
+    nameless: Counter,
 }
 
 fn main() {}
