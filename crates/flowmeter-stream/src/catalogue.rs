@@ -15,9 +15,9 @@ use crate::{
     OperatorBytesMetrics, OperatorIoMetrics, OutputBufferMetrics, OutputWatermarkMetrics, QueueLengthMetrics,
     ReducingStateLatencyMetrics, ReducingStateSizeMetrics, RestoreMetrics, SinkWriterMetrics,
     SourceErrorMetrics, SourceLatencyMetrics, SourceMetrics, SpeculativeExecutionMetrics, SplitMetrics,
-    SplitProgressMetrics, StateSizeMetrics, SubtaskLatencyMetrics, TaskBytesMetrics, TaskCheckpointMetrics,
-    TaskInputMetrics, TaskIoMetrics, TaskTimeMetrics, TimerMetrics, ValueStateLatencyMetrics,
-    ValueStateSizeMetrics, WatermarkAlignmentMetrics, WatermarkLagMetrics,
+    SplitProgressMetrics, SplitWatermarkMetrics, StateSizeMetrics, SubtaskLatencyMetrics, TaskBytesMetrics,
+    TaskCheckpointMetrics, TaskInputMetrics, TaskIoMetrics, TaskTimeMetrics, TimerMetrics,
+    ValueStateLatencyMetrics, ValueStateSizeMetrics, WatermarkAlignmentMetrics, WatermarkLagMetrics,
 };
 
 const JOB_MANAGER: &[ScopeKind] = &[ScopeKind::JobManager];
@@ -98,6 +98,7 @@ pub const CATALOGUE: &[CatalogueEntry] = &[
     entry("SourceReader", OPERATOR, "", EmitLagMetrics::DESCRIPTORS),
     entry("SourceReader", OPERATOR, "", WatermarkLagMetrics::DESCRIPTORS),
     entry("SourceReader", OPERATOR, "", PENDING),
+    entry("SplitTimes", OPERATOR, "split.watermark", SplitWatermarkMetrics::DESCRIPTORS),
     entry("SplitTimes", OPERATOR, "split.watermark", SplitMetrics::DESCRIPTORS),
     entry("SplitProgressMetrics", OPERATOR, "", SplitProgressMetrics::DESCRIPTORS),
     entry("SinkWriterMetrics", OPERATOR, "", SinkWriterMetrics::DESCRIPTORS),

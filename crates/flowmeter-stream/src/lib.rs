@@ -101,7 +101,7 @@ pub use source::{
     EmitLagMetrics, EnumeratorMetrics, FetchLagMetrics, SourceErrorMetrics, SourceMetrics, SourceReader,
     SplitProgressMetrics, WatermarkLagMetrics, enumerator_group,
 };
-pub use split::{SplitActivity, SplitMetrics, SplitTimes};
+pub use split::{SplitActivity, SplitMetrics, SplitTimes, SplitWatermarkMetrics};
 pub use state_access::{
     AggregatingStateLatencyMetrics, AggregatingStateSizeMetrics, AggregatingStateSizes,
     AggregatingStateTimers, DEFAULT_SAMPLING, ListStateLatencyMetrics, ListStateSizeMetrics, ListStateSizes,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use flowmeter_core::{Clock, Gauge, MetricGroup, MetricSet};
 
 use crate::state_times::StateTimes;
-use crate::watermark::NO_WATERMARK;
+use crate::watermark::{MAX_WATERMARK, NO_WATERMARK};
 use crate::window::{Share, Turn, Window};
 
 /// What becomes of a split at a moment.
@@ -34,7 +34,7 @@ pub struct SplitTimes {
 }
 
 impl SplitTimes {
-    /// Registers [`SplitMetrics`] for a split below the group of an operator: in the group `split`, with the variable `split`, and
+    /// Registers [`SplitMetrics`] and [`SplitWatermarkMetrics`] for a split below the group of an operator: in the group `split`, with the variable `split`, and
     /// `watermark` below. The split is active from now on.
     pub fn register(operator: &MetricGroup, split: &str) -> Self {
         let group = operator.add_group_kv("split", split);
@@ -44,12 +44,18 @@ impl SplitTimes {
         times.switch(Some(SplitActivity::Active as usize), now);
         let mut shown = Shown {
             times: Arc::clone(&times),
-            watermark: Arc::clone(&watermark),
             clock: Arc::clone(&clock),
             window: Window::new(now),
             shares: Default::default(),
         };
-        group.add_group("watermark").collector(move |metrics: &SplitMetrics| shown.show(metrics));
+        let of_times = group.add_group("watermark");
+        of_times.collector(move |metrics: &SplitMetrics| shown.show(metrics));
+        let known = Arc::clone(&watermark);
+        of_times.collector(move |metrics: &SplitWatermarkMetrics| {
+            let watermark = known.load(Relaxed);
+            metrics.current_watermark.set(watermark);
+            watermark != NO_WATERMARK
+        });
         Self { times, watermark, clock, group, _one_writer: PhantomData }
     }
 
@@ -58,8 +64,12 @@ impl SplitTimes {
         self.times.switch(Some(to as usize), self.clock.monotonic());
     }
 
-    /// The split has come to this watermark. An older one changes nothing.
+    /// The split has come to this watermark. An older one changes nothing, nor does [`MAX_WATERMARK`], which only says that the split
+    /// has ended.
     pub fn advance(&self, watermark: i64) {
+        if watermark == MAX_WATERMARK {
+            return;
+        }
         self.watermark.store(self.watermark.load(Relaxed).max(watermark), Relaxed);
     }
 }
@@ -71,14 +81,19 @@ impl Drop for SplitTimes {
     }
 }
 
-/// One split of a source. [`SplitTimes`] fills it.
-///
-/// Gauges by second are over five seconds or more, as those of Flink, or since the first report; those of one report add up to 1000.
+/// The watermark of a split, from the first on. [`SplitTimes`] fills it.
 #[derive(Debug, MetricSet)]
-pub struct SplitMetrics {
+pub struct SplitWatermarkMetrics {
     /// Last watermark of the split.
     #[metric(unit = MILLISECONDS)]
     pub current_watermark: Gauge<i64>,
+}
+
+/// What became of a split of a source. [`SplitTimes`] fills it.
+///
+/// Gauges by second are over five seconds or more, as those of Flink, or since the split was registered; those of one report add up to 1000.
+#[derive(Debug, MetricSet)]
+pub struct SplitMetrics {
     /// Share of the last seconds for which the split was read.
     #[metric(unit = MILLISECONDS_PER_SECOND)]
     pub active_time_ms_per_second: Gauge<f64>,
@@ -102,7 +117,6 @@ pub struct SplitMetrics {
 /// What the last reports have shown.
 struct Shown {
     times: Arc<StateTimes<3>>,
-    watermark: Arc<AtomicI64>,
     clock: Arc<dyn Clock>,
     window: Window,
     shares: [Share; 3],
@@ -110,7 +124,6 @@ struct Shown {
 
 impl Shown {
     fn show(&mut self, metrics: &SplitMetrics) {
-        metrics.current_watermark.set(self.watermark.load(Relaxed));
         let seen = self.times.see(|| self.clock.monotonic());
         for (gauge, total) in [
             &metrics.accumulated_active_time_ms,

@@ -129,7 +129,7 @@ impl Drop for TaskActivityGuard<'_> {
 
 /// The time of a task by what it does, in all of Flink's forms and in nanoseconds. [`TaskTimes`] fills it.
 ///
-/// Gauges by second are over five seconds or more, as those of Flink, or since the first report. Those of one report add up to 1000 for
+/// Gauges by second are over five seconds or more, as those of Flink, or since the task was registered. Those of one report add up to 1000 for
 /// a task that switches; time that is added when it is over may be shown in another window than it was in.
 #[derive(Debug, MetricSet)]
 pub struct TaskTimeMetrics {

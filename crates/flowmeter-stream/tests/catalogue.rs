@@ -101,7 +101,9 @@ fn register_at_operator(operator: &MetricGroup, task: &MetricGroup, kept: &mut K
     (0..12).for_each(|input| watermarks.advance_input(input, 1));
     watermarks.advance_output(1);
     keep(kept, watermarks);
-    keep(kept, SplitTimes::register(operator, "split-1"));
+    let split = SplitTimes::register(operator, "split-1");
+    split.advance(1);
+    keep(kept, split);
     let mut source = SourceReader::register(operator);
     source.fetched(0);
     source.emitted(0);

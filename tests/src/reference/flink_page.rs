@@ -54,7 +54,6 @@ What has no value yet has no series here, where Flink has a number or a text tha
 | of the last checkpoint, or the last restoring | before the first | -1, of the path `n/a` | no series |
 | watermarks | before the first | the least number there is | no series |
 | watermarks | when the input has ended | the greatest number there is | the last one that is a time |
-| `currentWatermark` of a split | both | these numbers | as in Flink |
 | `Status.JVM.Memory.Heap.Max` | no limit, as with all three allocators that flowmeter knows | -1 | no series |
 ";
 

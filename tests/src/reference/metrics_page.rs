@@ -52,8 +52,7 @@ rates with `Family::flink_rate_names`.
 
 What has no value yet has no series: what is said of the last checkpoint before there is one, watermarks before the first, and
 `heapMax` where the allocator has no limit, as with all three allocators that flowmeter knows. Watermarks stay at the last one that is
-a time when the input has ended. Flink has -1, `n/a`, and the least and the greatest number there is for these;
-the watermark of a split has these two numbers here as well.
+a time when the input has ended. Flink has -1, `n/a`, and the least and the greatest number there is for these.
 
 ## Rates
 
