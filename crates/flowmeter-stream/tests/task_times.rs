@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Cluster, Table, cases, number, table};
+use common::{Cluster, Expected, Table, cases, number, table};
 use flowmeter_core::Clock;
 use flowmeter_stream::{TaskActivity, TaskTimes};
 use proptest::prelude::*;
@@ -141,6 +141,22 @@ fn the_first_window_shows_what_it_has() {
     let next =
         Times { totals: [13_500, 0, 0, 500], by_second: [1_000.0, 0.0, 0.0, 0.0], longest: [0; 2], ..first };
     assert_eq!(cluster.report(TASK), next.table());
+}
+
+#[test]
+fn a_stay_that_goes_on_does_not_hide_a_longer_one_that_is_over() {
+    let cluster = Cluster::new();
+    let times = TaskTimes::register(&cluster.task);
+    let longest = || cluster.report(TASK)["maxSoftBackPressureTimeMs"].clone();
+    times.switch(TaskActivity::SoftBackPressured);
+    cluster.pass(3_000);
+    times.switch(TaskActivity::Busy);
+    cluster.pass(1_000);
+    times.switch(TaskActivity::SoftBackPressured);
+    cluster.pass(2_000);
+    assert_eq!(longest(), 3_000_u64.observed());
+    cluster.pass(5_000);
+    assert_eq!(longest(), 7_000_u64.observed(), "of which 5 s are of this window");
 }
 
 #[test]
