@@ -53,6 +53,7 @@ mod options;
 mod runtime;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nothing fills them there"))]
 mod sets;
+mod shared;
 
 use flowmeter_core::MetricGroup;
 

@@ -12,13 +12,13 @@ use procfs::{FromRead, ProcessCGroups};
 use tracing::info;
 
 use super::error::Error;
-use super::shared::{Seen, Shared};
 use super::source::{Source, keyed};
 use crate::SystemOptions;
 use crate::sets::{
     CgroupCpuLimitMetrics, CgroupCpuMetrics, CgroupMemoryLimitMetrics, CgroupMemoryMetrics,
     CgroupThrottlingMetrics,
 };
+use crate::shared::{Seen, Shared};
 
 /// Registers nothing if the process has no control group of this version, and says why.
 pub(super) fn register(group: &MetricGroup, options: &SystemOptions) {

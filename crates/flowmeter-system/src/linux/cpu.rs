@@ -7,12 +7,12 @@ use std::time::Duration;
 use flowmeter_core::{Metric, MetricGroup, Unit};
 
 use super::error::Error;
-use super::shared::Seen;
 use super::source::{Source, number};
 use super::table::{Metrics, Rows, Table};
 use super::window::Window;
 use crate::SystemOptions;
 use crate::sets::{HostCpuMetrics, HostLoadMetrics, ProcessorMetrics};
+use crate::shared::Seen;
 
 /// States of a processor in which the kernel counts its time, in its order: user, nice, system, idle, iowait, irq, softirq,
 /// steal. What guests had is in those of user and nice already.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use flowmeter_core::{Clock, MetricGroup, MetricSet};
 
 use super::error::Error;
-use super::shared::{Seen, Shared};
+use crate::shared::{Seen, Shared};
 
 /// What such a file says.
 pub(crate) trait Rows: Send + 'static {
