@@ -6,6 +6,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use flowmeter_core::ScopeKind;
 use flowmeter_system::{CATALOGUE, SystemOptions};
@@ -197,6 +198,45 @@ fn names_of_threads_keep_what_ended_threads_had() {
     measured.report_after(10);
     measured.report_after(10);
     measured.assert(&[("process.thread.userTime{thread=worker}", ticks(4))]);
+}
+
+#[test]
+fn a_thread_that_was_not_seen_is_not_counted_again() {
+    let tree = Tree::new();
+    let measured = Measured::new(&tree.options());
+    measured.report_after(0);
+    let path = "proc/self/task/102/stat";
+    let stat = fs::read_to_string(tree.path(path)).unwrap();
+    // What stands there cannot be read, it is not there, and none of them is.
+    let hide: [&dyn Fn(); 3] =
+        [&|| tree.write(path, "102 (worker"), &|| tree.remove("proc/self/task/102"), &|| {
+            fs::rename(tree.path("proc/self/task"), tree.path("away")).unwrap()
+        }];
+    for hide in hide {
+        hide();
+        for _ in 0..3 {
+            measured.report_after(10);
+        }
+        if tree.path("away").exists() {
+            fs::rename(tree.path("away"), tree.path("proc/self/task")).unwrap();
+        }
+        tree.write(path, &stat);
+        measured.report_after(10);
+        // What comes anew is in the next report.
+        measured.report_after(10);
+        measured.assert(&[
+            ("process.thread.userTime{thread=main}", ticks(30)),
+            ("process.thread.userTime{thread=worker}", ticks(12)),
+            ("process.thread.systemTime{thread=worker}", ticks(3)),
+            ("process.thread.threads{thread=worker}", 2.0),
+        ]);
+    }
+    // What it used meanwhile is counted.
+    tree.remove("proc/self/task/102");
+    measured.report_after(10);
+    tree.write(path, stat.replace(" 7 2 0 0", " 9 2 0 0"));
+    measured.report_after(10);
+    measured.assert(&[("process.thread.userTime{thread=worker}", ticks(14))]);
 }
 
 #[test]

@@ -34,7 +34,6 @@ pub(super) fn register(process: &MetricGroup, options: &SystemOptions) {
     // The files have them for one thread each.
     process.collector(|switches: &ContextSwitchMetrics| -> Result<(), Error> {
         let usage = getrusage(UsageWho::RUSAGE_SELF).map_err(|error| Error::NoUsage(error.into()))?;
-        let count = |switches: i64| u64::try_from(switches).unwrap_or_default();
         switches.voluntary_context_switches.raise(count(usage.voluntary_context_switches()));
         switches.involuntary_context_switches.raise(count(usage.involuntary_context_switches()));
         Ok(())
@@ -59,6 +58,11 @@ pub(super) fn register(process: &MetricGroup, options: &SystemOptions) {
         storage.written_bytes.raise(written);
         Ok(())
     });
+}
+
+/// A count of C's `long`, which is not as long everywhere.
+fn count(count: impl TryInto<u64>) -> u64 {
+    count.try_into().unwrap_or_default()
 }
 
 /// What `/proc/self/stat` has, and what it takes to make sense of it.
