@@ -81,6 +81,16 @@ fn everything_of_a_tree_is_measured() {
     ]);
     assert!(measured.value("process.voluntaryContextSwitches").is_some_and(|count| count > 0.0));
     assert!(measured.value("process.involuntaryContextSwitches").is_some());
+    // Nobody knows yet what processors do.
+    measured.assert_missing(&["System.CPU.Usage", "System.CPU.Idle", "System.CPU.cpu.Usage{cpu=0}"]);
+    tree.idle();
+    measured.report_after(10);
+    measured.assert(&[
+        ("System.CPU.Usage", 0.0),
+        ("System.CPU.Idle", 100.0),
+        ("System.CPU.cpu.Usage{cpu=0}", 0.0),
+        ("System.CPU.cpu.Usage{cpu=1}", 0.0),
+    ]);
 }
 
 #[test]
@@ -93,6 +103,7 @@ fn loads_and_rates_are_over_the_time_between_reports() {
     // Of 2000 clock ticks.
     tree.change("proc/stat", "cpu  100 10 50 1000 20 3 4 5", "cpu  500 60 150 2150 120 43 64 105");
     tree.change("proc/stat", "cpu0 60 5 25 500 10 2 2 3", "cpu0 560 5 25 900 110 2 2 3");
+    tree.change("proc/stat", "cpu1 40 5 25 500", "cpu1 40 5 25 600");
     tree.change("proc/self/net/dev", "eth0:   50000     100", "eth0:   53000     130");
     tree.change("proc/self/net/dev", "   20000      50", "   21000      60");
     measured.report_after(10);
@@ -283,7 +294,8 @@ fn a_group_that_returns_counts_nothing_twice() {
 fn devices_come_and_go() {
     let tree = Tree::new();
     let measured = Measured::new(&tree.options());
-    measured.report_after(0);
+    tree.idle();
+    measured.report_after(1);
     let with_eth1 = format!("{NET_DEV}  eth1: 500 1 0 0 0 0 0 0 600 1 0 0 0 0 0 0\n");
     tree.write("proc/self/net/dev", &with_eth1);
     measured.report_after(10);
@@ -311,7 +323,7 @@ fn devices_come_and_go() {
     measured.report_after(10);
     measured.assert(&[("System.Network.interface.receivedBytes{interface=eth1}", 810.0)]);
 
-    tree.change("proc/stat", "cpu1 40 5 25 500 10 1 2 2 0 0\n", "");
+    tree.change("proc/stat", "cpu1 40 5 25 600 10 1 2 2 0 0\n", "");
     tree.change("proc/diskstats", "254       0 vda 10", "254       0 vdb 10");
     tree.write("sys/block/vdb/size", "");
     measured.report_after(10);
@@ -354,6 +366,7 @@ fn a_file_that_is_missing_or_odd_takes_its_own_metrics_along() {
             let tree = Tree::new();
             // The others are there, and what is missing returns.
             let measured = Measured::new(&tree.options());
+            tree.idle();
             measured.report_after(10);
             measured.report_after(10);
             let before = all(&measured);
@@ -378,6 +391,10 @@ fn a_file_that_is_missing_or_odd_takes_its_own_metrics_along() {
                 assert!(is_of_it, "{name} went with {path}");
             }
             tree.write(path, text);
+            measured.report_after(10);
+            if *path == "proc/stat" {
+                tree.idle();
+            }
             measured.report_after(10);
             measured.report_after(10);
             assert_eq!(before.difference(&all(&measured)).collect::<Vec<_>>(), [""; 0], "{path}");
@@ -466,6 +483,7 @@ fn flinks_names_are_exact() {
     let measured = Measured::with(Capture::flink(), &options);
     measured.report_after(0);
     let cpus = "proc/stat";
+    tree.change(cpus, "cpu  100 10 50 1000", "cpu  130 10 50 1010");
     tree.change(cpus, "cpu0 60 5 25 500", "cpu0 90 5 25 510");
     tree.change("proc/self/net/dev", "eth0:   50000", "eth0:   50100");
     measured.report_after(10);
@@ -502,10 +520,11 @@ fn flinks_names_are_exact() {
 
 #[test]
 fn the_catalogue_has_what_is_registered() {
-    let tree = Tree::new();
     for flink_groups in [false, true] {
+        let tree = Tree::new();
         let measured = Measured::new(&tree.options().with_flink_groups(flink_groups));
-        measured.report_after(0);
+        tree.idle();
+        measured.report_after(1);
         let lines = measured.capture.last();
         let registered: BTreeSet<_> = lines
             .iter()

@@ -181,4 +181,18 @@ mod tests {
         assert_eq!(load.advance(second(20), 99_000_000_000, 2), 1.0);
         assert_eq!(load.advance(second(30), 1_000_000_000, 2), 0.0, "less than before");
     }
+
+    #[test]
+    fn the_load_holds_between_windows_and_loses_nothing() {
+        let mut load = Load::new(Duration::ZERO, 5_000_000_000);
+        let mut after = |milliseconds, used: u64| {
+            let cpu_time = 5_000_000_000 + used * 1_000_000;
+            load.advance(Duration::from_millis(milliseconds), cpu_time, 1)
+        };
+        assert_eq!(after(500, 125), 0.25, "over half a second, for want of more");
+        assert_eq!(after(750, 375), 0.5, "that did not end the window");
+        assert_eq!(after(1000, 750), 0.75);
+        assert_eq!(after(1500, 1000), 0.75, "the last one holds");
+        assert_eq!(after(2000, 1250), 0.5);
+    }
 }

@@ -35,6 +35,7 @@ pub(super) fn register(process: &MetricGroup, options: &SystemOptions) {
             metrics.user_time.raise(nanoseconds(name.user));
             metrics.system_time.raise(nanoseconds(name.system));
             metrics.threads.set(name.threads);
+            true
         })
     });
     let mut seen = table.seen();
