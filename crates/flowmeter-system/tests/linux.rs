@@ -221,7 +221,7 @@ fn a_thread_that_was_not_seen_is_not_counted_again() {
     // What stands there cannot be read, it is not there, and none of them is.
     let hide: [&dyn Fn(); 3] =
         [&|| tree.write(path, "102 (worker"), &|| tree.remove("proc/self/task/102"), &|| {
-            fs::rename(tree.path("proc/self/task"), tree.path("away")).unwrap()
+            fs::rename(tree.path("proc/self/task"), tree.path("away")).unwrap();
         }];
     for hide in hide {
         hide();
