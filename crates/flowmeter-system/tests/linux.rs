@@ -291,6 +291,26 @@ fn a_group_that_returns_counts_nothing_twice() {
 }
 
 #[test]
+fn what_appears_when_the_group_is_closed_has_no_metrics() {
+    for flink_groups in [false, true] {
+        let tree = Tree::new();
+        let measured = Measured::new(&tree.options().with_flink_groups(flink_groups));
+        tree.idle();
+        measured.report_after(10);
+        tree.write("proc/self/net/dev", format!("{NET_DEV}  eth1: 500 1 0 0 0 0 0 0 600 1 0 0 0 0 0 0\n"));
+        tree.change("proc/stat", "intr", "cpu2 40 5 25 600 10 1 2 2 0 0\nintr");
+        measured.task_manager.close();
+        measured.report_after(10);
+        let odd = |name: &str| name.contains("eth1") || name.contains("cpu=2") || name.contains("CPU2");
+        let lines = measured.capture.last();
+        assert!(lines.iter().any(|(name, _)| name.contains("System.CPU")), "the last values");
+        assert!(!lines.iter().any(|(name, _)| odd(name)), "{lines:?}");
+        // Nobody did anything wrong.
+        assert_eq!(measured.registry.statistics().refused_registrations, 0);
+    }
+}
+
+#[test]
 fn devices_come_and_go() {
     let tree = Tree::new();
     let measured = Measured::new(&tree.options());
