@@ -8,17 +8,19 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio, id};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use flowmeter_core::{Registry, ReporterHandle, TaskManagerGroup};
 use flowmeter_e2e::{Folder, program, wait_for};
 use flowmeter_system::SystemOptions;
-use flowmeter_testkit::{Capture, PATIENCE, driven};
+use flowmeter_testkit::{Capture, MockClock, PATIENCE, driven};
 use serde_json::Value;
 
 /// This process and this machine, as flowmeter sees them.
 struct Measured {
     capture: Capture,
+    clock: Arc<MockClock>,
     reporter: ReporterHandle,
     _task_manager: TaskManagerGroup,
     _registry: Registry,
@@ -27,10 +29,10 @@ struct Measured {
 impl Measured {
     fn new() -> Self {
         let capture = Capture::push();
-        let (registry, _, reporter) = driven(&capture);
+        let (registry, clock, reporter) = driven(&capture);
         let task_manager = registry.task_manager("h", "tm");
         flowmeter_system::register(&task_manager, &SystemOptions::default());
-        Self { capture, reporter, _task_manager: task_manager, _registry: registry }
+        Self { capture, clock, reporter, _task_manager: task_manager, _registry: registry }
     }
 
     /// What a new report has of some metrics, each as its name and its own variable.
@@ -250,10 +252,14 @@ fn awk_says_the_same_of_disks_processors_and_load() {
         );
         measured.agrees(&metrics, 0.0, 0.0, || say(&script, "/proc/diskstats"));
     }
-    // Each processor has a group.
+    // Each processor has a group, which has something to show when the processor has counted time.
     let processors = say("/^cpu[0-9]/ { count += 1 } END { print count }", "/proc/stat")[0];
-    measured.read(&["System.CPU.Usage"]);
-    let groups = measured.capture.last();
-    let groups = groups.iter().filter(|(name, _)| name.starts_with("taskmanager.System.CPU.cpu.Usage{"));
-    assert_eq!(groups.count() as f64, processors);
+    wait_for("time of all processors", || {
+        measured.clock.advance(Duration::from_secs(1));
+        measured.read(&[]);
+        let all = measured.capture.last();
+        let of = |group: &str| all.iter().filter(|(name, _)| name.starts_with(group)).count();
+        let groups = of("taskmanager.System.CPU.cpu.Usage{");
+        (of("taskmanager.System.CPU.Usage{") == 1 && groups as f64 == processors).then_some(())
+    });
 }

@@ -41,7 +41,7 @@ const PORTABLE: &str = "flowmeter/full,flowmeter/tokio,flowmeter/counting-alloca
 
 /// The libraries compile elsewhere too. A target that the toolchain has not, and cannot get, is skipped, out loud.
 fn platforms() -> Result<()> {
-    for target in ["x86_64-pc-windows-gnu", "x86_64-apple-darwin"] {
+    for target in ["i686-unknown-linux-gnu", "x86_64-pc-windows-gnu", "x86_64-apple-darwin"] {
         if program("rustup").args(["target", "add", target]).succeeds() {
             let check = cargo(["check", "--quiet", "--features", PORTABLE, "--target", target]);
             check

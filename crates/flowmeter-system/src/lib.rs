@@ -40,6 +40,8 @@
 //! Rates and loads are over the time since the last report of any reporter, or the one before if that is less than a second ago.
 //! Counters do not go back: those of threads keep what ended ones had used, and those of devices what they counted before they
 //! were made anew. What a thread uses between the last report and its end is not in its name's time; it is in the process's.
+//! What processors do is missing until a report finds that they counted time. `readBytes` and `writtenBytes` include what child
+//! processes did that were waited for, as `/proc/self/io` does; `cpuTime` and all else is without them.
 //! Names of threads stay for five minutes after the last thread, and 128 of them have metrics, the others as one.
 
 #![deny(unsafe_code)]
@@ -53,6 +55,7 @@ mod options;
 mod runtime;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nothing fills them there"))]
 mod sets;
+mod shared;
 
 use flowmeter_core::MetricGroup;
 
@@ -70,7 +73,11 @@ pub use runtime::register_runtime;
 
 /// Registers the metrics of process, control group and host in a group: that of a JobManager or a TaskManager, or any other.
 ///
-/// Once in a process is enough: with several groups for one process each would show all of it.
+/// Once in a process is enough. Where one process has several groups, such as a JobManager's and a TaskManager's, and each has
+/// these metrics, all is said twice, and sums over groups count it twice. The Prometheus reporter then withholds those of the
+/// group that it saw later that have the names of a process as a whole, which are `process_cpu_seconds_total`,
+/// `process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_threads`, `process_start_time_seconds`,
+/// `process_open_fds` and `process_max_fds`, with a warning; the others begin with the group's scope and are there for both.
 pub fn register(group: &MetricGroup, options: &SystemOptions) {
     #[cfg(target_os = "linux")]
     linux::register(group, options);

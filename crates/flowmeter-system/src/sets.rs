@@ -8,7 +8,7 @@ use flowmeter_core::{CollectedCounter, Gauge, MetricSet};
 /// The process, from `/proc/self/stat`.
 #[derive(Debug, MetricSet)]
 pub(crate) struct ProcessMetrics {
-    /// CPU time that the process has used.
+    /// CPU time that the process has used, without its child processes.
     #[metric(unit = NANOSECONDS, names(
         flink = "Status.JVM.CPU.Time", prometheus = "process_cpu_seconds_total", otlp = "process.cpu.time"
     ))]
@@ -98,10 +98,10 @@ pub(crate) struct FileDescriptorLimitMetrics {
 /// Storage, from `/proc/self/io`.
 #[derive(Debug, MetricSet)]
 pub(crate) struct ProcessIoMetrics {
-    /// Bytes that the process had read from storage.
+    /// Bytes that the process, and child processes it waited for, had read from storage.
     #[metric(unit = BYTES)]
     pub(crate) read_bytes: CollectedCounter,
-    /// Bytes that the process had written to storage.
+    /// Bytes that the process, and child processes it waited for, had written to storage.
     #[metric(unit = BYTES)]
     pub(crate) written_bytes: CollectedCounter,
 }

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use flowmeter_core::MetricFilter;
 use flowmeter_system::{AllocatorReading, AllocatorStatistics, register_allocator};
-use flowmeter_testkit::{Capture, PATIENCE, driven};
+use flowmeter_testkit::{Capture, PATIENCE, driven, on_request};
 
 /// Says what it is told, and counts how often it is asked.
 #[derive(Clone, Default)]
@@ -69,6 +71,28 @@ fn it_is_read_once_for_a_report_and_what_it_does_not_know_is_missing() {
     assert_eq!(report(), named(&expected));
     told.tell(all);
     assert_eq!(report().len(), 6);
+}
+
+#[test]
+fn no_reporter_is_given_what_another_had_read_long_ago() {
+    let (told, all, part) = (Told::default(), Capture::push(), Capture::push());
+    let (registry, clock, reporter) = driven(&all);
+    let told_at = |used| told.tell(AllocatorReading::default().with_used(used).with_allocated(1));
+    told_at(1);
+    register_allocator(&registry.add_group("g"), told.clone());
+    let without = MetricFilter::default().excluding("g.allocator:heapUsed").unwrap();
+    let other = registry.add_reporter("part", part.reporter(), on_request().with_metrics(without)).unwrap();
+    reporter.report_now(PATIENCE).unwrap();
+    for used in [20, 30, 40] {
+        told_at(used);
+        clock.advance(Duration::from_secs(60));
+        other.report_now(PATIENCE).unwrap();
+        told_at(used + 5);
+        clock.advance(Duration::from_secs(60));
+        reporter.report_now(PATIENCE).unwrap();
+        assert_eq!(all.latest()["g.allocator.heapUsed{}"], (used + 5) as f64);
+        assert!(!part.latest().contains_key("g.allocator.heapUsed{}"));
+    }
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn check(
         let name = line.split('{').next().unwrap();
         let is_percent = name.starts_with("taskmanager.System.CPU") && !name.contains("Load");
         prop_assert!(value.is_finite() && *value >= 0.0, "{line} is {value}");
-        prop_assert!(!is_percent || *value <= 100.0 + 1e-6, "{line} is {value}");
+        prop_assert!(!is_percent || *value <= 100.0, "{line} is {value}");
         prop_assert!(!name.ends_with("cpuLoad") || *value <= 1.0, "{line} is {value}");
         let is_counter = ["Time", "Bytes", "Faults", "Packets", ".reads", ".writes", "eriods"];
         if is_counter.iter().any(|end| name.ends_with(end)) && !name.ends_with("startTime") {

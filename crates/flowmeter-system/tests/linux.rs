@@ -6,6 +6,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use flowmeter_core::ScopeKind;
 use flowmeter_system::{CATALOGUE, SystemOptions};
@@ -80,6 +81,16 @@ fn everything_of_a_tree_is_measured() {
     ]);
     assert!(measured.value("process.voluntaryContextSwitches").is_some_and(|count| count > 0.0));
     assert!(measured.value("process.involuntaryContextSwitches").is_some());
+    // Nobody knows yet what processors do.
+    measured.assert_missing(&["System.CPU.Usage", "System.CPU.Idle", "System.CPU.cpu.Usage{cpu=0}"]);
+    tree.idle();
+    measured.report_after(10);
+    measured.assert(&[
+        ("System.CPU.Usage", 0.0),
+        ("System.CPU.Idle", 100.0),
+        ("System.CPU.cpu.Usage{cpu=0}", 0.0),
+        ("System.CPU.cpu.Usage{cpu=1}", 0.0),
+    ]);
 }
 
 #[test]
@@ -92,6 +103,7 @@ fn loads_and_rates_are_over_the_time_between_reports() {
     // Of 2000 clock ticks.
     tree.change("proc/stat", "cpu  100 10 50 1000 20 3 4 5", "cpu  500 60 150 2150 120 43 64 105");
     tree.change("proc/stat", "cpu0 60 5 25 500 10 2 2 3", "cpu0 560 5 25 900 110 2 2 3");
+    tree.change("proc/stat", "cpu1 40 5 25 500", "cpu1 40 5 25 600");
     tree.change("proc/self/net/dev", "eth0:   50000     100", "eth0:   53000     130");
     tree.change("proc/self/net/dev", "   20000      50", "   21000      60");
     measured.report_after(10);
@@ -200,6 +212,45 @@ fn names_of_threads_keep_what_ended_threads_had() {
 }
 
 #[test]
+fn a_thread_that_was_not_seen_is_not_counted_again() {
+    let tree = Tree::new();
+    let measured = Measured::new(&tree.options());
+    measured.report_after(0);
+    let path = "proc/self/task/102/stat";
+    let stat = fs::read_to_string(tree.path(path)).unwrap();
+    // What stands there cannot be read, it is not there, and none of them is.
+    let hide: [&dyn Fn(); 3] =
+        [&|| tree.write(path, "102 (worker"), &|| tree.remove("proc/self/task/102"), &|| {
+            fs::rename(tree.path("proc/self/task"), tree.path("away")).unwrap();
+        }];
+    for hide in hide {
+        hide();
+        for _ in 0..3 {
+            measured.report_after(10);
+        }
+        if tree.path("away").exists() {
+            fs::rename(tree.path("away"), tree.path("proc/self/task")).unwrap();
+        }
+        tree.write(path, &stat);
+        measured.report_after(10);
+        // What comes anew is in the next report.
+        measured.report_after(10);
+        measured.assert(&[
+            ("process.thread.userTime{thread=main}", ticks(30)),
+            ("process.thread.userTime{thread=worker}", ticks(12)),
+            ("process.thread.systemTime{thread=worker}", ticks(3)),
+            ("process.thread.threads{thread=worker}", 2.0),
+        ]);
+    }
+    // What it used meanwhile is counted.
+    tree.remove("proc/self/task/102");
+    measured.report_after(10);
+    tree.write(path, stat.replace(" 7 2 0 0", " 9 2 0 0"));
+    measured.report_after(10);
+    measured.assert(&[("process.thread.userTime{thread=worker}", ticks(14))]);
+}
+
+#[test]
 fn names_of_threads_are_limited() {
     let tree = Tree::new();
     for id in 200..500 {
@@ -240,10 +291,31 @@ fn a_group_that_returns_counts_nothing_twice() {
 }
 
 #[test]
+fn what_appears_when_the_group_is_closed_has_no_metrics() {
+    for flink_groups in [false, true] {
+        let tree = Tree::new();
+        let measured = Measured::new(&tree.options().with_flink_groups(flink_groups));
+        tree.idle();
+        measured.report_after(10);
+        tree.write("proc/self/net/dev", format!("{NET_DEV}  eth1: 500 1 0 0 0 0 0 0 600 1 0 0 0 0 0 0\n"));
+        tree.change("proc/stat", "intr", "cpu2 40 5 25 600 10 1 2 2 0 0\nintr");
+        measured.task_manager.close();
+        measured.report_after(10);
+        let odd = |name: &str| name.contains("eth1") || name.contains("cpu=2") || name.contains("CPU2");
+        let lines = measured.capture.last();
+        assert!(lines.iter().any(|(name, _)| name.contains("System.CPU")), "the last values");
+        assert!(!lines.iter().any(|(name, _)| odd(name)), "{lines:?}");
+        // Nobody did anything wrong.
+        assert_eq!(measured.registry.statistics().refused_registrations, 0);
+    }
+}
+
+#[test]
 fn devices_come_and_go() {
     let tree = Tree::new();
     let measured = Measured::new(&tree.options());
-    measured.report_after(0);
+    tree.idle();
+    measured.report_after(1);
     let with_eth1 = format!("{NET_DEV}  eth1: 500 1 0 0 0 0 0 0 600 1 0 0 0 0 0 0\n");
     tree.write("proc/self/net/dev", &with_eth1);
     measured.report_after(10);
@@ -271,7 +343,7 @@ fn devices_come_and_go() {
     measured.report_after(10);
     measured.assert(&[("System.Network.interface.receivedBytes{interface=eth1}", 810.0)]);
 
-    tree.change("proc/stat", "cpu1 40 5 25 500 10 1 2 2 0 0\n", "");
+    tree.change("proc/stat", "cpu1 40 5 25 600 10 1 2 2 0 0\n", "");
     tree.change("proc/diskstats", "254       0 vda 10", "254       0 vdb 10");
     tree.write("sys/block/vdb/size", "");
     measured.report_after(10);
@@ -314,6 +386,7 @@ fn a_file_that_is_missing_or_odd_takes_its_own_metrics_along() {
             let tree = Tree::new();
             // The others are there, and what is missing returns.
             let measured = Measured::new(&tree.options());
+            tree.idle();
             measured.report_after(10);
             measured.report_after(10);
             let before = all(&measured);
@@ -338,6 +411,10 @@ fn a_file_that_is_missing_or_odd_takes_its_own_metrics_along() {
                 assert!(is_of_it, "{name} went with {path}");
             }
             tree.write(path, text);
+            measured.report_after(10);
+            if *path == "proc/stat" {
+                tree.idle();
+            }
             measured.report_after(10);
             measured.report_after(10);
             assert_eq!(before.difference(&all(&measured)).collect::<Vec<_>>(), [""; 0], "{path}");
@@ -426,6 +503,7 @@ fn flinks_names_are_exact() {
     let measured = Measured::with(Capture::flink(), &options);
     measured.report_after(0);
     let cpus = "proc/stat";
+    tree.change(cpus, "cpu  100 10 50 1000", "cpu  130 10 50 1010");
     tree.change(cpus, "cpu0 60 5 25 500", "cpu0 90 5 25 510");
     tree.change("proc/self/net/dev", "eth0:   50000", "eth0:   50100");
     measured.report_after(10);
@@ -462,10 +540,11 @@ fn flinks_names_are_exact() {
 
 #[test]
 fn the_catalogue_has_what_is_registered() {
-    let tree = Tree::new();
     for flink_groups in [false, true] {
+        let tree = Tree::new();
         let measured = Measured::new(&tree.options().with_flink_groups(flink_groups));
-        measured.report_after(0);
+        tree.idle();
+        measured.report_after(1);
         let lines = measured.capture.last();
         let registered: BTreeSet<_> = lines
             .iter()

@@ -59,6 +59,12 @@ fn the_log_says_once_why_metrics_are_missing() {
     );
     assert!(line.contains("No such file"), "{line}");
 
+    let tree = Tree::new();
+    tree.remove("proc/stat");
+    let (_, lines) = reported(&tree.options().with_process(false));
+    let [line] = &lines[..] else { panic!("not one line: {lines:?}") };
+    assert!(line.contains("metrics of the host's processors are missing"), "{line}");
+
     // A machine that has control groups of version 1.
     let tree = Tree::new();
     tree.write("proc/self/cgroup", "4:memory:/x\n1:cpu:/\n0::/\n");
@@ -67,6 +73,12 @@ fn the_log_says_once_why_metrics_are_missing() {
     assert_eq!(measured.count("cgroup."), 0);
     let [line] = &lines[..] else { panic!("not one line: {lines:?}") };
     assert!(line.contains("no control groups of version 2 are mounted"), "{line}");
+    assert!(
+        line.contains("metrics of the control group, such as limits of memory and CPU, are missing"),
+        "{line}"
+    );
+    assert!(line.contains("control groups of version 1 are not read"), "{line}");
+    assert!(!line.contains("error"), "it is none: {line}");
 
     // One that has both, with the controllers of version 1.
     let tree = Tree::new();
@@ -75,7 +87,9 @@ fn the_log_says_once_why_metrics_are_missing() {
     let (measured, lines) = reported(&tree.options());
     assert_eq!(measured.count("cgroup."), 0);
     let [line] = &lines[..] else { panic!("not one line: {lines:?}") };
-    assert!(line.contains("neither memory.current nor cpu.max"), "{line}");
+    let reason =
+        "sys/fs/cgroup has neither memory.current nor cpu.max; control groups of version 1 are not read\"";
+    assert!(line.contains(reason), "{line}");
 
     // A limit that nobody has set.
     let tree = Tree::new();

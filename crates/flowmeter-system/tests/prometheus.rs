@@ -6,6 +6,7 @@
 mod support;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use flowmeter_core::{Family, GroupView, Naming, Report, ReportError, Reporter};
 use flowmeter_prometheus::TextEncoder;
@@ -43,6 +44,8 @@ fn names_are_those_of_its_client_libraries_where_they_have_them() {
     let measured = Measured::new(&tree.options());
     let text = Text::default();
     let reporter = measured.registry.add_reporter("text", Box::new(text.clone()), on_request()).unwrap();
+    tree.idle();
+    measured.clock.advance(Duration::from_secs(1));
     reporter.report_now(PATIENCE).unwrap();
     assert_eq!(measured.registry.statistics().clashes, 0);
     let text = String::from_utf8(text.0.lock().unwrap().clone()).unwrap();
@@ -66,4 +69,25 @@ fn names_are_those_of_its_client_libraries_where_they_have_them() {
         let value = value.and_then(|value| value.parse::<f64>().ok());
         assert!(value.is_some_and(|value| (value - expected).abs() < 1e-6), "{series} is {value:?}\n{text}");
     }
+}
+
+#[test]
+fn names_of_the_whole_process_are_those_of_one_group() {
+    let tree = Tree::new();
+    let measured = Measured::new(&tree.options());
+    let job_manager = measured.registry.job_manager("h");
+    flowmeter_system::register(&job_manager, &tree.options());
+    let text = Text::default();
+    let reporter = measured.registry.add_reporter("text", Box::new(text.clone()), on_request()).unwrap();
+    reporter.report_now(PATIENCE).unwrap();
+    let text = String::from_utf8(text.0.lock().unwrap().clone()).unwrap();
+    let has = |series: &str| text.lines().any(|line| line.starts_with(series));
+    for name in ["process_cpu_seconds_total", "process_open_fds", "process_start_time_seconds"] {
+        assert!(has(&format!("{name}{{host=\"h\",tm_id=\"tm\"}} ")), "{name}\n{text}");
+        assert!(!has(&format!("{name}{{host=\"h\"}} ")), "{name} of the second\n{text}");
+    }
+    for series in ["jobmanager_process_read_bytes_total{", "taskmanager_process_read_bytes_total{"] {
+        assert!(has(series), "{series}\n{text}");
+    }
+    assert_eq!(measured.registry.statistics().clashes, 7, "all that are named `process_*`");
 }

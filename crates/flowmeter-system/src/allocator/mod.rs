@@ -6,7 +6,7 @@ mod jemalloc;
 mod raw;
 mod sets;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use flowmeter_core::{MetricGroup, MetricSet};
 
@@ -19,6 +19,8 @@ pub use raw::MimallocStatistics;
 pub(crate) use sets::{
     AllocatedBytesMetrics, AllocationsMetrics, HeapCommittedMetrics, HeapMaxMetrics, HeapUsedMetrics,
 };
+
+use crate::shared::{Seen, Shared};
 
 /// What an allocator tells of itself. For any allocator; the features of this crate have it for some.
 ///
@@ -144,55 +146,43 @@ impl AllocatorReading {
 pub fn register_allocator(group: &MetricGroup, mut allocator: impl AllocatorStatistics) {
     let known = allocator.read();
     let group = group.add_group("allocator");
-    let shared = Arc::new(Mutex::new(Shared { allocator, reading: known, seen: u8::MAX }));
+    let shared = Arc::new(Shared::new(group.clock(), (allocator, known)));
     let (read, of) = (&shared, &group);
     if known.used.is_some() {
-        collect(of, read, 0, AllocatorReading::used, |m: &HeapUsedMetrics, bytes| m.heap_used.set(bytes));
+        collect(of, read, AllocatorReading::used, |m: &HeapUsedMetrics, bytes| m.heap_used.set(bytes));
     }
     if known.committed.is_some() {
         let set = |m: &HeapCommittedMetrics, bytes| m.heap_committed.set(bytes);
-        collect(of, read, 1, AllocatorReading::committed, set);
+        collect(of, read, AllocatorReading::committed, set);
     }
     if known.max.is_some() {
-        collect(of, read, 2, AllocatorReading::max, |m: &HeapMaxMetrics, bytes| m.heap_max.set(bytes));
+        collect(of, read, AllocatorReading::max, |m: &HeapMaxMetrics, bytes| m.heap_max.set(bytes));
     }
     if known.allocated.is_some() {
-        collect(of, read, 3, AllocatorReading::allocated, |m: &AllocatedBytesMetrics, bytes: u64| {
+        collect(of, read, AllocatorReading::allocated, |m: &AllocatedBytesMetrics, bytes: u64| {
             m.allocated_bytes.raise(bytes);
         });
     }
     if known.counts.is_some() {
-        collect(of, read, 4, AllocatorReading::counts, |m: &AllocationsMetrics, (allocations, frees)| {
+        collect(of, read, AllocatorReading::counts, |m: &AllocationsMetrics, (allocations, frees)| {
             m.allocations.raise(allocations);
             m.deallocations.raise(frees);
         });
     }
 }
 
-/// An allocator, its last reading, and the sets that have seen that, a bit each: one that has begins the next report.
-struct Shared<A> {
-    allocator: A,
-    reading: AllocatorReading,
-    seen: u8,
-}
-
+/// Has a set filled with a part of the reading that all of them share.
 fn collect<A: AllocatorStatistics, S: MetricSet + Send + 'static, V: 'static>(
     group: &MetricGroup,
-    shared: &Arc<Mutex<Shared<A>>>,
-    bit: u8,
+    shared: &Arc<Shared<(A, AllocatorReading)>>,
     value: fn(&AllocatorReading) -> Option<V>,
     set: impl Fn(&S, V) + Send + 'static,
 ) {
-    let shared = Arc::clone(shared);
+    let (shared, mut seen) = (Arc::clone(shared), Seen::default());
     group.collector(move |metrics: &S| {
-        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if shared.seen & (1 << bit) != 0 {
-            shared.reading = shared.allocator.read();
-            shared.seen = 0;
-        }
-        shared.seen |= 1 << bit;
-        let value = value(&shared.reading).ok_or("the allocator does not tell any more")?;
-        set(metrics, value);
+        let read = |(allocator, reading): &mut (A, AllocatorReading), _, _| *reading = allocator.read();
+        let value = shared.look(&mut seen, read, |(_, reading)| value(reading));
+        set(metrics, value.ok_or("the allocator does not tell any more")?);
         Ok::<_, &str>(())
     });
 }

@@ -12,31 +12,34 @@ use procfs::{FromRead, ProcessCGroups};
 use tracing::info;
 
 use super::error::Error;
-use super::shared::{Seen, Shared};
 use super::source::{Source, keyed};
 use crate::SystemOptions;
 use crate::sets::{
     CgroupCpuLimitMetrics, CgroupCpuMetrics, CgroupMemoryLimitMetrics, CgroupMemoryMetrics,
     CgroupThrottlingMetrics,
 };
+use crate::shared::{Seen, Shared};
 
 /// Registers nothing if the process has no control group of this version, and says why.
 pub(super) fn register(group: &MetricGroup, options: &SystemOptions) {
     match find(options) {
         Ok(folders) => register_at(&group.add_group("cgroup"), &folders),
-        Err(error) => info!(%error, "metrics of the control group are missing"),
+        Err(reason) => {
+            info!(reason, "metrics of the control group, such as limits of memory and CPU, are missing");
+        }
     }
 }
 
-/// The folders of the process's group and of those above it, as far as they can be seen.
-fn find(options: &SystemOptions) -> Result<Vec<PathBuf>, Error> {
-    let none = |why: &str| Error::NoCgroup(why.to_owned());
+/// The folders of the process's group and of those above it, as far as they can be seen, or why there are none.
+fn find(options: &SystemOptions) -> Result<Vec<PathBuf>, String> {
+    // Where that may be why.
+    let none = |why: &str| format!("{why}; control groups of version 1 are not read");
     let path = options.proc.join("self/cgroup");
-    let groups = ProcessCGroups::from_file(&path).map_err(|error| Error::NoCgroup(error.to_string()))?;
+    let groups = ProcessCGroups::from_file(&path).map_err(|error| error.to_string())?;
     let own = groups.into_iter().find(|group| group.hierarchy == 0 && group.controllers.is_empty());
     let own = own.ok_or_else(|| none("the process is in no control group of version 2"))?;
     let mut mounts = Source::new(options.proc.join("self/mountinfo"));
-    let mounts = mounts.read()?;
+    let mounts = mounts.read().map_err(|error| error.to_string())?;
     let mounts = mounts.lines().filter(|line| line.contains("cgroup2"));
     let mounts = mounts.filter_map(|line| MountInfo::from_line(line).ok());
     let mounts: Vec<_> = mounts.filter(|mount| mount.fs_type == "cgroup2").collect();
@@ -50,16 +53,16 @@ fn find(options: &SystemOptions) -> Result<Vec<PathBuf>, Error> {
         let is_plain = path.components().all(|part| matches!(part, Component::Normal(_)));
         is_plain.then_some((mount, path))
     });
-    let (mount, path) = below.ok_or_else(|| {
-        none(&format!("the control group `{}` is outside of what is mounted", own.pathname))
-    })?;
+    let (mount, path) =
+        below.ok_or_else(|| format!("the control group `{}` is outside of what is mounted", own.pathname))?;
     let top = match mount.mount_point.strip_prefix("/sys") {
         Ok(below) => options.sys.join(below),
         Err(_) => mount.mount_point.clone(),
     };
-    let folder = top.join(path);
+    // Without the slash that is left where there is nothing to join.
+    let folder: PathBuf = top.join(path).components().collect();
     if !folder.is_dir() {
-        return Err(none(&format!("the control group's folder {} is not there", folder.display())));
+        return Err(format!("the control group's folder {} is not there", folder.display()));
     }
     // The root of all has neither, nor has a group whose controllers are of version 1. What is left says nothing of a limit,
     // and in the root it is of the whole machine.

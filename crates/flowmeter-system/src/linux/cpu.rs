@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flowmeter_core::{Metric, MetricGroup, Unit};
+use tracing::info;
 
 use super::error::Error;
-use super::shared::Seen;
 use super::source::{Source, number};
 use super::table::{Metrics, Rows, Table};
 use super::window::Window;
 use crate::SystemOptions;
 use crate::sets::{HostCpuMetrics, HostLoadMetrics, ProcessorMetrics};
+use crate::shared::Seen;
 
 /// States of a processor in which the kernel counts its time, in its order: user, nice, system, idle, iowait, irq, softirq,
 /// steal. What guests had is in those of user and nice already.
@@ -25,10 +26,20 @@ pub(super) fn register(group: &MetricGroup, options: &SystemOptions) {
     let processors = Processors { stat, all: None, each: BTreeMap::new() };
     let show = if options.flink_groups { show_in_name } else { show_in_variable };
     let table = Table::new(group.clock(), group, processors, show);
-    let mut seen = table.seen();
+    let (mut seen, mut is_logged, of) = (table.seen(), false, group.clone());
     group.collector(move |cpu: &HostCpuMetrics| {
         table.look(&mut seen, |rows| {
-            let all = rows.map_err(Clone::clone)?.all.as_ref().ok_or("there are no processors")?;
+            // Not an error to return, which the core would log: that there is nothing to show yet is none.
+            let all = match rows {
+                Ok(rows) => rows.all.as_ref().and_then(|all| Some((all.percent?, all.usage()?))),
+                Err(reason) => {
+                    if !std::mem::replace(&mut is_logged, true) {
+                        info!(group = ?of, reason, "metrics of the host's processors are missing");
+                    }
+                    None
+                }
+            };
+            let Some((percent, usage)) = all else { return false };
             let gauges = [
                 &cpu.user,
                 &cpu.nice,
@@ -39,9 +50,9 @@ pub(super) fn register(group: &MetricGroup, options: &SystemOptions) {
                 &cpu.soft_irq,
                 &cpu.steal,
             ];
-            gauges.iter().zip(all.percent).for_each(|(gauge, percent)| gauge.set(percent));
-            cpu.usage.set(all.usage());
-            Ok::<_, String>(())
+            gauges.iter().zip(percent).for_each(|(gauge, percent)| gauge.set(percent));
+            cpu.usage.set(usage);
+            true
         })
     });
     let mut average = Source::new(options.proc.join("loadavg"));
@@ -62,11 +73,12 @@ fn show_in_variable(
     seen: Seen,
 ) -> Option<Metrics> {
     let group = group.try_add_group_kv("cpu", name).ok()?;
-    table
-        .fill(group, name, seen, |metrics: &ProcessorMetrics, share: &Share| metrics.usage.set(share.usage()))
+    table.fill(group, name, seen, |metrics: &ProcessorMetrics, share: &Share| {
+        share.usage().inspect(|usage| metrics.usage.set(*usage)).is_some()
+    })
 }
 
-/// As Flink has it.
+/// As Flink has it. A gauge that is alone cannot be missing, so this one begins with nothing used.
 fn show_in_name(
     table: &Arc<Table<Processors>>,
     group: &MetricGroup,
@@ -80,7 +92,7 @@ fn show_in_name(
     let (table, name, mut usage) = (Arc::clone(table), name.to_owned(), 0.0);
     let callback = move || {
         // Of a processor that is gone the last one stays, to be final.
-        let now = |rows: &Processors| rows.each.get(&name).map(Share::usage);
+        let now = |rows: &Processors| rows.each.get(&name).and_then(Share::usage);
         usage = table.look(&mut seen, |rows| rows.ok().and_then(now)).unwrap_or(usage);
         usage
     };
@@ -102,12 +114,13 @@ struct Processors {
     each: BTreeMap<String, Share>,
 }
 
-/// How time was shared among states in the last window, in percent.
+/// How time was shared among states in the last window.
 struct Share {
     window: Window,
     /// Ticks at its beginning.
     from: [u64; STATES],
-    percent: [f64; STATES],
+    /// Nothing until the first ticks.
+    percent: Option<[f64; STATES]>,
     found: bool,
 }
 
@@ -162,7 +175,7 @@ fn states(line: &str) -> Option<(&str, [u64; STATES])> {
 
 impl Share {
     fn new(now: Duration, ticks: [u64; STATES]) -> Self {
-        Self { window: Window::new(now), from: ticks, percent: [0.0; STATES], found: true }
+        Self { window: Window::new(now), from: ticks, percent: None, found: true }
     }
 
     fn advance(&mut self, now: Duration, ticks: [u64; STATES]) {
@@ -172,7 +185,8 @@ impl Share {
         let spent: [u64; STATES] = std::array::from_fn(|i| ticks[i].saturating_sub(self.from[i]));
         let sum: f64 = spent.iter().map(|spent| *spent as f64).sum();
         if sum > 0.0 {
-            self.percent = spent.map(|spent| 100.0 * spent as f64 / sum);
+            // A rounded quotient may be more than the whole.
+            self.percent = Some(spent.map(|spent| (100.0 * spent as f64 / sum).min(100.0)));
         }
         if span.ends {
             self.from = ticks;
@@ -180,10 +194,12 @@ impl Share {
     }
 
     /// All time but that of which nobody had any use.
-    fn usage(&self) -> f64 {
+    fn usage(&self) -> Option<f64> {
         let used =
             |(state, percent): (usize, &f64)| if matches!(state, IDLE | IO_WAIT) { 0.0 } else { *percent };
-        self.percent.iter().enumerate().map(used).sum()
+        // So may the sum of them.
+        let sum: f64 = self.percent?.iter().enumerate().map(used).sum();
+        Some(sum.min(100.0))
     }
 }
 
@@ -206,11 +222,45 @@ mod tests {
     fn shares_are_of_the_window() {
         let second = Duration::from_secs;
         let mut share = Share::new(second(0), [1000; STATES]);
+        share.advance(second(0), [1010; STATES]);
+        assert_eq!((share.percent, share.usage()), (None, None), "no time has passed");
+        share.advance(second(5), [1000; STATES]);
+        assert_eq!((share.percent, share.usage()), (None, None), "nothing was counted");
         share.advance(second(10), [1010, 1010, 1010, 1050, 1010, 1000, 1000, 1010]);
-        assert_eq!(share.percent, [10.0, 10.0, 10.0, 50.0, 10.0, 0.0, 0.0, 10.0]);
-        assert!((share.usage() - 40.0).abs() < 1e-9);
+        assert_eq!(share.percent, Some([10.0, 10.0, 10.0, 50.0, 10.0, 0.0, 0.0, 10.0]));
+        assert_near(&share, 40.0);
         share.advance(second(20), [1010, 1010, 1010, 1050, 900, 1000, 1000, 1010]);
-        assert!((share.usage() - 40.0).abs() < 1e-9, "nothing was counted");
+        assert_near(&share, 40.0);
+    }
+
+    #[track_caller]
+    fn assert_near(share: &Share, expected: f64) {
+        let usage = share.usage().unwrap();
+        assert!((usage - expected).abs() < 1e-9, "{usage}, not {expected}");
+    }
+
+    #[test]
+    fn shares_hold_between_windows_and_lose_nothing() {
+        let mut share = Share::new(Duration::ZERO, [0; STATES]);
+        let mut after = |milliseconds, user, idle| {
+            share.advance(Duration::from_millis(milliseconds), [user, 0, 0, idle, 0, 0, 0, 0]);
+            share.usage().unwrap()
+        };
+        assert_eq!(after(500, 50, 50), 50.0, "over half a second, for want of more");
+        assert_eq!(after(800, 50, 150), 25.0, "that did not end the window");
+        assert_eq!(after(1000, 150, 150), 50.0);
+        assert_eq!(after(1500, 250, 150), 50.0, "the last one holds");
+        assert_eq!(after(2000, 250, 250), 50.0);
+    }
+
+    #[test]
+    fn a_share_is_never_more_than_the_whole() {
+        for busy in 1..2000 {
+            let mut share = Share::new(Duration::ZERO, [0; STATES]);
+            share.advance(Duration::from_secs(1), [busy, busy / 3, busy / 7, 0, 0, 1, 0, busy % 11]);
+            let (percent, usage) = (share.percent.unwrap(), share.usage().unwrap());
+            assert!(usage <= 100.0 && percent.iter().all(|percent| *percent <= 100.0), "{busy}: {usage}");
+        }
     }
 
     #[test]

@@ -18,10 +18,10 @@ pub(crate) struct Devices<const N: usize> {
 /// The counts of one device.
 #[derive(Debug)]
 pub(crate) struct Device<const N: usize> {
-    /// As the kernel had them last, and when.
+    /// As the kernel had them last, or the greatest of them, and when.
     last: [u64; N],
     at: Duration,
-    /// Since its metrics were registered. They never go back: a device whose counts do was made anew.
+    /// Since its metrics were registered. They never go back.
     pub(crate) totals: [u64; N],
     /// By second.
     pub(crate) rates: [f64; N],
@@ -60,17 +60,16 @@ impl<const N: usize> Devices<N> {
 impl<const N: usize> Device<N> {
     /// One that is new, or is back.
     fn new(now: Duration, before: Option<&Self>, counts: [u64; N]) -> Self {
-        let totals = before.map_or(counts, |before| {
-            let more = difference(counts, before.last);
-            std::array::from_fn(|i| before.totals[i].wrapping_add(more[i]))
-        });
+        let (mut last, mut totals) = before.map_or(([0; N], [0; N]), |before| (before.last, before.totals));
+        let more = advance(&mut last, counts);
+        totals.iter_mut().zip(more).for_each(|(total, more)| *total = total.wrapping_add(more));
         let (rates, window, moved) = ([0.0; N], Window::new(now), [0; N]);
-        Self { last: counts, at: now, totals, rates, window, moved }
+        Self { last, at: now, totals, rates, window, moved }
     }
 
     fn advance(&mut self, now: Duration, counts: [u64; N]) {
-        let more = difference(counts, self.last);
-        (self.last, self.at) = (counts, now);
+        let more = advance(&mut self.last, counts);
+        self.at = now;
         let span = self.window.until(now);
         for (i, more) in more.into_iter().enumerate() {
             self.totals[i] = self.totals[i].wrapping_add(more);
@@ -85,9 +84,17 @@ impl<const N: usize> Device<N> {
     }
 }
 
-/// What was counted since.
-fn difference<const N: usize>(counts: [u64; N], last: [u64; N]) -> [u64; N] {
-    std::array::from_fn(|i| counts[i].checked_sub(last[i]).unwrap_or(counts[i]))
+/// What was counted since the last counts, which become these.
+///
+/// A count that is less than half of the last one is that of a device that was made anew. Kernels that add up what each of their
+/// processors counted may be off by a little: one that is hardly less stays what it was until it is more.
+fn advance<const N: usize>(last: &mut [u64; N], counts: [u64; N]) -> [u64; N] {
+    std::array::from_fn(|i| {
+        let (last, count) = (&mut last[i], counts[i]);
+        let before = if count < *last / 2 { 0 } else { *last };
+        *last = count.max(before);
+        *last - before
+    })
 }
 
 #[cfg(test)]
@@ -119,6 +126,34 @@ mod tests {
         let mut devices = Devices::default();
         at(&mut devices, 0, &[("a", 1000)]);
         assert_eq!(at(&mut devices, 1, &[("a", 10)]), one(1010, 10.0), "made anew");
+    }
+
+    #[test]
+    fn counts_that_go_back_a_little_are_held() {
+        let mut devices = Devices::default();
+        at(&mut devices, 0, &[("a", 1000)]);
+        assert_eq!(at(&mut devices, 1, &[("a", 999)]), one(1000, 0.0));
+        assert_eq!(at(&mut devices, 2, &[("a", 500)]), one(1000, 0.0), "half");
+        assert_eq!(at(&mut devices, 3, &[("a", 1001)]), one(1001, 1.0), "nothing is counted twice");
+        at(&mut devices, 4, &[]);
+        assert_eq!(at(&mut devices, 5, &[("a", 1000)]), one(1001, 0.0), "it was away meanwhile");
+        assert_eq!(at(&mut devices, 6, &[("a", 1003)]), one(1003, 2.0));
+        assert_eq!(at(&mut devices, 7, &[("a", 499)]), one(1502, 499.0), "less than half: made anew");
+    }
+
+    #[test]
+    fn rates_hold_between_windows_and_lose_nothing() {
+        let mut devices = Devices::<1>::default();
+        let mut at = |milliseconds, count| {
+            devices.update(Duration::from_millis(milliseconds), [("a", [count])].into_iter());
+            devices.present()["a"].rates[0]
+        };
+        at(0, 1000);
+        assert_eq!(at(500, 1100), 200.0, "over half a second, for want of more");
+        assert_eq!(at(800, 1160), 200.0, "that did not end the window");
+        assert_eq!(at(1000, 1300), 300.0);
+        assert_eq!(at(1500, 1400), 300.0, "the last one holds");
+        assert_eq!(at(2000, 1400), 100.0);
     }
 
     #[test]

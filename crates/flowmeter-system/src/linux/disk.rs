@@ -36,6 +36,7 @@ pub(super) fn register(group: &MetricGroup, options: &SystemOptions) {
             metrics.reads.raise(reads);
             metrics.writes.raise(writes);
             metrics.busy_time.raise(busy.saturating_mul(1_000_000));
+            true
         })
     });
     let mut seen = table.seen();

@@ -13,8 +13,6 @@ pub(crate) enum Error {
     Malformed { path: PathBuf, what: &'static str },
     #[error("no limit is set in {}", path.display())]
     Unlimited { path: PathBuf },
-    #[error("{0}, so there are no metrics of a control group; those of version 1 are not read")]
-    NoCgroup(String),
     #[error("the system does not tell what the process used: {0}")]
     NoUsage(io::Error),
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use flowmeter_core::MetricGroup;
 
-use super::shared::{Seen, Shared};
 use super::source::{Source, keyed_kibibytes};
 use crate::SystemOptions;
 use crate::sets::{HostMemoryMetrics, HostSwapMetrics};
+use crate::shared::{Seen, Shared};
 
 pub(super) fn register(system: &MetricGroup, options: &SystemOptions) {
     let information = Source::new(options.proc.join("meminfo"));

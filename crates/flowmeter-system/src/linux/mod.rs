@@ -12,7 +12,6 @@ mod error;
 mod memory;
 mod network;
 mod process;
-mod shared;
 mod source;
 mod stat;
 mod table;

@@ -40,6 +40,7 @@ pub(super) fn register(group: &MetricGroup, options: &SystemOptions) {
                 &metrics.send_drops,
             ];
             counters.iter().zip(device.totals).for_each(|(counter, total)| counter.raise(total));
+            true
         })
     });
     let mut seen = table.seen();

@@ -34,7 +34,6 @@ pub(super) fn register(process: &MetricGroup, options: &SystemOptions) {
     // The files have them for one thread each.
     process.collector(|switches: &ContextSwitchMetrics| -> Result<(), Error> {
         let usage = getrusage(UsageWho::RUSAGE_SELF).map_err(|error| Error::NoUsage(error.into()))?;
-        let count = |switches: i64| u64::try_from(switches).unwrap_or_default();
         switches.voluntary_context_switches.raise(count(usage.voluntary_context_switches()));
         switches.involuntary_context_switches.raise(count(usage.involuntary_context_switches()));
         Ok(())
@@ -59,6 +58,11 @@ pub(super) fn register(process: &MetricGroup, options: &SystemOptions) {
         storage.written_bytes.raise(written);
         Ok(())
     });
+}
+
+/// A count of C's `long`, which is not as long everywhere.
+fn count(count: impl TryInto<u64>) -> u64 {
+    count.try_into().unwrap_or_default()
 }
 
 /// What `/proc/self/stat` has, and what it takes to make sense of it.
@@ -176,5 +180,19 @@ mod tests {
         assert_eq!(load.advance(second(10), 10_000_000_000, 2), 0.25, "no time has passed");
         assert_eq!(load.advance(second(20), 99_000_000_000, 2), 1.0);
         assert_eq!(load.advance(second(30), 1_000_000_000, 2), 0.0, "less than before");
+    }
+
+    #[test]
+    fn the_load_holds_between_windows_and_loses_nothing() {
+        let mut load = Load::new(Duration::ZERO, 5_000_000_000);
+        let mut after = |milliseconds, used: u64| {
+            let cpu_time = 5_000_000_000 + used * 1_000_000;
+            load.advance(Duration::from_millis(milliseconds), cpu_time, 1)
+        };
+        assert_eq!(after(500, 125), 0.25, "over half a second, for want of more");
+        assert_eq!(after(750, 375), 0.5, "that did not end the window");
+        assert_eq!(after(1000, 750), 0.75);
+        assert_eq!(after(1500, 1000), 0.75, "the last one holds");
+        assert_eq!(after(2000, 1250), 0.5);
     }
 }

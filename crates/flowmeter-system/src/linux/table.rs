@@ -7,7 +7,7 @@ use std::time::Duration;
 use flowmeter_core::{Clock, MetricGroup, MetricSet};
 
 use super::error::Error;
-use super::shared::{Seen, Shared};
+use crate::shared::{Seen, Shared};
 
 /// What such a file says.
 pub(crate) trait Rows: Send + 'static {
@@ -37,7 +37,7 @@ struct Shown<R> {
     shown: BTreeMap<String, Metrics>,
 }
 
-/// Registers the metrics of a thing below the parent. Nothing if that is not possible.
+/// Registers the metrics of a thing below the parent. Nothing if that is not possible, such as when it is closed.
 type Show<R> = Box<dyn Fn(&Arc<Table<R>>, &MetricGroup, &str, Seen) -> Option<Metrics> + Send>;
 
 /// Metrics that can be closed.
@@ -76,19 +76,23 @@ impl<R: Rows> Table<R> {
         self.0.look(seen, read, |shown| look(shown.outcome.as_ref().map(|()| &shown.rows)))
     }
 
-    /// Has a set in a group filled from the row of this name. When that is gone the last values stay, to be final.
+    /// Has a set in a group filled from the row of this name, which is missing while `fill` says that there is nothing to show
+    /// yet. When the row is gone the last values stay, to be final.
     pub(crate) fn fill<S: MetricSet + Send + 'static>(
         self: &Arc<Self>,
         group: MetricGroup,
         name: &str,
         mut seen: Seen,
-        fill: impl Fn(&S, &R::Row) + Send + 'static,
+        fill: impl Fn(&S, &R::Row) -> bool + Send + 'static,
     ) -> Option<Metrics> {
-        let (table, name) = (Arc::clone(self), name.to_owned());
+        let (table, name, mut is_filled) = (Arc::clone(self), name.to_owned(), false);
         let registered = group.try_collector(move |set: &S| {
             table.look(&mut seen, |rows| {
-                rows.ok().and_then(|rows| rows.rows().get(&name)).inspect(|row| fill(set, row));
+                if let Some(row) = rows.ok().and_then(|rows| rows.rows().get(&name)) {
+                    is_filled = fill(set, row);
+                }
             });
+            is_filled
         });
         registered.ok().map(|()| Metrics::Group(group))
     }
@@ -108,8 +112,7 @@ impl<R: Rows> Shown<R> {
             }
             is_there
         });
-        // What is below a closed group can only be refused.
-        for name in rows.keys().filter(|_| !self.parent.is_closed()) {
+        for name in rows.keys() {
             if !self.shown.contains_key(name)
                 && let Some(metrics) = (self.show)(table, &self.parent, name, seen)
             {

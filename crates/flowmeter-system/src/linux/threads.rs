@@ -21,6 +21,9 @@ const NAME_LIMIT: usize = 128;
 const OTHERS: &str = "(other)";
 /// What threads without a name are counted under.
 const UNNAMED: &str = "(unnamed)";
+/// For how many passes a thread that was not seen is remembered: its file may be unreadable for once, and a folder that
+/// changes while it is read may leave out what is there. Its time until then must not be counted again.
+const PASSES: u8 = 8;
 /// How long a name stays when its last thread is gone.
 const LINGER: Duration = Duration::from_secs(300);
 
@@ -32,6 +35,7 @@ pub(super) fn register(process: &MetricGroup, options: &SystemOptions) {
             metrics.user_time.raise(nanoseconds(name.user));
             metrics.system_time.raise(nanoseconds(name.system));
             metrics.threads.set(name.threads);
+            true
         })
     });
     let mut seen = table.seen();
@@ -48,9 +52,11 @@ pub(super) fn register(process: &MetricGroup, options: &SystemOptions) {
 struct Threads {
     folder: PathBuf,
     stat: Source,
-    /// By number. One that begins later is another of the same number.
-    live: HashMap<u32, Thread>,
+    /// By number, those that were not seen lately included. One that begins later is another of the same number.
+    known: HashMap<u32, Thread>,
     names: BTreeMap<String, Name>,
+    /// There is nothing to say at present, though names still count when there is.
+    lost: bool,
     warned: bool,
 }
 
@@ -60,6 +66,8 @@ struct Thread {
     start: u64,
     user: u64,
     system: u64,
+    /// Passes since.
+    unseen: u8,
 }
 
 /// What threads of a name have used since it has metrics, in clock ticks.
@@ -74,7 +82,7 @@ struct Name {
 impl Threads {
     fn new(folder: PathBuf) -> Self {
         let stat = Source::new("");
-        Self { folder, stat, live: HashMap::new(), names: BTreeMap::new(), warned: false }
+        Self { folder, stat, known: HashMap::new(), names: BTreeMap::new(), lost: false, warned: false }
     }
 
     /// Adds what a thread has used since it was last looked at to its name.
@@ -85,7 +93,9 @@ impl Threads {
         name.last_seen = now;
         name.user = name.user.saturating_add(stat.user.saturating_sub(before.user));
         name.system = name.system.saturating_add(stat.system.saturating_sub(before.system));
-        Thread { start: stat.start, user: stat.user, system: stat.system }
+        // Neither does it count again what it counted before, should its count go back.
+        let (user, system) = (stat.user.max(before.user), stat.system.max(before.system));
+        Thread { start: stat.start, user, system, unseen: 0 }
     }
 
     fn name(&mut self, name: &str) -> &mut Name {
@@ -110,38 +120,43 @@ impl Rows for Threads {
     fn read(&mut self, now: Duration) -> Result<(), Error> {
         let entries = fs::read_dir(&self.folder);
         let entries = entries.map_err(|source| Error::Unreadable { path: self.folder.clone(), source })?;
-        let mut before = std::mem::take(&mut self.live);
+        self.known.values_mut().for_each(|thread| thread.unseen = thread.unseen.saturating_add(1));
         self.names.values_mut().for_each(|name| name.threads = 0);
         let mut stat = std::mem::replace(&mut self.stat, Source::new(""));
         let mut path = self.folder.clone();
+        let mut found = false;
         for entry in entries.flatten() {
             let file_name = entry.file_name();
             let Some(id) = file_name.to_str().and_then(|name| name.parse().ok()) else { continue };
             path.push(file_name);
             path.push("stat");
-            // An error: it has ended since the folder was read.
+            // An error: most likely it has ended since the folder was read.
             if let Ok(text) = stat.at(&path).read()
                 && let Some(statistics) = Stat::parse(&text)
             {
-                let thread = self.add(now, &statistics, before.remove(&id));
-                self.live.insert(id, thread);
+                let thread = self.add(now, &statistics, self.known.get(&id).copied());
+                self.known.insert(id, thread);
+                found = true;
             }
             path.pop();
             path.pop();
         }
         self.stat = stat;
+        self.known.retain(|_, thread| thread.unseen <= PASSES);
         self.names.retain(|_, name| name.threads > 0 || now.saturating_sub(name.last_seen) < LINGER);
-        if self.live.is_empty() {
+        self.lost = !found;
+        if self.lost {
             return Err(Error::malformed(&self.folder, "a thread"));
         }
         Ok(())
     }
 
     fn lose(&mut self, _: Duration) {
-        self.names.clear();
+        self.lost = true;
     }
 
     fn rows(&self) -> &BTreeMap<String, Name> {
-        &self.names
+        static NONE: BTreeMap<String, Name> = BTreeMap::new();
+        if self.lost { &NONE } else { &self.names }
     }
 }
