@@ -9,8 +9,8 @@ pub struct CatalogueEntry {
     pub registered_by: &'static str,
     /// The kinds of groups that have it.
     pub scopes: &'static [ScopeKind],
-    /// The names of the user groups below, with dots between them. One of a variable is its key. Names that are made at run time
-    /// stand in angle brackets, here and in the names of metrics.
+    /// The names of the user groups below, with dots between them. One of a variable is its key. Names that are made at
+    /// run time stand in angle brackets, here and in the names of metrics.
     pub groups: &'static str,
     /// Its metrics.
     pub descriptors: &'static [Descriptor],

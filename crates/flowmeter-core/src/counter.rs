@@ -154,8 +154,8 @@ impl MetricHandle for Meter {
     const VALUE_TYPE: ValueType = ValueType::U64;
 }
 
-/// A sum that only grows and that something else keeps, such as the kernel: what fills metrics from there sets it to what it finds.
-/// One thread at a time.
+/// A sum that only grows and that something else keeps, such as the kernel: what fills metrics from there sets it to
+/// what it finds. One thread at a time.
 ///
 /// It is for [collectors](crate::MetricGroup::collector). Unlike a [`Counter`] it may have begun before its metric, so one that
 /// takes the place of another in a group that returned does not go on from it; and it may begin anew.

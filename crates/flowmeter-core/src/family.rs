@@ -10,8 +10,8 @@ use crate::{HistogramOptions, Metric, MetricKind, Unit, ValueType};
 
 /// All series of one metric: one logical scope, one name, one kind, one unit, one description.
 ///
-/// The first registration's description and histogram options stay; another kind, value type or unit under the same name is another
-/// family, which reporters treat as a clash when it renders to the same name.
+/// The first registration's description and histogram options stay; another kind, value type or unit under the same
+/// name is another family, which reporters treat as a clash when it renders to the same name.
 #[derive(Debug)]
 pub struct Family {
     id: u64,

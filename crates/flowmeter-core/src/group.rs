@@ -111,9 +111,10 @@ impl MetricGroup {
 
     /// A gauge whose value is computed when a report wants it.
     ///
-    /// The callback runs on a thread of its own, never on a reporter's and never under a lock. If it panics, the series is
-    /// missing from reports until it returns again. If it does not return in time, reports go out with its last value,
-    /// and the callbacks of its group are skipped until it does. It is dropped after the group closed and its last value was read.
+    /// The callback runs on a thread of its own, never on a reporter's and never under a lock. If it panics, the series
+    /// is missing from reports until it returns again. If it does not return in time, reports go out with its last
+    /// value, and the callbacks of its group are skipped until it does. It is dropped after the group closed and its
+    /// last value was read.
     pub fn gauge_callback<V: GaugeValue>(
         &self,
         metric: impl Into<Metric>,
@@ -320,12 +321,13 @@ impl MetricGroup {
         self.0.variable_child(key, value).map(Self)
     }
 
-    /// Removes the metric that was registered alone under this name, though its group stays open: for names that come and
-    /// go, such as those of partitions. Its name is free at once. What is registered under it while a reporter still has the removed one,
-    /// which is until its final value was delivered, goes on from its count there; later it begins anew.
+    /// Removes the metric that was registered alone under this name, though its group stays open: for names that come
+    /// and go, such as those of partitions. Its name is free at once. What is registered under it while a reporter
+    /// still has the removed one, which is until its final value was delivered, goes on from its count there; later it
+    /// begins anew.
     ///
-    /// Handles go on working. Each reporter reports the series once more, with its value when the grace time is over. A callback
-    /// is not called again: its last value is final.
+    /// Handles go on working. Each reporter reports the series once more, with its value when the grace time is over. A
+    /// callback is not called again: its last value is final.
     ///
     /// # Errors
     ///

@@ -111,7 +111,6 @@ pub use scope::ScopeKind;
 pub use scope_format::{ParseScopeFormatError, ScopeFormats};
 pub use self_metrics::SELF_CATALOGUE;
 pub use set::{Descriptor, MetricHandle, MetricSet, SetCells};
-
 pub use shared_counter::{
     CounterWriter, MeterWriter, SharedCounter, SharedMeter, SharedUpDownCounter, UpDownCounterWriter,
 };

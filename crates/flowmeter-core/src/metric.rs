@@ -62,8 +62,8 @@ impl Metric {
         self
     }
 
-    /// Sets what the buckets of a histogram are; other metrics have no use for it. Of several registrations of a metric the first
-    /// decides, for all groups.
+    /// Sets what the buckets of a histogram are; other metrics have no use for it. Of several registrations of a metric
+    /// the first decides, for all groups.
     #[must_use]
     pub const fn with_histogram(mut self, options: HistogramOptions) -> Self {
         self.histogram = options;

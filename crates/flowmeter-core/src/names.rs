@@ -3,8 +3,8 @@
 use crate::Family;
 
 impl Family {
-    /// The name in dotted lower case, as OpenTelemetry has it: the parts of the logical scope and the metric's name, each in snake case, such
-    /// as `taskmanager.job.task.num_records_in`.
+    /// The name in dotted lower case, as OpenTelemetry has it: the parts of the logical scope and the metric's name,
+    /// each in snake case, such as `taskmanager.job.task.num_records_in`.
     #[must_use]
     pub fn dotted_name(&self) -> String {
         let mut name = String::new();

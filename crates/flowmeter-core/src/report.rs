@@ -291,8 +291,8 @@ impl<'a> SeriesView<'a> {
     }
 
     /// How fast a sum that only grows does so, in its unit a second, for a reporter that wants
-    /// [`rates`](crate::Reporter::rates); nothing for other values, nothing within the first second of a series, and nothing in the first report of one
-    /// that is older than the [window](crate::ReporterOptions::rate_window).
+    /// [`rates`](crate::Reporter::rates); nothing for other values, nothing within the first second of a series, and
+    /// nothing in the first report of one that is older than the [window](crate::ReporterOptions::rate_window).
     #[must_use]
     pub fn rate(&self) -> Option<f64> {
         let member = self.entry.block.set.members.get(self.member)?;

@@ -104,9 +104,14 @@ struct Callback {
 impl Sampler {
     pub(crate) fn add(&self, block: &Arc<Block>, name: &str, output: Output, call: Call) {
         let node = block.node();
-        let (block_of_it, name) = (Arc::clone(block), name.into());
-        let callback = Callback { block: block_of_it, name, output, call, panicked: false, missed: false };
-        let mut callback = Some(callback);
+        let mut callback = Some(Callback {
+            block: Arc::clone(block),
+            name: name.into(),
+            output,
+            call,
+            panicked: false,
+            missed: false,
+        });
         let mut state = self.lock();
         let ended: Vec<_> = if state.groups.len() >= state.purge_at {
             let closed = state.groups.extract_if(|_, group| group.node.lifecycle().is_closed()).collect();
@@ -294,8 +299,8 @@ impl Callbacks {
             }
         }
         if closed && let Some(last) = callbacks.last() {
-            // They go before the pass is complete: the values of their group are final once nobody has their handles any more, and
-            // then they are so in the report that the pass is for.
+            // They go before the pass is complete: the values of their group are final once nobody has their handles
+            // any more, and then they are so in the report that the pass is for.
             self.lock().running = Some((Arc::clone(&last.name), Instant::now()));
             drop_guarded(std::mem::take(&mut callbacks), core);
         }

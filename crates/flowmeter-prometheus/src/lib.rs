@@ -18,9 +18,9 @@
 //!
 //! Metrics follow Prometheus' conventions: snake case, base units, the unit and `_total` as suffixes. `numRecordsIn` of
 //! an operator becomes `taskmanager_job_task_operator_num_records_in_total`, and a counter `busyTime` in nanoseconds
-//! becomes `..._busy_time_seconds_total`, converted exactly. A unit that a name says and values are not in any more is taken
-//! from it: a gauge `busyTimeMsPerSecond` becomes `..._busy_time_ratio`. Variables become labels, in snake case as well; empty ones do
-//! not, since Prometheus takes an empty label for none.
+//! becomes `..._busy_time_seconds_total`, converted exactly. A unit that a name says and values are not in any more is
+//! taken from it: a gauge `busyTimeMsPerSecond` becomes `..._busy_time_ratio`. Variables become labels, in snake case
+//! as well; empty ones do not, since Prometheus takes an empty label for none.
 //!
 //! Names that end as samples of counters and histograms do would be taken for those, so gauges and histograms do not: a
 //! gauge `taskSlotsTotal` becomes `..._total_task_slots`, a gauge `lag.count` becomes `..._lag_count_value`. A text is the

@@ -20,8 +20,8 @@ struct Segments {
 }
 
 impl NetworkMemory {
-    /// Registers [`NetworkMemoryMetrics`] in the group of a TaskManager, whose segments have so many bytes, and of which there are
-    /// so many.
+    /// Registers [`NetworkMemoryMetrics`] in the group of a TaskManager, whose segments have so many bytes, and of
+    /// which there are so many.
     pub fn register(task_manager: &MetricGroup, segment_size: u64, segments: u64) -> Self {
         let (used, requested) = (AtomicU64::new(0), AtomicU64::new(0));
         let memory =
@@ -191,9 +191,9 @@ pub struct QueueLengthMetrics {
 }
 
 impl QueueLengthMetrics {
-    /// Registers the set in a group, to be filled from the lengths of the queues of all channels, which `lengths` gives when a
-    /// report wants them. Groups are [`input_gate`] and [`output_partition`], or with Flink's names, in which the number is a part
-    /// of the name, [`flink_queues`].
+    /// Registers the set in a group, to be filled from the lengths of the queues of all channels, which `lengths` gives
+    /// when a report wants them. Groups are [`input_gate`] and [`output_partition`], or with Flink's names, in which
+    /// the number is a part of the name, [`flink_queues`].
     pub fn observe<L: IntoIterator<Item = u64>>(
         group: &MetricGroup,
         mut lengths: impl FnMut() -> L + Send + 'static,
@@ -245,8 +245,8 @@ pub enum FlinkQueues {
     Output,
 }
 
-/// The two groups that Flink has for queues of a task: `Shuffle.Netty.Input.0`, and the deprecated `Network.Input.0`. Their number is
-/// a part of names, so that backends with labels have a metric for each of them.
+/// The two groups that Flink has for queues of a task: `Shuffle.Netty.Input.0`, and the deprecated `Network.Input.0`.
+/// Their number is a part of names, so that backends with labels have a metric for each of them.
 #[must_use]
 pub fn flink_queues(task: &MetricGroup, queues: FlinkQueues, number: usize) -> [MetricGroup; 2] {
     let side = match queues {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use flowmeter_core::{Clock, Gauge, Histogram, MetricGroup, MetricSet, TextGauge};
 
-/// How many checkpoints a ledger takes for under way. One that is triggered beyond puts out the one that began first, which counts
-/// as failed: somebody does not say how they end.
+/// How many checkpoints a ledger takes for under way. One that is triggered beyond puts out the one that began first,
+/// which counts as failed: somebody does not say how they end.
 const IN_PROGRESS_LIMIT: usize = 1_000;
 
 /// What a completed checkpoint came to. Fields that an engine does not know stay as they are by default.
@@ -46,7 +46,8 @@ pub struct CheckpointLedger {
 }
 
 impl CheckpointLedger {
-    /// Registers [`CheckpointMetrics`], [`CheckpointHistograms`] and [`LastCheckpointMetrics`] in the group of a job on its JobManager.
+    /// Registers [`CheckpointMetrics`], [`CheckpointHistograms`] and [`LastCheckpointMetrics`] in the group of a job on
+    /// its JobManager.
     pub fn register(job: &MetricGroup) -> Self {
         let ledger = Ledger {
             histograms: CheckpointHistograms::register(job),

@@ -110,8 +110,8 @@ impl JobStatusTracker {
 
 /// The state of a job and its times, in milliseconds. [`JobStatusTracker`] fills it.
 ///
-/// Of each state: whether the job is in it, for how long it has been since it came into it (0 if it is not), and for how long in
-/// all.
+/// Of each state: whether the job is in it, for how long it has been since it came into it (0 if it is not), and for
+/// how long in all.
 #[derive(Debug, MetricSet)]
 pub struct JobStatusMetrics {
     /// Whether the job is initializing.

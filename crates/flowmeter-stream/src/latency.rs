@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use flowmeter_core::{Clock, Counter, Histogram, MetricGroup, MetricSet};
 
-/// How many sources a tracker keeps apart. Markers of further ones are counted and no more, since their names come with the data.
+/// How many sources a tracker keeps apart. Markers of further ones are counted and no more, since their names come with
+/// the data.
 const SOURCES: usize = 10_000;
 
-/// A record that a source sends along with the others, to see how long these take. It queues where they queue, and no user's code
-/// works on it.
+/// A record that a source sends along with the others, to see how long these take. It queues where they queue, and no
+/// user's code works on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LatencyMarker {
     /// The id of the source's operator.
@@ -152,8 +153,8 @@ pub struct SourceLatencyMetrics {
     pub latency: Histogram<f64>,
 }
 
-/// Latency from one parallel instance of a source. [`LatencyTracker`] fills it. Flink has it at the task, with the operator's id as a
-/// variable.
+/// Latency from one parallel instance of a source. [`LatencyTracker`] fills it. Flink has it at the task, with the
+/// operator's id as a variable.
 #[derive(Debug, MetricSet)]
 pub struct SubtaskLatencyMetrics {
     /// How long markers took from the parallel instance of the source to the operator.

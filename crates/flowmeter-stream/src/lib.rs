@@ -1,9 +1,9 @@
-//! The standard metric sets of a stream processor, and the arithmetic behind them: what JobManagers, TaskManagers, jobs, tasks and
-//! operators of any engine have to say.
+//! The standard metric sets of a stream processor, and the arithmetic behind them: what JobManagers, TaskManagers,
+//! jobs, tasks and operators of any engine have to say.
 //!
-//! Names, units and meanings are Apache Flink's where Flink has the metric, so that its users know what they see. Where Flink's name is
-//! of no use elsewhere, such as `Shuffle.Netty.Input.numBytesInLocal`, the metric has a better one, and Flink's under the naming policy
-//! `flink`. [`CATALOGUE`] lists all of them.
+//! Names, units and meanings are Apache Flink's where Flink has the metric, so that its users know what they see. Where
+//! Flink's name is of no use elsewhere, such as `Shuffle.Netty.Input.numBytesInLocal`, the metric has a better one, and
+//! Flink's under the naming policy `flink`. [`CATALOGUE`] lists all of them.
 //!
 //! ```
 //! use flowmeter_core::{MetricSet, Registry, TaskInfo};
@@ -26,8 +26,8 @@
 //!
 //! # What there is
 //!
-//! Most metrics are fields of sets, which their owner fills. Where several of them follow from what happens, a type takes note of what
-//! happens and fills the set:
+//! Most metrics are fields of sets, which their owner fills. Where several of them follow from what happens, a type
+//! takes note of what happens and fills the set:
 //!
 //! | of | sets | filled by |
 //! |---|---|---|

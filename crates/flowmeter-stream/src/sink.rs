@@ -30,8 +30,8 @@ impl SinkWriterMetrics {
     }
 }
 
-/// The committer of a sink: one writer. What was received is pending until it is committed, known to be committed already, or has
-/// failed for good, so these add up.
+/// The committer of a sink: one writer. What was received is pending until it is committed, known to be committed
+/// already, or has failed for good, so these add up.
 ///
 /// ```
 /// # let registry = flowmeter_core::Registry::new();

@@ -15,8 +15,8 @@ const ACTIVE: u64 = u64::MAX;
 
 /// One reader of a source: one writer, which is its thread. Flink's standard for connectors, FLIP-33.
 ///
-/// Event times and watermarks are in milliseconds since the Unix epoch. What a source does not know has no series: lags begin with
-/// their first value, and what is pending with a callback.
+/// Event times and watermarks are in milliseconds since the Unix epoch. What a source does not know has no series: lags
+/// begin with their first value, and what is pending with a callback.
 ///
 /// ```
 /// # let registry = flowmeter_core::Registry::new();
@@ -99,7 +99,8 @@ impl SourceReader {
 
     /// The source has come to this watermark. How far it lags is worked out when a report wants it.
     ///
-    /// [`NO_WATERMARK`], and [`MAX_WATERMARK`] of a source that has come to its end, are no times to lag behind: they change nothing.
+    /// [`NO_WATERMARK`], and [`MAX_WATERMARK`] of a source that has come to its end, are no times to lag behind: they
+    /// change nothing.
     pub fn watermark(&mut self, watermark: i64) {
         if matches!(watermark, NO_WATERMARK | MAX_WATERMARK) {
             return;

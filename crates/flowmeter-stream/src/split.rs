@@ -34,8 +34,8 @@ pub struct SplitTimes {
 }
 
 impl SplitTimes {
-    /// Registers [`SplitMetrics`] and [`SplitWatermarkMetrics`] for a split below the group of an operator: in the group `split`, with the variable `split`, and
-    /// `watermark` below. The split is active from now on.
+    /// Registers [`SplitMetrics`] and [`SplitWatermarkMetrics`] for a split below the group of an operator: in the
+    /// group `split`, with the variable `split`, and `watermark` below. The split is active from now on.
     pub fn register(operator: &MetricGroup, split: &str) -> Self {
         let group = operator.add_group_kv("split", split);
         let (times, clock) = (Arc::new(StateTimes::new()), Arc::clone(operator.clock()));
@@ -64,8 +64,8 @@ impl SplitTimes {
         self.times.switch(Some(to as usize), self.clock.monotonic());
     }
 
-    /// The split has come to this watermark. An older one changes nothing, nor does [`MAX_WATERMARK`], which only says that the split
-    /// has ended.
+    /// The split has come to this watermark. An older one changes nothing, nor does [`MAX_WATERMARK`], which only says
+    /// that the split has ended.
     pub fn advance(&self, watermark: i64) {
         if watermark == MAX_WATERMARK {
             return;
@@ -91,7 +91,8 @@ pub struct SplitWatermarkMetrics {
 
 /// What became of a split of a source. [`SplitTimes`] fills it.
 ///
-/// Gauges by second are over five seconds or more, as those of Flink, or since the split was registered; those of one report add up to 1000.
+/// Gauges by second are over five seconds or more, as those of Flink, or since the split was registered; those of one
+/// report add up to 1000.
 #[derive(Debug, MetricSet)]
 pub struct SplitMetrics {
     /// Share of the last seconds for which the split was read.

@@ -46,7 +46,8 @@ impl Countdown {
 
 /// Times one access in so many, and lets the others go by for a subtraction.
 ///
-/// Each operation has its own, since operations that take turns would otherwise be sampled together with the same one each time.
+/// Each operation has its own, since operations that take turns would otherwise be sampled together with the same one
+/// each time.
 #[derive(Debug)]
 pub struct SampledTimer {
     latency: Histogram<u64>,

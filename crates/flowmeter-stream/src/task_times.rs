@@ -70,8 +70,8 @@ impl TaskTimes {
         self.switch_at(to, self.clock.monotonic());
     }
 
-    /// The same at a time of the registry's clock, for who has looked at it already. A time before the last change counts as that of
-    /// the last change.
+    /// The same at a time of the registry's clock, for who has looked at it already. A time before the last change
+    /// counts as that of the last change.
     pub fn switch_at(&self, to: TaskActivity, now: Duration) {
         self.times.switch(Some(to as usize), now);
     }
@@ -95,8 +95,8 @@ impl TaskTimes {
         self.times.add(activity as usize, nanoseconds(time));
     }
 
-    /// Notes how long one whole stay took that was measured elsewhere, and whose time was [added](Self::add): of back pressure the
-    /// longest are of interest.
+    /// Notes how long one whole stay took that was measured elsewhere, and whose time was [added](Self::add): of back
+    /// pressure the longest are of interest.
     pub fn note_stay(&self, activity: TaskActivity, time: Duration) {
         self.times.note_stay(activity as usize, nanoseconds(time));
     }
@@ -129,8 +129,9 @@ impl Drop for TaskActivityGuard<'_> {
 
 /// The time of a task by what it does, in all of Flink's forms and in nanoseconds. [`TaskTimes`] fills it.
 ///
-/// Gauges by second are over five seconds or more, as those of Flink, or since the task was registered. Those of one report add up to 1000 for
-/// a task that switches; time that is added when it is over may be shown in another window than it was in.
+/// Gauges by second are over five seconds or more, as those of Flink, or since the task was registered. Those of one
+/// report add up to 1000 for a task that switches; time that is added when it is over may be shown in another window
+/// than it was in.
 #[derive(Debug, MetricSet)]
 pub struct TaskTimeMetrics {
     /// Time for which the task worked.

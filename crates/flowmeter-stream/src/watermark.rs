@@ -10,11 +10,12 @@ pub const MAX_WATERMARK: i64 = i64::MAX;
 
 pub(crate) const INPUT_WATERMARK_DESCRIPTION: &str = "Last watermark of this input.";
 
-/// The watermarks of one operator: one writer, which is the operator's thread. Watermarks are in milliseconds since the Unix epoch
-/// where event time is that.
+/// The watermarks of one operator: one writer, which is the operator's thread. Watermarks are in milliseconds since the
+/// Unix epoch where event time is that.
 ///
-/// The watermark of the whole input is the least of all inputs that have not ended and are not idle. There is no series before the first watermark,
-/// and the [last](MAX_WATERMARK), which only says that an input has ended, leaves the one before to be seen: both are no times.
+/// The watermark of the whole input is the least of all inputs that have not ended and are not idle. There is no series
+/// before the first watermark, and the [last](MAX_WATERMARK), which only says that an input has ended, leaves the one
+/// before to be seen: both are no times.
 ///
 /// ```
 /// # let registry = flowmeter_core::Registry::new();
@@ -53,8 +54,9 @@ struct Input {
 }
 
 impl Watermarks {
-    /// Will register [`InputWatermarkMetrics`] and [`OutputWatermarkMetrics`] in the group of an operator with so many inputs, each with
-    /// its first watermark; and where there are two or more inputs, the watermark of each as `currentInput1Watermark` and so on.
+    /// Will register [`InputWatermarkMetrics`] and [`OutputWatermarkMetrics`] in the group of an operator with so many
+    /// inputs, each with its first watermark; and where there are two or more inputs, the watermark of each as
+    /// `currentInput1Watermark` and so on.
     pub fn register(operator: &MetricGroup, inputs: usize) -> Self {
         let input = |_| Input { watermark: NO_WATERMARK, is_idle: false, gauge: None };
         let inputs = (0..inputs).map(input).collect();
@@ -130,8 +132,8 @@ impl Watermarks {
         }
     }
 
-    /// The watermark of the whole input: [`NO_WATERMARK`] before each input had one, or when all are idle, [`MAX_WATERMARK`] when all
-    /// have ended.
+    /// The watermark of the whole input: [`NO_WATERMARK`] before each input had one, or when all are idle,
+    /// [`MAX_WATERMARK`] when all have ended.
     #[must_use]
     pub fn input(&self) -> i64 {
         let active = self.inputs.iter().filter(|input| !input.is_idle);

@@ -5,8 +5,8 @@ use std::time::Duration;
 /// The shortest time over which something is worked out, but at the very beginning: that of Flink's gauges of time by second.
 const SPAN: Duration = Duration::from_secs(5);
 
-/// The time over which the sums of a set of gauges are compared. Several reporters may ask at any pace: the window moves on when it
-/// is full, and until then what it held before stands.
+/// The time over which the sums of a set of gauges are compared. Several reporters may ask at any pace: the window
+/// moves on when it is full, and until then what it held before stands.
 #[derive(Debug)]
 pub(crate) struct Window {
     began: Duration,
@@ -18,8 +18,8 @@ pub(crate) struct Window {
 pub(crate) enum Turn {
     /// It is not full, so what was worked out last still holds.
     Wait,
-    /// So much time has passed, over which things are to be worked out; and from now on another window begins, or does not yet since
-    /// this is only the beginning of the first.
+    /// So much time has passed, over which things are to be worked out; and from now on another window begins, or does
+    /// not yet since this is only the beginning of the first.
     Show { passed: Duration, ends: bool },
 }
 
@@ -44,8 +44,8 @@ impl Window {
 
 /// The share of a time that a sum of nanoseconds had, in milliseconds a second.
 ///
-/// What was measured elsewhere may come late, and then more than there is at once: the rest is left for the next window, but not
-/// for further ones, which it has nothing to do with.
+/// What was measured elsewhere may come late, and then more than there is at once: the rest is left for the next
+/// window, but not for further ones, which it has nothing to do with.
 #[derive(Debug, Default)]
 pub(crate) struct Share {
     /// Up to where the sum was shown.

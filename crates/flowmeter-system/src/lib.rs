@@ -32,17 +32,18 @@
 //!
 //! # How it is measured
 //!
-//! Reports have each file read once, and only if they have metrics of it: nothing runs in between. Registering reads once what
-//! interfaces, disks, processors and threads there are, and where rates begin. What can be read is decided by the machine and by
-//! what the process may see. Where a source is missing its metrics are, and one line of the log says why; on other systems than
-//! Linux those of process, control group and host are missing.
+//! Reports have each file read once, and only if they have metrics of it: nothing runs in between. Registering reads
+//! once what interfaces, disks, processors and threads there are, and where rates begin. What can be read is decided by
+//! the machine and by what the process may see. Where a source is missing its metrics are, and one line of the log says
+//! why; on other systems than Linux those of process, control group and host are missing.
 //!
-//! Rates and loads are over the time since the last report of any reporter, or the one before if that is less than a second ago.
-//! Counters do not go back: those of threads keep what ended ones had used, and those of devices what they counted before they
-//! were made anew. What a thread uses between the last report and its end is not in its name's time; it is in the process's.
-//! What processors do is missing until a report finds that they counted time. `readBytes` and `writtenBytes` include what child
-//! processes did that were waited for, as `/proc/self/io` does; `cpuTime` and all else is without them.
-//! Names of threads stay for five minutes after the last thread, and 128 of them have metrics, the others as one.
+//! Rates and loads are over the time since the last report of any reporter, or the one before if that is less than a
+//! second ago. Counters do not go back: those of threads keep what ended ones had used, and those of devices what they
+//! counted before they were made anew. What a thread uses between the last report and its end is not in its name's
+//! time; it is in the process's. What processors do is missing until a report finds that they counted time. `readBytes`
+//! and `writtenBytes` include what child processes did that were waited for, as `/proc/self/io` does; `cpuTime` and all
+//! else is without them. Names of threads stay for five minutes after the last thread, and 128 of them have metrics,
+//! the others as one.
 
 #![deny(unsafe_code)]
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-/// A place in a scope that data have a time at: the index of an operator, whether it is one of its outputs, and the number of that
-/// output or input. Index 0 is the scope itself, whose inputs are outputs in it.
+/// A place in a scope that data have a time at: the index of an operator, whether it is one of its outputs, and the
+/// number of that output or input. Index 0 is the scope itself, whose inputs are outputs in it.
 type Location = (usize, bool, usize);
 
 /// The watermark of an input through which nothing more will come.
@@ -63,11 +63,12 @@ impl ScopeProgress {
         times.and_then(|times| times.iter().find(|(_, count)| **count > 0)).map_or(ENDED, |(time, _)| *time)
     }
 
-    /// How far the operators of the scope are, by index. `edges` are its channels: from an output to an input, as index and port.
+    /// How far the operators of the scope are, by index. `edges` are its channels: from an output to an input, as index
+    /// and port.
     ///
-    /// What may come through an input is what waits there, and what can be emitted at the other ends of its channels, which is
-    /// what is held there and what may come through the inputs there. That time goes by unchanged on the way is assumed; an operator that moves times
-    /// on makes it a lower bound, as does a loop.
+    /// What may come through an input is what waits there, and what can be emitted at the other ends of its channels,
+    /// which is what is held there and what may come through the inputs there. That time goes by unchanged on the way
+    /// is assumed; an operator that moves times on makes it a lower bound, as does a loop.
     pub(crate) fn frontiers(&self, edges: &[Edge]) -> HashMap<usize, Progress> {
         let held: Vec<_> =
             edges.iter().map(|edge| self.least((edge.source.0, true, edge.source.1))).collect();

@@ -104,11 +104,13 @@ impl TimelyInstrumentation {
         })
     }
 
-    /// The same with the watermarks of all operators of dataflows whose times are of the type `T`, which `milliseconds` turns into
-    /// event time. Times of this type are in order, and go by unchanged from input to output of an operator; where one moves them on,
-    /// or in a loop, watermarks are lower bounds. A dataflow with times of another type has none.
+    /// The same with the watermarks of all operators of dataflows whose times are of the type `T`, which `milliseconds`
+    /// turns into event time. Times of this type are in order, and go by unchanged from input to output of an operator;
+    /// where one moves them on, or in a loop, watermarks are lower bounds. A dataflow with times of another type has
+    /// none.
     ///
-    /// It follows the progress of all workers, which costs another percent or two of a job that makes little progress by record.
+    /// It follows the progress of all workers, which costs another percent or two of a job that makes little progress
+    /// by record.
     ///
     /// # Errors
     ///

@@ -128,16 +128,17 @@ impl MeasuredOperator {
         Self { address: address.to_vec(), group: None, pressure: None, is_back_pressured: false }
     }
 
-    /// The group of the operator. There is none while its dataflow is built and in the first step after, when timely has not told of it yet, and none at all where
-    /// the worker is not instrumented.
+    /// The group of the operator. There is none while its dataflow is built and in the first step after, when timely
+    /// has not told of it yet, and none at all where the worker is not instrumented.
     pub fn group(&mut self) -> Option<&MetricGroup> {
         self.find();
         self.group.as_ref()
     }
 
-    /// Says whether the operator holds back what it could emit, because those behind it do not keep up. Timely's channels have no
-    /// bound, so only job code knows: a source that waits for a probe, for example. What its task is not busy meanwhile counts as
-    /// back-pressured, and not as idle, in [`TaskTimeMetrics`](flowmeter_stream::TaskTimeMetrics).
+    /// Says whether the operator holds back what it could emit, because those behind it do not keep up. Timely's
+    /// channels have no bound, so only job code knows: a source that waits for a probe, for example. What its task is
+    /// not busy meanwhile counts as back-pressured, and not as idle, in
+    /// [`TaskTimeMetrics`](flowmeter_stream::TaskTimeMetrics).
     pub fn set_back_pressured(&mut self, is_back_pressured: bool) {
         if self.is_back_pressured == is_back_pressured {
             return;

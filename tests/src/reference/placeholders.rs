@@ -22,8 +22,8 @@ pub(super) fn reopened(made: &str, family: &Family, separator: char) -> String {
     reopened + rest
 }
 
-/// A part in snake case, but for what is in angle brackets. A number or a word in lower case goes on with the word before, and a
-/// new word begins behind it.
+/// A part in snake case, but for what is in angle brackets. A number or a word in lower case goes on with the word
+/// before, and a new word begins behind it.
 fn open_snake_case(part: &str) -> String {
     let Some((before, inside, after)) = bracketed(part, '<', '>') else { return snake_case(part) };
     let after = open_snake_case(after);

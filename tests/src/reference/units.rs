@@ -37,8 +37,8 @@ impl FlinkUnit {
         })
     }
 
-    /// Whether values in this unit can be those of a metric in ours, or with `is_rate` their rate. Who states no unit contradicts
-    /// nobody.
+    /// Whether values in this unit can be those of a metric in ours, or with `is_rate` their rate. Who states no unit
+    /// contradicts nobody.
     pub(super) fn fits(self, ours: &Unit, is_rate: bool) -> bool {
         if ours == &Unit::NONE {
             return true;

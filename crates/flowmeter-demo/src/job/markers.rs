@@ -1,7 +1,7 @@
 //! How long records take from a source to the end of the job, by the worker's own clock.
 //!
-//! Timely's progress says when all records of a time are through an operator, so that no marker need travel with them: a source notes
-//! when it begins a time, and a sink of the same worker looks which times are over.
+//! Timely's progress says when all records of a time are through an operator, so that no marker need travel with them:
+//! a source notes when it begins a time, and a sink of the same worker looks which times are over.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -86,8 +86,8 @@ impl<const N: usize> Device<N> {
 
 /// What was counted since the last counts, which become these.
 ///
-/// A count that is less than half of the last one is that of a device that was made anew. Kernels that add up what each of their
-/// processors counted may be off by a little: one that is hardly less stays what it was until it is more.
+/// A count that is less than half of the last one is that of a device that was made anew. Kernels that add up what each
+/// of their processors counted may be off by a little: one that is hardly less stays what it was until it is more.
 fn advance<const N: usize>(last: &mut [u64; N], counts: [u64; N]) -> [u64; N] {
     std::array::from_fn(|i| {
         let (last, count) = (&mut last[i], counts[i]);
