@@ -365,3 +365,52 @@ fn run(core: &Arc<Core>, generation: u64) {
         state = sampler.lock();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::Registry;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn one_pass_serves_all_who_asked_while_another_ran() {
+        const BUSY: u32 = 1;
+        const WAITING: [u32; 2] = [2, 4];
+        let registry = Registry::new();
+        let group = registry.add_group("g");
+        let ((entered, entries), (release, gate)) = (mpsc::channel(), mpsc::channel::<()>());
+        let busy = group.add_group("busy");
+        busy.gauge_callback("n", move || entered.send(()).is_ok() && gate.recv().is_ok());
+        let calls = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
+        let waiting = [0, 1].map(|index| {
+            let (group, calls) = (group.add_group(&index.to_string()), Arc::clone(&calls));
+            group.gauge_callback("n", move || calls[index].fetch_add(1, Relaxed));
+            group
+        });
+        let core = group.node().core();
+        let sampler = &core.sampler;
+        for callbacks in sampler.lock().groups.values() {
+            let index = waiting.iter().position(|group| Arc::ptr_eq(group.node(), &callbacks.node));
+            let reader = index.map_or(BUSY, |index| WAITING[index]);
+            callbacks.lock().idle.iter().for_each(|callback| callback.block.add_reader(reader));
+        }
+        thread::scope(|scope| {
+            scope.spawn(|| sampler.sample(core, BUSY, PATIENCE));
+            entries.recv_timeout(PATIENCE).unwrap();
+            for reader in WAITING {
+                scope.spawn(move || sampler.sample(core, reader, PATIENCE));
+            }
+            let end = Instant::now() + PATIENCE;
+            while sampler.lock().wanted < 3 {
+                assert!(Instant::now() < end, "they ask");
+                thread::yield_now();
+            }
+            release.send(()).unwrap();
+        });
+        assert_eq!([0, 1].map(|index| calls[index].load(Relaxed)), [1, 1]);
+    }
+}
