@@ -114,6 +114,25 @@ fn a_task_is_in_one_activity_at_a_time() {
 }
 
 #[test]
+fn what_a_report_has_shown_does_not_go_back() {
+    let cluster = Cluster::new();
+    let times = TaskTimes::register(&cluster.task);
+    times.switch(TaskActivity::Busy);
+    cluster.pass(90);
+    let end = cluster.task.clock().monotonic();
+    cluster.pass(10);
+    let shown = |name: &str| number(&cluster.report(TASK), name);
+    assert_eq!(shown("busyTime"), 100e6);
+    // The report came between the task's look at the clock and its switch.
+    times.switch_at(TaskActivity::Idle, end);
+    assert_eq!(shown("busyTime"), 100e6);
+    assert_eq!(shown("idleTime"), 10e6);
+    times.switch(TaskActivity::Busy);
+    cluster.pass(15);
+    assert_eq!(shown("busyTime"), 105e6, "90 ms, and now 15");
+}
+
+#[test]
 fn the_first_window_shows_what_it_has() {
     let cluster = Cluster::new();
     let times = TaskTimes::register(&cluster.task);
