@@ -237,19 +237,25 @@ fn managed_memory_is_used_or_free() {
     assert_eq!(cluster.report("taskmanager"), expected);
 }
 
-#[test]
-fn buffers_wait_at_inputs_and_outputs() {
-    let cluster = Cluster::new();
-    let input = InputBufferMetrics::register(&input_group(&cluster.task));
+/// Buffers that wait at a task's input and output.
+fn buffers(task: &MetricGroup) -> (InputBufferMetrics, OutputBufferMetrics) {
+    let input = InputBufferMetrics::register(&input_group(task));
     input.input_queue_length.set(1);
     input.input_queue_size.set(2);
     input.in_pool_usage.set(0.25);
     input.input_floating_buffers_usage.set(0.5);
     input.input_exclusive_buffers_usage.set(0.75);
-    let output = OutputBufferMetrics::register(&output_group(&cluster.task));
+    let output = OutputBufferMetrics::register(&output_group(task));
     output.output_queue_length.set(3);
     output.output_queue_size.set(4);
     output.out_pool_usage.set(1.25);
+    (input, output)
+}
+
+#[test]
+fn buffers_wait_at_inputs_and_outputs() {
+    let cluster = Cluster::new();
+    let _buffers = buffers(&cluster.task);
     let expected = table![
         "taskmanager.job.task.shuffle.input.inputQueueLength" => 1_u64,
         "taskmanager.job.task.shuffle.input.inputQueueSize" => 2_u64,
@@ -266,16 +272,7 @@ fn buffers_wait_at_inputs_and_outputs() {
 #[test]
 fn flink_has_buffers_of_inputs_and_outputs_twice() {
     let cluster = Cluster::reporting_to(Capture::flink());
-    let input = InputBufferMetrics::register(&input_group(&cluster.task));
-    input.input_queue_length.set(1);
-    input.input_queue_size.set(2);
-    input.in_pool_usage.set(0.25);
-    input.input_floating_buffers_usage.set(0.5);
-    input.input_exclusive_buffers_usage.set(0.75);
-    let output = OutputBufferMetrics::register(&output_group(&cluster.task));
-    output.output_queue_length.set(3);
-    output.output_queue_size.set(4);
-    output.out_pool_usage.set(1.25);
+    let _buffers = buffers(&cluster.task);
     let expected = table![
         "inputQueueLength" => 1_u64,
         "inPoolUsage" => 0.25,
