@@ -32,7 +32,7 @@ pub(crate) struct Core {
     pub(crate) counts: Counts,
     /// Nothing of it is ever reported, on purpose, so refusals are no news.
     noop: bool,
-    scopes: [Arc<Scope>; KINDS.len()],
+    scopes: [Arc<Scope>; ScopeKind::KINDS.len()],
     /// Moves whenever groups close, so that a reporter need not look for closed ones otherwise.
     closings: AtomicU64,
     slots: Mutex<Slots>,
@@ -41,17 +41,6 @@ pub(crate) struct Core {
     /// for the allocator, since the memory came from them.
     graves: Mutex<Vec<Arc<Block>>>,
 }
-
-const KINDS: [ScopeKind; 8] = [
-    ScopeKind::Root,
-    ScopeKind::JobManager,
-    ScopeKind::JobManagerJob,
-    ScopeKind::JobManagerOperator,
-    ScopeKind::TaskManager,
-    ScopeKind::TaskManagerJob,
-    ScopeKind::Task,
-    ScopeKind::Operator,
-];
 
 #[derive(Default)]
 struct Slots {
@@ -115,7 +104,7 @@ impl Core {
             sampler: Sampler::default(),
             counts: Counts::default(),
             noop,
-            scopes: KINDS.map(|kind| Scope::new(kind.logical_scope())),
+            scopes: ScopeKind::KINDS.map(|kind| Scope::new(kind.logical_scope())),
             closings: AtomicU64::new(0),
             slots: Mutex::default(),
             desk: Mutex::default(),

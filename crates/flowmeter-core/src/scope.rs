@@ -31,6 +31,21 @@ pub enum ScopeKind {
 }
 
 impl ScopeKind {
+    /// All of them, from the outside in.
+    pub const ALL: &'static [Self] = &Self::KINDS;
+
+    /// The same, for tables by kind.
+    pub(crate) const KINDS: [Self; 8] = [
+        Self::Root,
+        Self::JobManager,
+        Self::JobManagerJob,
+        Self::JobManagerOperator,
+        Self::TaskManager,
+        Self::TaskManagerJob,
+        Self::Task,
+        Self::Operator,
+    ];
+
     /// The logical scope of such a group, before any user groups.
     #[must_use]
     pub const fn logical_scope(self) -> &'static str {

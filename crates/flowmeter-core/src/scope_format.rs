@@ -24,7 +24,7 @@ use crate::variables::Key;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeFormats([Format; KINDS]);
 
-const KINDS: usize = ScopeKind::Operator as usize + 1;
+const KINDS: usize = ScopeKind::KINDS.len();
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Format {

@@ -74,6 +74,17 @@ fn it_is_read_once_for_a_report_and_what_it_does_not_know_is_missing() {
 }
 
 #[test]
+fn flink_has_what_is_used_reserved_and_allowed() {
+    let (told, capture) = (Told::default(), Capture::flink());
+    let (registry, _clock, reporter) = driven(&capture);
+    told.tell(AllocatorReading::default().with_used(1).with_committed(2).with_max(3));
+    register_allocator(&registry.task_manager("h", "tm"), told);
+    reporter.report_now(PATIENCE).unwrap();
+    let heap = |name| capture.value(&format!("taskmanager.Status.JVM.Memory.Heap.{name}{{host=h,tm_id=tm}}"));
+    assert_eq!(["Used", "Committed", "Max"].map(heap), [Some(1.0), Some(2.0), Some(3.0)]);
+}
+
+#[test]
 fn no_reporter_is_given_what_another_had_read_long_ago() {
     let (told, all, part) = (Told::default(), Capture::push(), Capture::push());
     let (registry, clock, reporter) = driven(&all);

@@ -9,7 +9,7 @@ use super::comparison::Comparison;
 use super::families::flink_names;
 use super::markdown::{code, plain, push_table};
 use super::pattern::normal;
-use super::scopes::{SCOPES, title, variables};
+use super::scopes::{title, variables};
 use super::{names, words};
 
 const INTRODUCTION: &str = "\
@@ -63,7 +63,7 @@ here: backends work out rates of sums, over the time that they are asked for. By
 /// The whole page.
 pub(super) fn page(catalogues: &[Catalogue], comparison: &Comparison<'_>) -> String {
     let mut out = INTRODUCTION.to_owned();
-    for scope in SCOPES {
+    for &scope in ScopeKind::ALL {
         push_scope(scope, catalogues, comparison, &mut out);
     }
     out

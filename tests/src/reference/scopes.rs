@@ -2,18 +2,6 @@
 
 use flowmeter::{MetricGroup, Registry, ScopeKind, TaskInfo};
 
-/// The kinds of groups, from the outside in.
-pub(super) const SCOPES: [ScopeKind; 8] = [
-    ScopeKind::Root,
-    ScopeKind::JobManager,
-    ScopeKind::JobManagerJob,
-    ScopeKind::JobManagerOperator,
-    ScopeKind::TaskManager,
-    ScopeKind::TaskManagerJob,
-    ScopeKind::Task,
-    ScopeKind::Operator,
-];
-
 /// What people call a kind of group, and what it is.
 pub(super) fn title(scope: ScopeKind) -> (&'static str, &'static str) {
     match scope {
