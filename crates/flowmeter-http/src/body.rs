@@ -1,43 +1,15 @@
-//! The body of an answer, and a note when all of it has left.
+//! The body of an answer.
 
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
-use crate::exchange::OnSent;
-
-/// What is to be called once all that was written to a connection has left it. Set by the body when its last chunk is
-/// taken; read by the connection when it is flushed, which by then includes that chunk.
-#[derive(Clone, Default)]
-pub(crate) struct Sent(Arc<Mutex<Ended>>);
-
-/// Answers of which all was written, but not flushed yet. Several, if a client sends requests ahead.
-#[derive(Default)]
-struct Ended {
-    any: bool,
-    on_sent: Vec<OnSent>,
-}
-
-impl Sent {
-    fn ended(&self, on_sent: Option<OnSent>) {
-        let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.any = true;
-        ended.on_sent.extend(on_sent);
-    }
-
-    /// Tells those who want to know. Returns whether an answer has left.
-    pub(crate) fn flushed(&self) -> bool {
-        let ended = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        ended.on_sent.into_iter().for_each(|sent| sent());
-        ended.any
-    }
-}
+use crate::under_way::{OnSent, UnderWay};
 
 /// What a body is made of.
 pub(crate) enum Content {
@@ -98,13 +70,13 @@ impl std::fmt::Debug for Piece {
 pub(crate) struct AnswerBody {
     content: Content,
     on_sent: Option<OnSent>,
-    sent: Sent,
+    under_way: UnderWay,
     ended: bool,
 }
 
 impl AnswerBody {
-    pub(crate) fn new(content: Content, on_sent: Option<OnSent>, sent: Sent) -> Self {
-        let mut body = Self { content, on_sent, sent, ended: false };
+    pub(crate) fn new(content: Content, on_sent: Option<OnSent>, under_way: UnderWay) -> Self {
+        let mut body = Self { content, on_sent, under_way, ended: false };
         if let Content::Whole(chunks) = &mut body.content {
             chunks.retain(|chunk| !chunk.is_empty());
             if chunks.is_empty() {
@@ -114,15 +86,20 @@ impl AnswerBody {
         body
     }
 
-    /// No body, for an answer to a request that asks for none.
-    pub(crate) fn none(sent: Sent) -> Self {
-        sent.ended(None);
-        Self { content: Content::Whole(VecDeque::new()), on_sent: None, sent, ended: true }
+    /// No body, for the answer to a request that asks for none, to which one of this length would belong. It is not even
+    /// asked for its end, so what it says about itself are only the headers.
+    pub(crate) fn none(length: Option<u64>, under_way: UnderWay) -> Self {
+        under_way.ended(None);
+        let content = match length {
+            Some(_) => Content::Whole(VecDeque::new()),
+            None => BodyWriter::new().1,
+        };
+        Self { content, on_sent: None, under_way, ended: length.is_some() }
     }
 
     fn end(&mut self) {
         self.ended = true;
-        self.sent.ended(self.on_sent.take());
+        self.under_way.ended(self.on_sent.take());
     }
 }
 

@@ -2,52 +2,63 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::body::Sent;
+use crate::under_way::UnderWay;
 
-pub(crate) struct Connection {
-    stream: TcpStream,
-    sent: Sent,
+pub(crate) struct Connection<S> {
+    stream: S,
+    under_way: UnderWay,
     patience: Duration,
-    /// Runs while the client takes nothing.
+    /// Since when the client takes nothing, although there is something, and until when it may.
+    waiting: Option<Instant>,
     stall: Pin<Box<Sleep>>,
-    stalled: bool,
-    /// Since when the client takes an answer, and how much it has taken.
-    answer: Option<(Instant, u64)>,
+    /// How long the client has been waited for in this answer, and how much it has taken of it.
+    waited: Duration,
+    taken: u64,
+    /// Whether the client has closed its side, and who is to hear of it when the answers have left.
+    is_closed: bool,
+    reader: Option<Waker>,
 }
 
 /// How many bytes a second a client has to take of an answer, once it has had its patience: one that trickles along
 /// would otherwise hold a connection and the answer's memory for hours.
 const LEAST_RATE: u64 = 1 << 20;
 
-impl Connection {
-    pub(crate) fn new(stream: TcpStream, sent: Sent, patience: Duration) -> Self {
-        Self { stream, sent, patience, stall: Box::pin(sleep(patience)), stalled: false, answer: None }
+impl<S> Connection<S> {
+    pub(crate) fn new(stream: S, under_way: UnderWay, patience: Duration) -> Self {
+        Self {
+            stream,
+            under_way,
+            patience,
+            waiting: None,
+            stall: Box::pin(sleep(patience)),
+            waited: Duration::ZERO,
+            taken: 0,
+            is_closed: false,
+            reader: None,
+        }
     }
 
-    /// Passes a write's result on, unless the client has taken nothing for too long, or too little.
-    fn watch(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Passes a result on, unless the client has taken nothing for too long, or too little.
+    fn watch<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let now = Instant::now();
-        let (since, taken) = self.answer.get_or_insert((now, 0));
-        if let Poll::Ready(Ok(written)) = &result {
-            *taken += *written as u64;
-        }
-        if now - *since > self.patience + Duration::from_secs(*taken / LEAST_RATE) {
+        let waiting = self.waiting.map_or(Duration::ZERO, |since| now - since);
+        if self.waited + waiting > self.patience + Duration::from_secs(self.taken / LEAST_RATE) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         if result.is_ready() {
-            self.stalled = false;
+            self.waited += waiting;
+            self.waiting = None;
             return result;
         }
-        if !self.stalled {
-            self.stalled = true;
-            let end = Instant::now() + self.patience;
+        if self.waiting.is_none() {
+            self.waiting = Some(now);
+            let end = now + self.patience;
             self.stall.as_mut().reset(end);
         }
         match self.stall.as_mut().poll(cx) {
@@ -55,22 +66,49 @@ impl Connection {
             Poll::Pending => Poll::Pending,
         }
     }
+
+    fn watch_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(written)) = &result {
+            self.taken += *written as u64;
+        }
+        self.watch(cx, result)
+    }
 }
 
-impl AsyncRead for Connection {
+impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
+    /// A client may close its side and still wait for what it has asked for, but HTTP gives up a connection when it sees
+    /// its end. So it does not, as long as answers are under way.
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        if !self.is_closed {
+            let filled = buffer.filled().len();
+            let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
+            self.is_closed = matches!(result, Poll::Ready(Ok(())))
+                && buffer.filled().len() == filled
+                && buffer.remaining() > 0;
+            if !self.is_closed {
+                return result;
+            }
+        }
+        if self.under_way.any() {
+            self.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Connection {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.watch(cx, result)
+        self.watch_write(cx, result)
     }
 
     fn poll_write_vectored(
@@ -79,25 +117,31 @@ impl AsyncWrite for Connection {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
-        self.watch(cx, result)
+        self.watch_write(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
 
+    /// TLS holds some of what was written until here, so a client that takes nothing is noticed here as well.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.stream).poll_flush(cx);
+        let result = self.watch(cx, result);
         if let Poll::Ready(Ok(())) = result {
             // HTTP writes all that it holds before it flushes, so the answer is with the system now.
-            if self.sent.flushed() {
-                self.answer = None;
+            if self.under_way.flushed(!self.is_closed) {
+                (self.waited, self.taken) = (Duration::ZERO, 0);
+                if let Some(reader) = self.reader.take() {
+                    reader.wake();
+                }
             }
         }
         result
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let result = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.watch(cx, result)
     }
 }

@@ -20,17 +20,35 @@
 
 #![forbid(unsafe_code)]
 
+mod auth;
 mod body;
 mod config;
 mod connection;
-mod exchange;
+mod conversation;
+mod first;
+mod handler;
+mod options;
 mod ports;
+mod request;
+mod response;
+mod secret;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
+mod transport;
+mod under_way;
 
+pub use auth::AuthOptions;
 pub use body::BodyWriter;
-pub use exchange::{Handler, Request, Responder, Response};
+pub use handler::{Handler, Responder};
+pub use options::ServerOptions;
 pub use ports::{ParsePortsError, Ports};
-pub use server::{Server, ServerOptions};
+pub use request::Request;
+pub use response::Response;
+pub use secret::Secret;
+pub use server::Server;
+#[cfg(feature = "tls")]
+pub use tls::TlsOptions;
 
 use std::io;
 use std::net::IpAddr;
@@ -62,4 +80,16 @@ pub enum Error {
     /// The server's thread or runtime could not be made.
     #[error("cannot start the HTTP server's thread: {0}")]
     Thread(#[source] io::Error),
+
+    /// A file of the TLS options cannot be used.
+    #[cfg(feature = "tls")]
+    #[error("`{key}` cannot be `{}`: {source}", path.display())]
+    Tls {
+        /// The key that names the file in a configuration.
+        key: &'static str,
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }

@@ -9,6 +9,8 @@ const PORT: ConfigKey<Ports> =
     ConfigKey::new("port", "The port to listen on, or a range for several processes of a host.")
         .with_default("9249");
 
+const KEYS: [KeyInfo; 1 + ServerOptions::KEYS.len()] = ServerOptions::keys_after([PORT.info()]);
+
 /// Makes Prometheus reporters of sections with `type = "prometheus"`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PrometheusFactory;
@@ -19,10 +21,7 @@ impl ReporterFactory for PrometheusFactory {
     }
 
     fn keys(&self) -> &[KeyInfo] {
-        const {
-            let [address, connections, headers, request, answer, client] = ServerOptions::KEYS;
-            &[PORT.info(), address, connections, headers, request, answer, client]
-        }
+        &KEYS
     }
 
     fn build(&self, section: &ConfigSection) -> Result<Box<dyn Reporter>, ConfigError> {

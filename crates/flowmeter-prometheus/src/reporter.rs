@@ -14,7 +14,7 @@ use crate::text::{CONTENT_TYPE, TextEncoder};
 const DEFAULT_PORT: u16 = 9249;
 
 /// How a [`PrometheusReporter`] serves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PrometheusOptions {
     /// Address, ports and limits: 127.0.0.1:9249 unless changed.
@@ -107,7 +107,7 @@ impl Reporter for PrometheusReporter {
     }
 
     fn endpoint(&self) -> Option<String> {
-        self.server.as_ref().map(|server| format!("http://{}/metrics", server.address()))
+        self.server.as_ref().map(|server| format!("{}/metrics", server.url()))
     }
 
     fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {

@@ -1,11 +1,16 @@
 //! The keys of whatever serves.
 
+mod auth;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use flowmeter_core::{ConfigError, ConfigKey, ConfigSection, KeyInfo};
+use flowmeter_core::{ConfigError, ConfigKey, ConfigSection, ConfigValue, FromConfig, KeyInfo};
 
-use crate::server::{LONGEST_PATIENCE, MOST_CONNECTIONS, MOST_HEADERS};
+use crate::options::{LONGEST_PATIENCE, MOST_CONNECTIONS, MOST_HEADERS};
 use crate::{Ports, ServerOptions};
 
 const ADDRESS: ConfigKey<IpAddr> =
@@ -28,20 +33,62 @@ const CLIENT_PATIENCE: ConfigKey<Duration> =
 
 impl ServerOptions {
     /// The keys of sections of whatever serves, but for the port, whose default is not everybody's.
-    pub const KEYS: [KeyInfo; 6] = [
+    pub const KEYS: &[KeyInfo] = &[
         ADDRESS.info(),
         CONNECTIONS.info(),
         HEADERS.info(),
         REQUEST_PATIENCE.info(),
         ANSWER_PATIENCE.info(),
         CLIENT_PATIENCE.info(),
+        auth::USERNAME.info(),
+        auth::PASSWORD.info(),
+        auth::PASSWORD_FILE.info(),
+        auth::BEARER_TOKEN.info(),
+        auth::BEARER_TOKEN_FILE.info(),
+        #[cfg(feature = "tls")]
+        tls::CERTIFICATE.info(),
+        #[cfg(feature = "tls")]
+        tls::KEY.info(),
+        #[cfg(feature = "tls")]
+        tls::CLIENT_CA.info(),
     ];
+
+    /// The keys of a reporter that serves: its own, and after them [these](Self::KEYS).
+    ///
+    /// ```
+    /// use flowmeter_core::{ConfigKey, KeyInfo};
+    /// use flowmeter_http::{Ports, ServerOptions};
+    ///
+    /// const PORT: ConfigKey<Ports> = ConfigKey::new("port", "The port to listen on.").with_default("8080");
+    /// const KEYS: [KeyInfo; 1 + ServerOptions::KEYS.len()] = ServerOptions::keys_after([PORT.info()]);
+    ///
+    /// assert_eq!(KEYS[0].name(), "port");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When `ALL` is not the number of both, which in a constant is an error of the compiler.
+    #[must_use]
+    pub const fn keys_after<const OWN: usize, const ALL: usize>(own: [KeyInfo; OWN]) -> [KeyInfo; ALL] {
+        assert!(
+            ALL == OWN + Self::KEYS.len(),
+            "there are as many keys as those of the reporter and the server's"
+        );
+        let mut all = [Self::KEYS[0]; ALL];
+        let mut at = 0;
+        while at < ALL {
+            all[at] = if at < OWN { own[at] } else { Self::KEYS[at - OWN] };
+            at += 1;
+        }
+        all
+    }
 
     /// What a section says, with the ports from a key of the caller's.
     ///
     /// # Errors
     ///
-    /// When a value is not what its key takes.
+    /// When a value is not what its key takes, or does not go with another, or a file with a secret cannot be read. Other
+    /// files are read when the server starts.
     pub fn from_section(section: &ConfigSection, port: &ConfigKey<Ports>) -> Result<Self, ConfigError> {
         let count = |key: &ConfigKey<usize>, most: usize| match section.get(key)? {
             count if (1..=most).contains(&count) => Ok(count),
@@ -59,8 +106,49 @@ impl ServerOptions {
             request_patience: patience(&REQUEST_PATIENCE)?,
             answer_patience: patience(&ANSWER_PATIENCE)?,
             client_patience: patience(&CLIENT_PATIENCE)?,
+            auth: auth::from_section(section)?,
+            #[cfg(feature = "tls")]
+            tls: tls::from_section(section)?,
         })
     }
+}
+
+/// A value that need not be given, but if it is, must be one. An empty text, which elsewhere stands for none, would be a
+/// variable that was forgotten, and leave the server open.
+pub(crate) struct Given<T>(Option<T>);
+
+/// A key that names a file.
+pub(crate) type FileKey = ConfigKey<Given<PathBuf>>;
+
+impl<T: FromConfig> FromConfig for Given<T> {
+    const EXPECTED: &'static str = T::EXPECTED;
+    const IS_OPTIONAL: bool = true;
+
+    fn from_config(value: &ConfigValue) -> Result<Self, String> {
+        match value {
+            ConfigValue::Text(text) if text.trim().is_empty() => Err("it is empty".to_owned()),
+            value => T::from_config(value).map(|value| Self(Some(value))),
+        }
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self(None))
+    }
+}
+
+/// That a key must be given because another one is.
+fn missing<T: FromConfig>(
+    section: &ConfigSection,
+    key: &ConfigKey<T>,
+    expected: &'static str,
+) -> ConfigError {
+    ConfigError::MissingValue { key: full(section, key), expected }
+}
+
+/// What errors call a key.
+fn full<T: FromConfig>(section: &ConfigSection, key: &ConfigKey<T>) -> String {
+    let name = key.info().name();
+    if section.path().is_empty() { name.to_owned() } else { format!("{}.{name}", section.path()) }
 }
 
 #[cfg(test)]
@@ -93,6 +181,7 @@ mod tests {
             request_patience: Duration::from_secs(3),
             answer_patience: Duration::from_secs(4),
             client_patience: Duration::from_secs(5),
+            ..ServerOptions::default()
         };
         let options = ServerOptions::from_section(&section, &PORT).unwrap();
         assert_eq!(format!("{options:?}"), format!("{expected:?}"));

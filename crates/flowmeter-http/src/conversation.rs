@@ -1,0 +1,148 @@
+//! What is said on one connection.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+
+use http::{HeaderValue, Method, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::debug;
+
+use crate::body::AnswerBody;
+use crate::connection::Connection;
+use crate::first::{First, first_of};
+use crate::under_way::UnderWay;
+use crate::{Handler, Request, Responder, Response, ServerOptions};
+
+/// The most bytes of a request's head.
+const HEAD_LIMIT: usize = 16 * 1024;
+
+/// The server's side of conversations.
+pub(crate) struct Conversation<H> {
+    handler: Arc<H>,
+    options: Arc<ServerOptions>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl<H> Clone for Conversation<H> {
+    fn clone(&self) -> Self {
+        Self {
+            handler: Arc::clone(&self.handler),
+            options: Arc::clone(&self.options),
+            stopped: self.stopped.clone(),
+        }
+    }
+}
+
+impl<H: Handler> Conversation<H> {
+    pub(crate) fn new(handler: H, options: ServerOptions, stopped: watch::Receiver<bool>) -> Self {
+        Self { handler: Arc::new(handler), options: Arc::new(options), stopped }
+    }
+
+    pub(crate) fn options(&self) -> &ServerOptions {
+        &self.options
+    }
+
+    /// Waits until the server stops.
+    pub(crate) async fn stopped(&self) {
+        let _ = self.stopped.clone().wait_for(|stopped| *stopped).await;
+    }
+
+    /// Waits for what comes before the first request, as long as for a request. Nothing if it fails or the server stops.
+    #[cfg(feature = "tls")]
+    pub(crate) async fn begins<T>(&self, handshake: impl Future<Output = std::io::Result<T>>) -> Option<T> {
+        match first_of(self.stopped(), timeout(self.options.request_patience, handshake)).await {
+            First::Left(()) => None,
+            First::Right(Ok(Ok(stream))) => Some(stream),
+            First::Right(Ok(Err(error))) => {
+                debug!(%error, "a handshake failed");
+                None
+            }
+            First::Right(Err(_)) => {
+                debug!("a handshake took too long");
+                None
+            }
+        }
+    }
+
+    /// Serves one connection until it ends, or the server does and no answer is under way.
+    pub(crate) async fn hold(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let under_way = UnderWay::default();
+        let io = TokioIo::new(Connection::new(stream, under_way.clone(), self.options.client_patience));
+        let service = service_fn(|request: http::Request<Incoming>| {
+            let under_way = under_way.clone();
+            async move { Ok::<_, Infallible>(self.answer(request, under_way).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.options.request_patience)
+            .max_headers(self.options.headers)
+            .max_buf_size(HEAD_LIMIT)
+            .serve_connection(io, service);
+        let mut connection = pin!(connection);
+        let ended = match first_of(self.stopped(), connection.as_mut()).await {
+            First::Left(()) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+            First::Right(ended) => ended,
+        };
+        if let Err(error) = ended {
+            debug!(%error, "a connection ended");
+        }
+    }
+
+    async fn answer(
+        &self,
+        request: http::Request<Incoming>,
+        under_way: UnderWay,
+    ) -> http::Response<AnswerBody> {
+        under_way.asked();
+        let is_head = request.method() == Method::HEAD;
+        let Response { status, headers, content, on_sent } = self.response(request).await;
+        let length = content.length();
+        let body = if is_head {
+            AnswerBody::none(length, under_way)
+        } else {
+            AnswerBody::new(content, on_sent, under_way)
+        };
+        let mut answer = http::Response::new(body);
+        *answer.status_mut() = status;
+        *answer.headers_mut() = headers;
+        if let Some(length) = length {
+            answer.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        answer
+    }
+
+    async fn response(&self, request: http::Request<Incoming>) -> Response {
+        let auth = &self.options.auth;
+        if !auth.admits(request.headers()) {
+            let mut response = Response::error(StatusCode::UNAUTHORIZED, "credentials are needed\n");
+            for challenge in auth.challenges() {
+                response.headers.append(header::WWW_AUTHENTICATE, challenge);
+            }
+            return response;
+        }
+        if request.method() != Method::HEAD && request.method() != Method::GET {
+            return Response::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served\n")
+                .with_header("allow", "GET, HEAD");
+        }
+        let request = Request::new(request);
+        let patience = self.options.answer_patience;
+        let patience = request.timeout().map_or(patience, |timeout| timeout.min(patience));
+        let (responder, answered) = Responder::new();
+        self.handler.handle(request, responder);
+        match timeout(patience, answered).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) => Response::unavailable("the answer could not be made\n"),
+            Err(_) => Response::unavailable("the answer did not come in time\n"),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Who answers, and the way back to the client.
+
+use std::fmt;
+
+use tokio::sync::oneshot;
+
+use crate::{Request, Response};
+
+/// Answers requests. Called on the server's thread, so it must not block: what takes time is done elsewhere, with the
+/// responder in hand.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers a request, now or later. A responder that is dropped answers 503.
+    fn handle(&self, request: Request, responder: Responder);
+}
+
+impl<F: Fn(Request, Responder) + Send + Sync + 'static> Handler for F {
+    fn handle(&self, request: Request, responder: Responder) {
+        self(request, responder);
+    }
+}
+
+/// The way back to the client of one request.
+pub struct Responder(oneshot::Sender<Response>);
+
+impl Responder {
+    pub(crate) fn new() -> (Self, oneshot::Receiver<Response>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(sender), receiver)
+    }
+
+    /// Answers. If the client is gone the answer is dropped, and [`Response::on_sent`] is not called.
+    pub fn send(self, response: Response) {
+        let _ = self.0.send(response);
+    }
+}
+
+impl fmt::Debug for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder").field("gone", &self.0.is_closed()).finish()
+    }
+}
