@@ -28,6 +28,12 @@ impl Responder {
         (Self(sender), receiver)
     }
 
+    /// Whether nobody waits for the answer any more: the client is gone, or was told that it did not come in time.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// Answers. If the client is gone the answer is dropped, and [`Response::on_sent`] is not called.
     pub fn send(self, response: Response) {
         let _ = self.0.send(response);
@@ -36,6 +42,6 @@ impl Responder {
 
 impl fmt::Debug for Responder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Responder").field("gone", &self.0.is_closed()).finish()
+        f.debug_struct("Responder").field("gone", &self.is_gone()).finish()
     }
 }

@@ -1,6 +1,7 @@
 //! Memory for a text that is sent while it is written.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -11,20 +12,31 @@ use bytes::Bytes;
 #[derive(Debug, Default)]
 pub struct ChunkWriter {
     spare: Arc<Spare>,
+    kept: Kept,
 }
 
 #[derive(Debug, Default)]
 struct Spare(Mutex<Vec<Vec<u8>>>);
 
+/// How many bytes of chunks their readers have not let go of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept(Arc<(Mutex<usize>, Condvar)>);
+
 /// A chunk that readers share. The last of them gives its buffer back, if the text is still being written.
 struct Chunk {
     buffer: Vec<u8>,
     spare: Weak<Spare>,
+    kept: Kept,
 }
 
 impl ChunkWriter {
     /// The size of a chunk; the last one of a text may be smaller, and all may be a line larger.
     pub const CHUNK: usize = 64 * 1024;
+
+    /// One whose chunks are counted beside those of others.
+    pub(crate) fn counted(kept: &Kept) -> Self {
+        Self { spare: Arc::default(), kept: kept.clone() }
+    }
 
     /// Writes a text and hands it to `send` in chunks: `write` gets a buffer and a function to call whenever that has
     /// grown by a chunk or a little more, which leaves it empty.
@@ -49,13 +61,49 @@ impl ChunkWriter {
     }
 
     fn chunk(&self, buffer: Vec<u8>) -> Bytes {
-        Bytes::from_owner(Chunk { buffer, spare: Arc::downgrade(&self.spare) })
+        self.kept.add(buffer.len());
+        Bytes::from_owner(Chunk { buffer, spare: Arc::downgrade(&self.spare), kept: self.kept.clone() })
     }
 }
 
 impl Spare {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        *self.lock()
+    }
+
+    fn add(&self, bytes: usize) {
+        *self.lock() += bytes;
+    }
+
+    fn remove(&self, bytes: usize) {
+        *self.lock() -= bytes;
+        self.0.1.notify_all();
+    }
+
+    /// Waits until at most so many bytes are kept. Returns whether that came about: not if readers let go of nothing for as long
+    /// as `patience`.
+    pub(crate) fn wait_for(&self, most: usize, patience: Duration) -> bool {
+        let mut kept = self.lock();
+        while *kept > most {
+            let before = *kept;
+            let (now, timeout) =
+                self.0.1.wait_timeout(kept, patience).unwrap_or_else(PoisonError::into_inner);
+            if timeout.timed_out() && *now >= before {
+                return false;
+            }
+            kept = now;
+        }
+        true
     }
 }
 
@@ -67,6 +115,7 @@ impl AsRef<[u8]> for Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
+        self.kept.remove(self.buffer.len());
         if let Some(spare) = self.spare.upgrade() {
             let mut buffer = std::mem::take(&mut self.buffer);
             buffer.clear();
@@ -114,6 +163,19 @@ mod tests {
         }
         let (all, _) = write(&ChunkWriter::default(), 3, |_| true);
         assert_eq!(all.iter().map(Bytes::len).collect::<Vec<_>>(), [65_536, 65_536, 65_536, 1]);
+    }
+
+    #[test]
+    fn a_writer_waits_for_readers_to_let_go_but_not_for_ever() {
+        let kept = Kept::default();
+        let writer = ChunkWriter::counted(&kept);
+        let (chunks, _) = write(&writer, 3, |_| true);
+        assert_eq!(kept.bytes(), 3 * ChunkWriter::CHUNK + 1);
+        assert!(!kept.wait_for(ChunkWriter::CHUNK, Duration::ZERO), "nobody lets go");
+        std::thread::scope(|scope| {
+            scope.spawn(|| drop(chunks));
+            assert!(kept.wait_for(0, Duration::from_secs(60)));
+        });
     }
 
     #[test]

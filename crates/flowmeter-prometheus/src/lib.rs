@@ -35,14 +35,21 @@
 #![forbid(unsafe_code)]
 
 mod chunks;
-mod escape;
+mod compress;
+mod encode;
 mod factory;
+mod gzip;
 mod naming;
-mod number;
+mod negotiation;
+mod options;
+mod page;
 mod reporter;
-mod text;
+mod scrape;
 
 pub use chunks::ChunkWriter;
+pub use encode::{Buckets, CONTENT_TYPE, TextEncoder};
 pub use factory::PrometheusFactory;
-pub use reporter::{PrometheusOptions, PrometheusReporter};
-pub use text::{CONTENT_TYPE, TextEncoder};
+pub use gzip::GzipEncoder;
+pub use naming::{Names, NamingPolicy, NativeNames, Utf8Names};
+pub use options::PrometheusOptions;
+pub use reporter::PrometheusReporter;

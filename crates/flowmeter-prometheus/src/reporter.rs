@@ -1,84 +1,160 @@
 //! The reporter: a scrape endpoint.
 
 use std::fmt;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::sync::Arc;
 
 use flowmeter_core::{Family, GroupView, Naming, Report, ReportError, ReportMode, Reporter, ReporterContext};
-use flowmeter_http::{BodyWriter, Ports, Request, Responder, Response, Server, ServerOptions};
+use flowmeter_http::{BodyWriter, Request, Responder, Response, Server};
 
-use crate::chunks::ChunkWriter;
-use crate::text::{CONTENT_TYPE, TextEncoder};
-
-/// Where Flink's own reporter listens, so that existing scrape configurations go on working.
-const DEFAULT_PORT: u16 = 9249;
-
-/// How a [`PrometheusReporter`] serves.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct PrometheusOptions {
-    /// Address, ports and limits: 127.0.0.1:9249 unless changed.
-    pub server: ServerOptions,
-}
-
-impl Default for PrometheusOptions {
-    fn default() -> Self {
-        Self { server: ServerOptions::default().with_ports(Ports::one(DEFAULT_PORT)) }
-    }
-}
-
-impl PrometheusOptions {
-    /// Sets the port, or the range of ports of which the first free one is taken.
-    #[must_use]
-    pub fn with_ports(mut self, ports: Ports) -> Self {
-        self.server = self.server.with_ports(ports);
-        self
-    }
-
-    /// Sets the address to listen on. Anything but loopback lets other hosts in.
-    #[must_use]
-    pub fn with_address(mut self, address: IpAddr) -> Self {
-        self.server = self.server.with_address(address);
-        self
-    }
-}
+use crate::chunks::{ChunkWriter, Kept};
+use crate::compress::Packer;
+use crate::encode::{About, Encoding, Output, encode_flink};
+use crate::options::PrometheusOptions;
+use crate::page;
+use crate::scrape::{Form, Scrape, Waiting};
 
 /// Serves `/metrics` to Prometheus.
 ///
-/// A request wakes the reporter's thread, which writes one text for all requests that wait by then; the server's
-/// thread only sends it.
+/// A request wakes the reporter's thread, which writes one answer for all requests that wait by then and want the same; the
+/// server's thread only sends it.
 pub struct PrometheusReporter {
-    options: PrometheusOptions,
+    options: Arc<PrometheusOptions>,
+    about: About,
     waiting: Waiting,
+    kept: Kept,
     context: Option<ReporterContext>,
     server: Option<Server>,
-}
-
-/// The requests that wait for a text.
-#[derive(Clone, Default)]
-struct Waiting(Arc<Mutex<Vec<Scrape>>>);
-
-struct Scrape {
-    responder: Responder,
-    /// Whether it only wants to look, and closed groups stay for others.
-    peek: bool,
 }
 
 impl PrometheusReporter {
     /// A reporter that will listen when it is added to a registry.
     #[must_use]
     pub fn new(options: PrometheusOptions) -> Self {
-        Self { options, waiting: Waiting::default(), context: None, server: None }
+        Self {
+            about: if options.info { About::process(&options.target) } else { About::nothing() },
+            options: Arc::new(options),
+            waiting: Waiting::default(),
+            kept: Kept::default(),
+            context: None,
+            server: None,
+        }
+    }
+
+    /// Writes one answer for all who wait for it.
+    fn answer(
+        &self,
+        report: &Report<'_>,
+        context: &ReporterContext,
+        form: &Form,
+        bodies: Vec<BodyWriter>,
+    ) -> io::Result<()> {
+        let packer = Packer::new(form.compression, form.accepted.format)?;
+        let patience = self.options.server.client_patience;
+        let mut bodies = Some(bodies);
+        let send = |chunk: bytes::Bytes| {
+            let Some(clients) = &bodies else { return };
+            context.count_bytes((chunk.len() * clients.len()) as u64);
+            clients.iter().for_each(|body| body.write(chunk.clone()));
+            drop(chunk);
+            if !self.kept.wait_for(self.options.memory, patience) {
+                // The answers break off, and their clients notice.
+                bodies = None;
+            }
+        };
+        let mut result = Ok(());
+        ChunkWriter::counted(&self.kept).write(send, |buffer, full| match packer {
+            None => self.encode(report, context, form, buffer, full),
+            Some(packer) => result = self.encode_packed(report, context, form, packer, buffer, full),
+        });
+        result?;
+        bodies.into_iter().flatten().for_each(BodyWriter::finish);
+        Ok(())
+    }
+
+    fn encode_packed(
+        &self,
+        report: &Report<'_>,
+        context: &ReporterContext,
+        form: &Form,
+        mut packer: Packer,
+        packed: &mut Vec<u8>,
+        full: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> io::Result<()> {
+        let mut result = Ok(());
+        let mut plain = Vec::with_capacity(ChunkWriter::CHUNK + ChunkWriter::CHUNK / 8);
+        self.encode(report, context, form, &mut plain, &mut |plain| {
+            if result.is_ok() {
+                result = packer.pack(plain, packed);
+            }
+            plain.clear();
+            if packed.len() >= ChunkWriter::CHUNK {
+                full(packed);
+            }
+        });
+        result?;
+        packer.pack(&plain, packed)?;
+        packer.finish(packed)
+    }
+
+    fn encode(
+        &self,
+        report: &Report<'_>,
+        context: &ReporterContext,
+        form: &Form,
+        bytes: &mut Vec<u8>,
+        full: &mut dyn FnMut(&mut Vec<u8>),
+    ) {
+        let mut output = Output { bytes, chunk: ChunkWriter::CHUNK, full };
+        if self.options.naming.is_flink() {
+            return encode_flink(report, &form.selection, &mut output);
+        }
+        let encoding = Encoding {
+            format: form.accepted.format,
+            escaping: form.accepted.escaping,
+            any_names: self.options.naming.has_any_names(),
+            selection: &form.selection,
+            buckets: self.options.buckets,
+            about: &self.about,
+        };
+        context.count_dropped(encoding.encode(report, &mut output));
     }
 }
 
-impl Waiting {
-    fn push(&self, scrape: Scrape) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(scrape);
-    }
+/// When a client that was told to come back should.
+const COME_BACK_SECONDS: &str = "1";
 
-    fn take(&self) -> Vec<Scrape> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+/// Answers requests, or has them wait.
+fn handle(
+    request: &Request,
+    responder: Responder,
+    options: &PrometheusOptions,
+    waiting: &Waiting,
+    kept: &Kept,
+    context: &ReporterContext,
+) {
+    match request.path() {
+        "/metrics" => {
+            let Some(form) = Form::of(request, &options.naming) else {
+                let answer = Response::not_acceptable("there is gzip, zstd, and what is not compressed\n");
+                return responder.send(answer);
+            };
+            if request.is_head() {
+                // What there is to say of an answer is known without it.
+                let answer = Response::chunks(form.accepted.content_type(), Vec::new());
+                return responder.send(form.describe(answer));
+            }
+            if kept.bytes() >= options.memory {
+                let answer =
+                    Response::unavailable("other clients are slow to take their answers; come back\n");
+                return responder.send(answer.with_header("retry-after", COME_BACK_SECONDS));
+            }
+            waiting.push(Scrape { responder, form, peek: request.query("peek").is_some() });
+            context.request_report();
+        }
+        "/-/healthy" => responder.send(Response::text("flowmeter is healthy\n")),
+        "/" => responder.send(page::index()),
+        _ => responder.send(Response::not_found()),
     }
 }
 
@@ -91,15 +167,16 @@ impl Reporter for PrometheusReporter {
         Naming::Labeled
     }
 
+    fn rates(&self) -> bool {
+        // Others work them out in the server.
+        self.options.naming.is_flink()
+    }
+
     fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
-        let (waiting, asking) = (self.waiting.clone(), context.clone());
-        let handler = move |request: Request, responder: Responder| match request.path() {
-            "/metrics" => {
-                waiting.push(Scrape { responder, peek: request.query("peek").is_some() });
-                asking.request_report();
-            }
-            "/" => responder.send(Response::text("flowmeter: the metrics are at /metrics\n")),
-            _ => responder.send(Response::not_found()),
+        let (options, waiting, kept) = (Arc::clone(&self.options), self.waiting.clone(), self.kept.clone());
+        let asking = context.clone();
+        let handler = move |request: Request, responder: Responder| {
+            handle(&request, responder, &options, &waiting, &kept, &asking);
         };
         self.server = Some(Server::start(context.name(), &self.options.server, handler)?);
         self.context = Some(context.clone());
@@ -111,41 +188,42 @@ impl Reporter for PrometheusReporter {
     }
 
     fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {
-        TextEncoder.prepare_group(group, out);
+        self.options.naming.prepare_group(group, out);
     }
 
     fn prepare_family(&self, family: &Family, out: &mut Vec<u8>) {
-        TextEncoder.prepare_family(family, out);
+        self.options.naming.prepare_family(family, out);
     }
 
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
-        let scrapes = self.waiting.take();
-        let Some(context) = self.context.as_ref().filter(|_| !scrapes.is_empty()) else { return Ok(()) };
-        // All who wait share the chunks. They are on their way while the rest is written. If that panics, the answers
-        // break off.
-        let answer = |scrape: Scrape| {
-            let (mut response, body) = Response::stream(CONTENT_TYPE);
-            if !scrape.peek {
-                let (context, number) = (context.clone(), report.number());
-                response = response.on_sent(move || context.delivered(number));
-            }
-            scrape.responder.send(response);
-            body
-        };
-        let bodies: Vec<_> = scrapes.into_iter().map(answer).collect();
-        ChunkWriter::default().write(
-            |chunk| {
-                context.count_bytes((chunk.len() * bodies.len()) as u64);
-                bodies.iter().for_each(|body| body.write(chunk.clone()));
-            },
-            |text, full| TextEncoder.encode(report, text, ChunkWriter::CHUNK, full),
-        );
-        bodies.into_iter().for_each(BodyWriter::finish);
+        let Some(context) = self.context.clone() else { return Ok(()) };
+        // The answers begin at once, and are on their way while the rest is written. If that panics, they break off.
+        let answers: Vec<_> = self
+            .waiting
+            .take()
+            .into_iter()
+            .map(|(form, scrapes)| {
+                let begin = |scrape: Scrape| {
+                    let (mut response, body) = Response::stream(form.accepted.content_type());
+                    if scrape.delivers() {
+                        let (context, number) = (context.clone(), report.number());
+                        response = response.on_sent(move || context.delivered(number));
+                    }
+                    scrape.responder.send(form.describe(response));
+                    body
+                };
+                let bodies: Vec<_> = scrapes.into_iter().map(begin).collect();
+                (form, bodies)
+            })
+            .collect();
+        for (form, bodies) in answers {
+            self.answer(report, &context, &form, bodies)?;
+        }
         Ok(())
     }
 
     fn stop(&mut self) {
-        // Whoever waits for a text hears that there will be none.
+        // Whoever waits for an answer hears that there will be none.
         drop(self.waiting.take());
         self.server = None;
     }

@@ -19,7 +19,9 @@ struct Scraper(String);
 
 impl Subject for Scraper {
     fn reporter(&mut self) -> Box<dyn Reporter> {
-        Box::new(PrometheusReporter::new(PrometheusOptions::default().with_ports(Ports::any())))
+        Box::new(PrometheusReporter::new(
+            PrometheusOptions::default().with_ports(Ports::any()).without_info(),
+        ))
     }
 
     fn report(&mut self, reporter: &ReporterHandle) -> Result<(), String> {

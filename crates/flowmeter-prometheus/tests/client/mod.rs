@@ -6,31 +6,43 @@ use std::net::TcpStream;
 use flowmeter_core::ReporterHandle;
 use flowmeter_testkit::PATIENCE;
 
-/// Head and body of an answer.
+/// Head and body of an answer that is text.
 pub(crate) fn get(handle: &ReporterHandle, path: &str) -> (String, String) {
+    let (head, body) = request(handle, &format!("GET {path}"), &[]);
+    (head, String::from_utf8(body).unwrap())
+}
+
+/// Head and body of the answer to a request with headers.
+pub(crate) fn request(handle: &ReporterHandle, line: &str, headers: &[(&str, &str)]) -> (String, Vec<u8>) {
     let endpoint = handle.endpoint().unwrap();
     let address = endpoint.strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let is_chunked = head.contains("transfer-encoding: chunked");
-    (head.to_owned(), if is_chunked { unchunked(body) } else { body.to_owned() })
+    write!(stream, "{line} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n").unwrap();
+    for (name, value) in headers {
+        write!(stream, "{name}: {value}\r\n").unwrap();
+    }
+    stream.write_all(b"\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    let body = &answer[end + 4..];
+    let is_chunked = head.contains("transfer-encoding: chunked") && !line.starts_with("HEAD");
+    (head, if is_chunked { unchunked(body) } else { body.to_vec() })
 }
 
 /// The content of a body in HTTP's chunks, of which none may be missing.
-fn unchunked(mut body: &str) -> String {
-    let mut content = String::new();
+fn unchunked(mut body: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
     loop {
-        let (length, rest) = body.split_once("\r\n").unwrap();
-        let length = usize::from_str_radix(length, 16).unwrap();
-        let (chunk, rest) = rest.split_at(length);
-        content.push_str(chunk);
-        body = rest.strip_prefix("\r\n").unwrap();
+        let end = body.windows(2).position(|window| window == b"\r\n").unwrap();
+        let length = usize::from_str_radix(std::str::from_utf8(&body[..end]).unwrap(), 16).unwrap();
+        let (chunk, rest) = body[end + 2..].split_at(length);
+        content.extend_from_slice(chunk);
+        body = rest.strip_prefix(b"\r\n").unwrap();
         if length == 0 {
-            assert_eq!(body, "");
+            assert_eq!(body, b"");
             return content;
         }
     }

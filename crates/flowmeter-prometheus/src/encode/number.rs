@@ -34,6 +34,26 @@ pub(crate) fn write_f64(number: f64, out: &mut Vec<u8>) {
     }
 }
 
+/// Writes a number as Java's `Double.toString` does, but infinities as Prometheus reads them.
+pub(super) fn write_java_f64(number: f64, out: &mut Vec<u8>) {
+    let size = number.abs();
+    if !number.is_finite() {
+        return write_f64(number, out);
+    }
+    if number == 0.0 || (1e-3..1e7).contains(&size) {
+        // Rust's way of telling floats from integers is Java's in this range.
+        return out.extend_from_slice(format!("{number:?}").as_bytes());
+    }
+    let text = format!("{number:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    out.extend_from_slice(digits.as_bytes());
+    if !digits.contains('.') {
+        out.extend_from_slice(b".0");
+    }
+    out.push(b'E');
+    out.extend_from_slice(exponent.as_bytes());
+}
+
 fn write_decimal(number: u64, decimals: u32, out: &mut Vec<u8>) {
     let unit = 10_u64.pow(decimals);
     write_u64(number / unit, out);
@@ -80,6 +100,29 @@ mod tests {
             (Number::F64(250.0), 3, "0.25"),
         ] {
             assert_eq!(written(number, decimals), expected);
+        }
+    }
+
+    #[test]
+    fn java_has_its_own_spelling() {
+        // As captured from Flink, and by the rules of `Double.toString`.
+        for (number, expected) in [
+            (1_795_332_757_380.0, "1.79533275738E12"),
+            (94.0, "94.0"),
+            (250.133_333_333_333_33, "250.13333333333333"),
+            (1.5e-9, "1.5E-9"),
+            (1e7, "1.0E7"),
+            (9_999_999.5, "9999999.5"),
+            (0.001, "0.001"),
+            (0.000_999, "9.99E-4"),
+            (-0.0, "-0.0"),
+            (0.0, "0.0"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "+Inf"),
+        ] {
+            let mut out = Vec::new();
+            write_java_f64(number, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }
 

@@ -1,0 +1,151 @@
+//! The series of a family in the text formats.
+
+use std::convert::Infallible;
+
+use flowmeter_core::{FamilyView, HistogramSnapshot, SeriesView, Value};
+
+use super::edges::Edges;
+use super::escape::write_label_value;
+use super::number::{write_number, write_u64};
+use super::open_metrics::write_time;
+use super::sample::{SampleName, escape_labels};
+use super::{Described, Encoding, Output};
+use crate::naming::Kind;
+
+/// Writes the series of a family, in OpenMetrics if it is `OPEN`.
+pub(super) fn write_series<const OPEN: bool>(
+    encoding: &Encoding<'_>,
+    family: &FamilyView<'_>,
+    described: &Described<'_>,
+    output: &mut Output<'_>,
+) {
+    if described.kind == Kind::Histogram {
+        return write_histograms::<OPEN>(encoding, family, described, output);
+    }
+    let name = SampleName::new(&described.name, "");
+    let created = SampleName::new(described.stem(), "_created");
+    let (decimals, changes_labels) = (described.decimals(), encoding.changes_labels());
+    let mut escaped = Vec::new();
+    let result: Result<(), Infallible> = family.for_each(|series| {
+        let mut labels = series.prepared();
+        if changes_labels {
+            escape_labels(labels, encoding.escaping, &mut escaped);
+            labels = &escaped;
+        }
+        let out = &mut *output.bytes;
+        match series.value() {
+            Value::Number(number) => {
+                name.write(labels, out);
+                write_number(number, decimals, out);
+                out.push(b'\n');
+                if OPEN && described.kind == Kind::Counter {
+                    created.write(labels, out);
+                    write_time(series.start_time(), out);
+                    out.push(b'\n');
+                }
+            }
+            Value::Bool(value) => {
+                name.write(labels, out);
+                out.extend_from_slice(if value { b"1\n" } else { b"0\n" });
+            }
+            Value::Text(text) => {
+                name.write_with(labels, b"value", out);
+                write_label_value(text, out);
+                out.extend_from_slice(b"\"} 1\n");
+            }
+            _ => {}
+        }
+        output.flush_if_full();
+        Ok(())
+    });
+    let Ok(()) = result;
+}
+
+/// What the lines of a family of histograms have in common.
+struct Histograms {
+    bucket: SampleName,
+    sum: SampleName,
+    count: SampleName,
+    created: SampleName,
+    edges: Edges,
+    /// What follows the labels of each bucket's line, up to its count.
+    ends: Vec<Vec<u8>>,
+    decimals: u32,
+    /// Kept to be used again.
+    start: Vec<u8>,
+    counts: Vec<u64>,
+}
+
+fn write_histograms<const OPEN: bool>(
+    encoding: &Encoding<'_>,
+    family: &FamilyView<'_>,
+    described: &Described<'_>,
+    output: &mut Output<'_>,
+) {
+    let decimals = described.decimals();
+    let edges = Edges::of(family.family(), decimals);
+    let end = |bound: &[u8]| [bound, b"\"} "].concat();
+    let ends = edges.labels().iter().map(|bound| end(bound)).chain([end(b"+Inf")]).collect();
+    let name = |suffix| SampleName::new(&described.name, suffix);
+    let mut histograms = Histograms {
+        bucket: name("_bucket"),
+        sum: name("_sum"),
+        count: name("_count"),
+        created: name("_created"),
+        edges,
+        ends,
+        decimals,
+        start: Vec::new(),
+        counts: Vec::new(),
+    };
+    let changes_labels = encoding.changes_labels();
+    let mut escaped = Vec::new();
+    let result: Result<(), Infallible> = family.for_each(|series| {
+        let mut labels = series.prepared();
+        if changes_labels {
+            escape_labels(labels, encoding.escaping, &mut escaped);
+            labels = &escaped;
+        }
+        if let Value::Histogram(snapshot) = series.value() {
+            histograms.write::<OPEN>(series, labels, snapshot, output.bytes);
+        }
+        output.flush_if_full();
+        Ok(())
+    });
+    let Ok(()) = result;
+}
+
+impl Histograms {
+    fn write<const OPEN: bool>(
+        &mut self,
+        series: &SeriesView<'_>,
+        labels: &[u8],
+        snapshot: &HistogramSnapshot,
+        out: &mut Vec<u8>,
+    ) {
+        let total = self.edges.count(snapshot, &mut self.counts);
+        self.start.clear();
+        self.bucket.write_with(labels, b"le", &mut self.start);
+        out.reserve(self.ends.len() * (self.start.len() + 32));
+        for (end, count) in self.ends.iter().zip(self.counts.iter().chain([&total])) {
+            out.extend_from_slice(&self.start);
+            out.extend_from_slice(end);
+            write_u64(*count, out);
+            out.push(b'\n');
+        }
+        // With buckets of negative numbers OpenMetrics has no sum, because it may go down.
+        if !OPEN || !self.edges.bounds.first().is_some_and(|bound| *bound < 0.0) {
+            self.sum.write(labels, out);
+            write_number(snapshot.sum(), self.decimals, out);
+            out.push(b'\n');
+        }
+        self.count.write(labels, out);
+        write_u64(total, out);
+        out.push(b'\n');
+        if OPEN {
+            self.created.write(labels, out);
+            write_time(series.start_time(), out);
+            out.push(b'\n');
+        }
+    }
+}
