@@ -137,7 +137,7 @@ struct Edges {
 impl Edges {
     fn of(family: &Family) -> Self {
         let decimals = base_unit(family.unit()).map_or(0, |unit| unit.decimals);
-        let label = |edge: f64| {
+        let label = |edge: f64, decimals: u32| {
             let mut label = Vec::new();
             write_f64(edge / 10_f64.powi(decimals.cast_signed()), &mut label);
             label
@@ -146,22 +146,19 @@ impl Edges {
         if !bounds.is_empty() {
             return Self {
                 exponents: Vec::new(),
-                labels: bounds.iter().map(|bound| label(*bound)).collect(),
+                labels: bounds.iter().map(|bound| label(*bound, decimals)).collect(),
             };
         }
-        // Times from a microsecond to twenty minutes, in whatever unit they are; bytes from 4 to 128 TiB; other integers from 1
-        // to a billion; other floats as if they were seconds, which in most cases they are.
-        let (first, step) = match (family.unit().as_str(), family.value_type()) {
-            ("ns", _) => (10, 2),
-            ("us", _) => (0, 2),
-            ("ms", _) => (-10, 2),
-            ("By", _) => (2, 3),
-            ("s", _) => (-20, 2),
-            (_, ValueType::U64) => (0, 2),
-            _ => (-20, 2),
+        // Times from a microsecond to twenty minutes, in seconds as their buckets are; bytes from 4 to 128 TiB; other integers
+        // from 1 to a billion; other floats as if they were seconds, which in most cases they are.
+        let (first, step, decimals) = match (family.unit().as_str(), family.value_type()) {
+            ("ns" | "us" | "ms" | "s", _) => (-20, 2, 0),
+            ("By", _) => (2, 3, 0),
+            (_, ValueType::U64) => (0, 2, decimals),
+            _ => (-20, 2, decimals),
         };
         let exponents: Vec<i32> = (0..16).map(|i| first + step * i).collect();
-        let labels = exponents.iter().map(|exponent| label(2_f64.powi(*exponent))).collect();
+        let labels = exponents.iter().map(|exponent| label(2_f64.powi(*exponent), decimals)).collect();
         Self { exponents, labels }
     }
 
