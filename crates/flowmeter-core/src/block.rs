@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cell::Words;
 use crate::family::{FamilySet, Member, Place};
-use crate::histogram::{HistogramCells, SharedHistogramCells};
+use crate::histogram::{HistogramCells, HistogramLayout, SharedHistogramCells};
 use crate::node::Node;
 use crate::sample::{Presence, Sample, Text};
 use crate::set::Storage;
@@ -54,12 +54,12 @@ pub(crate) enum Object {
 
 impl Object {
     fn new(storage: Storage, family: &Family, clock: &Arc<dyn Clock>) -> Self {
-        let (value_type, options) = (family.value_type(), family.histogram());
+        let (value_type, layout) = (family.value_type(), HistogramLayout::of(family));
         match (family.kind(), storage) {
             (MetricKind::Histogram, Storage::Shared) => {
-                Self::SharedHistogram(Arc::new(SharedHistogramCells::new(value_type, options)))
+                Self::SharedHistogram(Arc::new(SharedHistogramCells::new(layout)))
             }
-            (MetricKind::Histogram, _) => Self::Histogram(Arc::new(HistogramCells::new(value_type, options))),
+            (MetricKind::Histogram, _) => Self::Histogram(Arc::new(HistogramCells::new(layout))),
             (_, Storage::Timed) => Self::Time(Arc::new(TimeCells::new(clock))),
             (_, Storage::Sampled) if value_type == ValueType::Text => Self::Text(Arc::default()),
             (_, Storage::Sampled) => Self::Sample(Arc::default()),

@@ -57,6 +57,16 @@ impl Unit {
         &self.0
     }
 
+    /// What part of a second it is, if it is a decimal one.
+    pub(crate) fn second_part(&self) -> Option<f64> {
+        match self.as_str() {
+            "ms" => Some(1e-3),
+            "us" => Some(1e-6),
+            "ns" => Some(1e-9),
+            _ => None,
+        }
+    }
+
     /// Whether the unit only names what is counted, such as `{record}`, or states nothing.
     #[must_use]
     pub fn is_annotation(&self) -> bool {

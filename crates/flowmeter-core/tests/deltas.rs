@@ -163,6 +163,26 @@ fn a_task_that_is_restarted_goes_on_with_its_account() {
 }
 
 #[test]
+fn times_of_a_task_that_is_restarted_keep_their_buckets_in_seconds() {
+    let (registry, handle, backend) = with_backend();
+    for round in 1..=4 {
+        let group = registry.add_group("g");
+        let latency = group.shared_histogram::<Duration>("latency");
+        latency.record(Duration::from_millis(250 * round));
+        latency.new_writer().record(Duration::from_millis(250 * round + 1));
+        if round % 2 == 0 {
+            handle.report_now(PATIENCE).unwrap();
+        }
+        group.close();
+    }
+    handle.report_now(PATIENCE).unwrap();
+    let seen = backend.histogram.lock().unwrap().clone();
+    assert_eq!((seen.bucket_unit(), seen.sum().to_f64()), (1e9, 5_004e6));
+    let up_to = [-3, -2, -1, 0, 1].map(|exponent| seen.count_up_to_power_of_two(exponent));
+    assert_eq!(up_to, [0, 1, 3, 7, 8]);
+}
+
+#[test]
 fn histograms_have_accounts_too() {
     let (registry, handle, backend) = with_backend();
     let histogram = registry.add_group("g").histogram::<f64>("latency");

@@ -4,7 +4,7 @@ use super::exponential::{
     FINEST_SCALE, PER_OCTAVE, SLICES_PER_OCTAVE, locate_u64, octave_f64, slice_f64, within_octave_f64,
 };
 use super::snapshot::HistogramSnapshot;
-use super::{BucketRange, ClassicBuckets, HistogramOptions};
+use super::{BucketRange, ClassicBuckets, HistogramLayout};
 use crate::sync::{
     AtomicU32, AtomicU64, OnceLock,
     Ordering::{Acquire, Relaxed, Release},
@@ -12,7 +12,7 @@ use crate::sync::{
 };
 use crate::{Number, ValueType};
 
-/// Octaves that a histogram resolves finely: a range of 1 to 18 quintillion. Models make do with few, because loom makes
+/// Octaves that a histogram resolves finely: a range of 1 to 18 quintillion, from one recorded unit on for integers. Models make do with few, because loom makes
 /// the cells anew for each order of events; so with the octaves farther out.
 const WINDOW: usize = if cfg!(loom) { 2 } else { 64 };
 type Octave = [AtomicU64; PER_OCTAVE];
@@ -23,18 +23,23 @@ type Octave = [AtomicU64; PER_OCTAVE];
 /// value first falls into it. Count is the buckets' sum, so it can never disagree with them. What is recorded while a
 /// reader reads may be in some of count, sum, least and greatest and not yet in others.
 pub struct HistogramCells {
-    value_type: ValueType,
-    options: HistogramOptions,
+    layout: HistogramLayout,
     zero: AtomicU64,
     /// Not-a-number and infinities, which have no bucket.
     unrecorded: AtomicU64,
-    /// Integers, or the bits of floats, by `value_type`; so are the next two. There are several sums, of which a value's bucket
+    /// Integers, or the bits of floats, by the type of the values; so are the next two. There are several sums, of which a value's bucket
     /// selects one: with one, each recording would have to wait for the addition before it.
     sums: [AtomicU64; SUMS],
     min: AtomicU64,
     max: AtomicU64,
-    /// Where the window of positive floats begins that need no second look: as `positive` has it, but [`UNPLACED`] for
-    /// good where there are bounds of its own to look up, so that other histograms need not ask whether there are.
+    /// How many integers from 1 on need no second look: all, or none where there are bounds of its own to look up or buckets are
+    /// in another unit, so that other histograms need not ask whether that is so.
+    fast_integers: u64,
+    /// What turns times into seconds that need no second look; makes them no numbers where values are no times or there are
+    /// bounds of its own to look up.
+    fast_unit: f64,
+    /// Where the window of positive floats begins that need no second look: as `positive` has it, but [`UNPLACED`] for good
+    /// where no integers do without one either.
     fast_slice: AtomicU32,
     positive: Range,
     negative: OnceLock<Box<Range>>,
@@ -59,9 +64,6 @@ const UNPLACED: u32 = 1 << 24;
 /// The octave of the least subnormal number, and how many octaves a float can have from there.
 const FAR_FIRST: i32 = if cfg!(loom) { -3 } else { -1075 };
 const FAR_COUNT: usize = if cfg!(loom) { 6 } else { 1075 + 1024 };
-/// The slice of the octave of 1, which is where integers begin.
-const SLICE_OF_ONE: u32 = slice_of_octave(-1);
-
 /// The first slice of an octave.
 const fn slice_of_octave(octave: i32) -> u32 {
     (octave + 1023).cast_unsigned() * SLICES_PER_OCTAVE
@@ -113,20 +115,23 @@ fn add_f64<W: Writers>(cell: &AtomicU64, n: f64) {
 }
 
 impl HistogramCells {
-    pub(crate) fn new(value_type: ValueType, options: HistogramOptions) -> Self {
-        let bounds = options.bounds();
-        let (min, max, first_slice) = match value_type {
+    pub(crate) fn new(layout: HistogramLayout) -> Self {
+        let bounds = layout.options.bounds();
+        let (min, max, first_slice) = match layout.value_type {
             ValueType::F64 => (f64::INFINITY.to_bits(), f64::NEG_INFINITY.to_bits(), UNPLACED),
-            _ => (u64::MAX, 0, SLICE_OF_ONE),
+            // Integers begin at one.
+            _ => (u64::MAX, 0, slice_of_octave(octave_f64(1.0 / layout.bucket_unit()))),
         };
+        let is_fast = bounds.is_empty() && layout.second_part.is_none();
         Self {
-            value_type,
-            options,
+            layout,
             zero: AtomicU64::new(0),
             unrecorded: AtomicU64::new(0),
             sums: array_of![AtomicU64::new(0); SUMS],
             min: AtomicU64::new(min),
             max: AtomicU64::new(max),
+            fast_integers: if is_fast { u64::MAX } else { 0 },
+            fast_unit: layout.second_part.filter(|_| bounds.is_empty()).unwrap_or(f64::NAN),
             fast_slice: AtomicU32::new(UNPLACED),
             positive: Range::new(first_slice),
             negative: OnceLock::new(),
@@ -137,15 +142,53 @@ impl HistogramCells {
     /// Records an integer.
     #[inline]
     pub(crate) fn record_u64<W: Writers>(&self, value: u64) {
-        if value == 0 {
-            W::add(&self.zero, 1);
-        } else {
+        if value.wrapping_sub(1) < self.fast_integers {
             let (octave, bucket) = locate_u64(value);
             self.positive.add::<W>((octave + 1) as usize, bucket);
             W::add(&self.sums[bucket % SUMS], value);
+        } else {
+            self.record_unusual_u64::<W>(value);
         }
+        self.note_extremes_u64::<W>(value);
+    }
+
+    /// The same, sooner if it is a time in a part of a second.
+    #[inline]
+    #[expect(clippy::cast_precision_loss, reason = "documented where it shows")]
+    pub(crate) fn record_time<W: Writers>(&self, value: u64) {
+        match self.positive.locate(value as f64 * self.fast_unit) {
+            Some((offset, bucket)) => {
+                self.positive.add::<W>(offset, bucket);
+                W::add(&self.sums[bucket % SUMS], value);
+            }
+            None => self.record_unusual_u64::<W>(value),
+        }
+        self.note_extremes_u64::<W>(value);
+    }
+
+    #[inline(always)]
+    fn note_extremes_u64<W: Writers>(&self, value: u64) {
         W::change(&self.min, |min| (value < min).then_some(value));
         W::change(&self.max, |max| (value > max).then_some(value));
+    }
+
+    /// Zero, out of the window, not of the kind that was expected, or with bounds to look up.
+    #[inline(never)]
+    #[expect(clippy::cast_precision_loss, reason = "documented where it shows")]
+    fn record_unusual_u64<W: Writers>(&self, value: u64) {
+        if value == 0 {
+            W::add(&self.zero, 1);
+        } else {
+            let bucket = match self.layout.second_part {
+                Some(second_part) => self.positive.add_wherever::<W>(value as f64 * second_part),
+                None => {
+                    let (octave, bucket) = locate_u64(value);
+                    self.positive.add::<W>((octave + 1) as usize, bucket);
+                    bucket
+                }
+            };
+            W::add(&self.sums[bucket % SUMS], value);
+        }
         if let Some(classic) = &self.classic {
             classic.add_u64::<W>(value);
         }
@@ -161,32 +204,34 @@ impl HistogramCells {
             let bucket = within_octave_f64(value);
             self.positive.add::<W>(offset / SLICES_PER_OCTAVE as usize, bucket);
             add_f64::<W>(&self.sums[bucket % SUMS], value);
-        } else if !self.record_unusual::<W>(value) {
+        } else if !self.record_unusual_f64::<W>(value) {
             return;
         }
         W::change(&self.min, |min| (value < f64::from_bits(min)).then_some(value.to_bits()));
         W::change(&self.max, |max| (value > f64::from_bits(max)).then_some(value.to_bits()));
     }
 
-    /// Zero, negative, not finite, out of the window, the first, or with bounds to look up. Returns whether the value
-    /// has a bucket.
-    #[cold]
-    fn record_unusual<W: Writers>(&self, value: f64) -> bool {
+    /// Zero, negative, not finite, out of the window, the first, in another unit than the buckets, or with bounds to look
+    /// up. Returns whether the value has a bucket.
+    #[inline(never)]
+    fn record_unusual_f64<W: Writers>(&self, value: f64) -> bool {
+        let in_buckets = self.layout.second_part.map_or(value, |second_part| value * second_part);
+        let mut bucket = 0;
         if !value.is_finite() {
             W::add(&self.unrecorded, 1);
             return false;
-        }
-        if value > 0.0 {
-            self.positive.add_anywhere::<W>(value);
-            if self.classic.is_none() {
+        } else if in_buckets > 0.0 {
+            bucket = self.positive.add_wherever::<W>(in_buckets);
+            if self.fast_integers > 0 {
                 self.fast_slice.store(self.positive.first_slice.load(Relaxed), Release);
             }
-        } else if value < 0.0 {
-            self.negative.get_or_init(|| Box::new(Range::new(UNPLACED))).add_anywhere::<W>(-value);
+        } else if in_buckets < 0.0 {
+            let negative = self.negative.get_or_init(|| Box::new(Range::new(UNPLACED)));
+            bucket = negative.add_wherever::<W>(-in_buckets);
         } else {
             W::add(&self.zero, 1);
         }
-        add_f64::<W>(&self.sums[0], value);
+        add_f64::<W>(&self.sums[bucket % SUMS], value);
         if let Some(classic) = &self.classic {
             classic.add_f64::<W>(value);
         }
@@ -201,7 +246,7 @@ impl HistogramCells {
     /// Copies what was recorded so far into `snapshot`, whose memory is reused.
     pub(crate) fn read_into(&self, snapshot: &mut HistogramSnapshot) {
         self.read_finest_into(snapshot);
-        snapshot.limit(self.options);
+        snapshot.limit(self.layout.options);
     }
 
     /// Reads at the finest scale that there is: one bucket an octave if anything lies outside of a window, since all
@@ -214,15 +259,16 @@ impl HistogramCells {
             None => snapshot.negative.clear(),
         }
         snapshot.scale = scale;
+        snapshot.bucket_unit = self.layout.bucket_unit();
         snapshot.zero_count = self.zero.load(Relaxed);
         snapshot.unrecorded = self.unrecorded.load(Relaxed);
         snapshot.count = snapshot.zero_count + snapshot.positive.count() + snapshot.negative.count();
         let word = |cell: &AtomicU64| cell.load(Relaxed);
-        snapshot.sum = match self.value_type {
+        snapshot.sum = match self.layout.value_type {
             ValueType::F64 => Number::F64(self.sums.iter().map(|sum| f64::from_bits(word(sum))).sum()),
             _ => Number::U64(self.sums.iter().map(word).fold(0, u64::wrapping_add)),
         };
-        let number = |cell: &AtomicU64| match self.value_type {
+        let number = |cell: &AtomicU64| match self.layout.value_type {
             ValueType::F64 => Number::F64(f64::from_bits(word(cell))),
             _ => Number::U64(word(cell)),
         };
@@ -286,6 +332,14 @@ impl Range {
         (self.first_slice.load(Relaxed) / SLICES_PER_OCTAVE).cast_signed() - 1023
     }
 
+    /// The octave of the window and the bucket within it, if a number lies in the window.
+    #[inline(always)]
+    fn locate(&self, value: f64) -> Option<(usize, usize)> {
+        let offset = slice_f64(value).wrapping_sub(self.first_slice.load(Relaxed));
+        let is_within = (offset as usize) < WINDOW * SLICES_PER_OCTAVE as usize;
+        is_within.then(|| ((offset / SLICES_PER_OCTAVE) as usize, within_octave_f64(value)))
+    }
+
     /// Counts a value in an octave of the window; only integers above 2^63 are behind it.
     #[inline(always)]
     fn add<W: Writers>(&self, offset: usize, bucket: usize) {
@@ -308,8 +362,19 @@ impl Range {
         }
     }
 
-    /// Counts a positive finite number wherever it belongs.
-    fn add_anywhere<W: Writers>(&self, value: f64) {
+    /// Counts a positive finite number wherever it belongs. Returns its bucket within its octave, or any if it is far out.
+    #[inline]
+    fn add_wherever<W: Writers>(&self, value: f64) -> usize {
+        if let Some((offset, bucket)) = self.locate(value) {
+            self.add::<W>(offset, bucket);
+            return bucket;
+        }
+        self.add_first_or_far::<W>(value);
+        0
+    }
+
+    #[cold]
+    fn add_first_or_far<W: Writers>(&self, value: f64) {
         let octave = octave_f64(value);
         if self.first_slice.load(Relaxed) == UNPLACED {
             // The first value in the middle. The octaves of subnormal numbers and of infinity have no place in a window.

@@ -3,6 +3,7 @@
 mod buckets;
 mod cells;
 mod exponential;
+mod layout;
 mod options;
 mod quantile;
 mod shared;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub use buckets::{BucketRange, ClassicBuckets};
 pub(crate) use cells::{HistogramCells, Many, One, Writers};
+pub(crate) use layout::HistogramLayout;
 pub use options::HistogramOptions;
 pub(crate) use shared::SharedHistogramCells;
 pub use snapshot::HistogramSnapshot;
@@ -27,7 +29,8 @@ use crate::{MetricKind, Unit, ValueType};
 /// A distribution that one thread records.
 ///
 /// `V` is what it records: `u64`, `f64`, or [`Duration`], which is kept as nanoseconds. The handle can move to another
-/// thread, but only one can use it at a time.
+/// thread, but only one can use it at a time. Where the unit is `ms`, `us` or `ns`, buckets are in seconds, as backends want
+/// them; see [`HistogramSnapshot::bucket_unit`].
 ///
 /// Recording is a table look-up, a comparison and four stores. It allocates when a value falls into a chunk of
 /// buckets for the first time, and never locks, blocks or fails.
@@ -228,7 +231,7 @@ impl HistogramValue for Duration {
 impl RecordInto for Duration {
     #[inline]
     fn record_into<W: Writers>(self, cells: &HistogramCells) {
-        cells.record_u64::<W>(u64::try_from(self.as_nanos()).unwrap_or(u64::MAX));
+        cells.record_time::<W>(u64::try_from(self.as_nanos()).unwrap_or(u64::MAX));
     }
 }
 

@@ -64,11 +64,12 @@ impl HistogramSnapshot {
         0.0
     }
 
-    /// The middle of each bucket and how many values it holds, in ascending order. The middle is the geometric one,
-    /// which has the same distance as a factor to both edges.
+    /// The middle of each bucket, in the unit of the values, and how many values it holds, in ascending order. The middle
+    /// is the geometric one, which has the same distance as a factor to both edges.
     fn middles(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
         let scale = f64::from(1_u32 << self.scale);
-        let middle = move |index: i32| (f64::from(index) / scale + half_bucket(self.scale)).exp2();
+        let middle =
+            move |index: i32| (f64::from(index) / scale + half_bucket(self.scale)).exp2() * self.bucket_unit;
         let negative = self.negative.iter_down().map(move |(index, count)| (-middle(index), count));
         let positive = self.positive.iter().map(move |(index, count)| (middle(index), count));
         negative.chain([(0.0, self.zero_count)]).chain(positive)

@@ -3,15 +3,13 @@
 use std::sync::{Arc, PoisonError};
 
 use super::cells::HistogramCells;
-use super::{HistogramOptions, HistogramSnapshot};
-use crate::ValueType;
+use super::{HistogramLayout, HistogramSnapshot};
 use crate::shards::{shard_count, thread_index};
 use crate::sync::{Mutex, MutexGuard, OnceLock};
 
 /// The cells of a series that any number of threads record: some histograms, made when a thread first comes to one.
 pub(crate) struct SharedHistogramCells {
-    value_type: ValueType,
-    options: HistogramOptions,
+    layout: HistogramLayout,
     shards: Box<[OnceLock<Box<HistogramCells>>]>,
     writers: Mutex<Writers>,
 }
@@ -25,10 +23,9 @@ struct Writers {
 }
 
 impl SharedHistogramCells {
-    pub(crate) fn new(value_type: ValueType, options: HistogramOptions) -> Self {
+    pub(crate) fn new(layout: HistogramLayout) -> Self {
         Self {
-            value_type,
-            options,
+            layout,
             shards: (0..shard_count()).map(|_| OnceLock::new()).collect(),
             writers: Mutex::default(),
         }
@@ -47,14 +44,14 @@ impl SharedHistogramCells {
 
     #[cold]
     fn make<'a>(&self, shard: &'a OnceLock<Box<HistogramCells>>) -> &'a HistogramCells {
-        shard.get_or_init(|| Box::new(HistogramCells::new(self.value_type, self.options)))
+        shard.get_or_init(|| Box::new(HistogramCells::new(self.layout)))
     }
 
     /// Cells for a writer that is alone in them, to be given back with [`end_writer`](Self::end_writer).
     pub(crate) fn new_writer(&self) -> Arc<HistogramCells> {
         let mut writers = self.writers();
         let Some(cells) = writers.idle.pop() else {
-            let cells = Arc::new(HistogramCells::new(self.value_type, self.options));
+            let cells = Arc::new(HistogramCells::new(self.layout));
             writers.all.push(Arc::clone(&cells));
             return cells;
         };
@@ -81,14 +78,14 @@ impl SharedHistogramCells {
         let mut used = shards.chain(writers.iter().map(|cells| &**cells));
         match used.next() {
             Some(first) => first.read_finest_into(snapshot),
-            None => HistogramCells::new(self.value_type, self.options).read_finest_into(snapshot),
+            None => HistogramCells::new(self.layout).read_finest_into(snapshot),
         }
         let mut other = HistogramSnapshot::default();
         for cells in used {
             cells.read_finest_into(&mut other);
             snapshot.merge(&other);
         }
-        snapshot.limit(self.options);
+        snapshot.limit(self.layout.options);
     }
 }
 
@@ -98,12 +95,17 @@ mod models {
 
     use super::super::{Many, One};
     use super::*;
-    use crate::Number;
+    use crate::{HistogramOptions, Number, ValueType};
 
     /// Runs two threads that each record a zero, the value that takes the fewest steps, and reads their cells in the end.
     fn assert_two_threads_lose_nothing(record: fn(&SharedHistogramCells)) {
         loom::model(move || {
-            let cells = Arc::new(SharedHistogramCells::new(ValueType::U64, HistogramOptions::DEFAULT));
+            let layout = HistogramLayout {
+                value_type: ValueType::U64,
+                options: HistogramOptions::DEFAULT,
+                second_part: None,
+            };
+            let cells = Arc::new(SharedHistogramCells::new(layout));
             let other = {
                 let cells = Arc::clone(&cells);
                 thread::spawn(move || record(&cells))

@@ -1,17 +1,21 @@
 //! What a histogram held at one moment.
 
+use std::borrow::Cow;
+
 use super::{BucketRange, ClassicBuckets, HistogramOptions};
 use crate::Number;
 
 /// The state of a histogram: exact counts in base-2 exponential buckets.
 ///
 /// Bucket `i` of scale `s` counts the values in `(2^(i / 2^s), 2^((i + 1) / 2^s)]`; negative values count in the
-/// bucket of their absolute value. These are the buckets of
+/// bucket of their absolute value. The edges are in the unit of the values, but in seconds where that is `ms`, `us` or `ns`,
+/// as [`bucket_unit`](Self::bucket_unit) says; all else is in the unit of the values. These are the buckets of
 /// [OTLP's exponential histograms](https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram)
 /// with the same indices, and of Prometheus native histograms with indices higher by one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistogramSnapshot {
     pub(super) scale: u32,
+    pub(super) bucket_unit: f64,
     pub(super) count: u64,
     pub(super) zero_count: u64,
     pub(super) unrecorded: u64,
@@ -26,6 +30,7 @@ impl Default for HistogramSnapshot {
     fn default() -> Self {
         Self {
             scale: 0,
+            bucket_unit: 1.0,
             count: 0,
             zero_count: 0,
             unrecorded: 0,
@@ -43,6 +48,15 @@ impl HistogramSnapshot {
     #[must_use]
     pub fn scale(&self) -> u32 {
         self.scale
+    }
+
+    /// The unit of the buckets' edges, in that of the values: 1, but for times in a part of a second how many of it make
+    /// one, such as 1e9 for nanoseconds, since their edges are in seconds.
+    ///
+    /// A time is put into the bucket of what it is in seconds, as nearly as a float can tell.
+    #[must_use]
+    pub fn bucket_unit(&self) -> f64 {
+        self.bucket_unit
     }
 
     /// How many values were recorded: the sum of all buckets and the zeros.
@@ -99,8 +113,9 @@ impl HistogramSnapshot {
         self.classic.as_ref()
     }
 
-    /// How many values are at most `2^exponent`: a classic bucket whose edge is a true edge of the exponential ones, so the
-    /// count is exact.
+    /// How many values are at most `2^exponent`, in the unit of the buckets, which is the second for times: a classic bucket
+    /// whose edge is a true edge of the exponential ones, so the count is exact. (But for times above 2^52 of their unit, such
+    /// as 52 days in nanoseconds: of these, one right beside an edge may count on its other side.)
     #[must_use]
     pub fn count_up_to_power_of_two(&self, exponent: i32) -> u64 {
         let end = exponent << self.scale;
@@ -126,7 +141,14 @@ impl HistogramSnapshot {
 
     /// Adds what another histogram recorded, at the coarser of both scales. No count is lost, and it makes no difference
     /// which histograms are merged first. Classic buckets stay if both have the same bounds.
+    ///
+    /// Times in different units have the same buckets; what else is in the other's unit is converted to this one's. A
+    /// default snapshot takes on the other's unit.
     pub fn merge(&mut self, other: &Self) {
+        if self.count == 0 && self.bucket_unit == 1.0 {
+            self.bucket_unit = other.bucket_unit;
+        }
+        let other = &*other.in_unit(self.bucket_unit);
         self.align(other, BucketRange::merge);
         self.count += other.count;
         self.zero_count += other.zero_count;
@@ -151,6 +173,7 @@ impl HistogramSnapshot {
     /// Least and greatest value of that are known to the width of a bucket, unless they were the least or greatest of
     /// all.
     pub fn subtract(&mut self, earlier: &Self) {
+        let earlier = &*earlier.in_unit(self.bucket_unit);
         self.align(earlier, BucketRange::subtract);
         self.zero_count = self.zero_count.saturating_sub(earlier.zero_count);
         self.unrecorded = self.unrecorded.saturating_sub(earlier.unrecorded);
@@ -170,6 +193,22 @@ impl HistogramSnapshot {
         let new_min = if min == earlier_min { estimate(1) } else { min };
         let new_max = if max == earlier_max { estimate(self.count) } else { max };
         Some((new_min, new_max))
+    }
+
+    /// The same with values in another unit, of which so many make one of the buckets.
+    fn in_unit(&self, bucket_unit: f64) -> Cow<'_, Self> {
+        if self.bucket_unit == bucket_unit || self.count == 0 {
+            return Cow::Borrowed(self);
+        }
+        let convert = |number: Number| Number::F64(number.to_f64() * bucket_unit / self.bucket_unit);
+        Cow::Owned(Self {
+            bucket_unit,
+            sum: convert(self.sum),
+            extremes: self.extremes.map(|(min, max)| (convert(min), convert(max))),
+            // Their bounds are in the unit that the values had.
+            classic: None,
+            ..self.clone()
+        })
     }
 
     /// Brings both sides to one scale and combines their buckets.

@@ -5,9 +5,17 @@ use proptest::prelude::*;
 use super::*;
 use crate::Number;
 
+mod times;
+
 /// Cells that are read as they are recorded.
 fn cells(value_type: ValueType) -> HistogramCells {
-    HistogramCells::new(value_type, HistogramOptions::DEFAULT.with_bucket_limit(usize::MAX))
+    cells_in(value_type, None)
+}
+
+/// Those of values that are such a part of a second.
+fn cells_in(value_type: ValueType, second_part: Option<f64>) -> HistogramCells {
+    let options = HistogramOptions::DEFAULT.with_bucket_limit(usize::MAX);
+    HistogramCells::new(HistogramLayout { value_type, options, second_part })
 }
 
 fn read(cells: &HistogramCells) -> HistogramSnapshot {
@@ -232,7 +240,8 @@ fn any_values() -> impl Strategy<Value = Vec<f64>> {
 }
 
 fn recorded(values: &[f64], options: HistogramOptions) -> HistogramSnapshot {
-    let cells = HistogramCells::new(ValueType::F64, options);
+    let cells =
+        HistogramCells::new(HistogramLayout { value_type: ValueType::F64, options, second_part: None });
     values.iter().for_each(|value| cells.record_f64::<One>(*value));
     read(&cells)
 }

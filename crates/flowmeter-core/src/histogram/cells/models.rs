@@ -5,9 +5,11 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::*;
+use crate::HistogramOptions;
 
 fn cells(value_type: ValueType) -> Arc<HistogramCells> {
-    Arc::new(HistogramCells::new(value_type, HistogramOptions::DEFAULT))
+    let options = HistogramOptions::DEFAULT;
+    Arc::new(HistogramCells::new(HistogramLayout { value_type, options, second_part: None }))
 }
 
 fn read(cells: &HistogramCells) -> HistogramSnapshot {
