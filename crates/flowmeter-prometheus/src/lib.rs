@@ -37,6 +37,7 @@
 mod chunks;
 mod escape;
 mod factory;
+mod gzip;
 mod naming;
 mod number;
 mod reporter;
@@ -44,5 +45,6 @@ mod text;
 
 pub use chunks::ChunkWriter;
 pub use factory::PrometheusFactory;
+pub use gzip::GzipEncoder;
 pub use reporter::{PrometheusOptions, PrometheusReporter};
 pub use text::{CONTENT_TYPE, TextEncoder};
