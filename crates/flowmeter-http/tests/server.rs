@@ -194,12 +194,14 @@ fn a_client_that_closes_its_side_gets_its_answers() {
         path => responder.send(Response::text(path.to_owned())),
     });
     let mut stream = connect(&server);
-    stream.write_all(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\nGET /last HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    stream.write_all(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     let responder = asks.recv_timeout(PATIENCE).unwrap();
+    // By the time that another client was served, the server has seen that.
+    assert!(exchange(&server, get("/now")).ends_with("/now"));
     responder.send(Response::text("later"));
     let answer = read_all(&mut stream);
-    assert!(answer.contains("later") && answer.ends_with("/last"), "{answer}");
+    assert!(answer.ends_with("later"), "{answer}");
 }
 
 #[test]
