@@ -54,17 +54,16 @@ impl<H: Handler> Conversation<H> {
         let _ = self.stopped.clone().wait_for(|stopped| *stopped).await;
     }
 
-    /// Waits for what comes before the first request, as long as for a request. Nothing if it fails or the server stops.
+    /// Waits for what comes before the first request, as long as for a request. Nothing if it fails.
     #[cfg(feature = "tls")]
     pub(crate) async fn begins<T>(&self, handshake: impl Future<Output = std::io::Result<T>>) -> Option<T> {
-        match first_of(self.stopped(), timeout(self.options.request_patience, handshake)).await {
-            First::Left(()) => None,
-            First::Right(Ok(Ok(stream))) => Some(stream),
-            First::Right(Ok(Err(error))) => {
+        match timeout(self.options.request_patience, handshake).await {
+            Ok(Ok(stream)) => Some(stream),
+            Ok(Err(error)) => {
                 debug!(%error, "a handshake failed");
                 None
             }
-            First::Right(Err(_)) => {
+            Err(_) => {
                 debug!("a handshake took too long");
                 None
             }
