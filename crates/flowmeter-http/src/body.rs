@@ -86,15 +86,10 @@ impl AnswerBody {
         body
     }
 
-    /// No body, for the answer to a request that asks for none, to which one of this length would belong. It is not even
-    /// asked for its end, so what it says about itself are only the headers.
-    pub(crate) fn none(length: Option<u64>, under_way: UnderWay) -> Self {
+    /// No body, for the answer to a request that asks for none.
+    pub(crate) fn none(under_way: UnderWay) -> Self {
         under_way.ended(None);
-        let content = match length {
-            Some(_) => Content::Whole(VecDeque::new()),
-            None => BodyWriter::new().1,
-        };
-        Self { content, on_sent: None, under_way, ended: length.is_some() }
+        Self { content: Content::Whole(VecDeque::new()), on_sent: None, under_way, ended: true }
     }
 
     fn end(&mut self) {

@@ -145,3 +145,46 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         self.watch(cx, result)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// A stream whose client takes nothing.
+    struct Stuck;
+
+    impl AsyncWrite for Stuck {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    /// What comes of waiting for a client that takes nothing.
+    fn stuck<T>(
+        poll: impl Fn(Pin<&mut Connection<Stuck>>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> io::ErrorKind {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let ended = runtime.block_on(async {
+            let mut connection = Connection::new(Stuck, UnderWay::default(), Duration::from_millis(10));
+            poll_fn(|cx| poll(Pin::new(&mut connection), cx)).await
+        });
+        ended.map(drop).unwrap_err().kind()
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_is_given_up_wherever_it_is_waited_for() {
+        assert_eq!(stuck(|connection, cx| connection.poll_write(cx, b"x")), io::ErrorKind::TimedOut);
+        assert_eq!(stuck(Connection::poll_flush), io::ErrorKind::TimedOut);
+        assert_eq!(stuck(Connection::poll_shutdown), io::ErrorKind::TimedOut);
+    }
+}

@@ -54,17 +54,16 @@ impl<H: Handler> Conversation<H> {
         let _ = self.stopped.clone().wait_for(|stopped| *stopped).await;
     }
 
-    /// Waits for what comes before the first request, as long as for a request. Nothing if it fails or the server stops.
+    /// Waits for what comes before the first request, as long as for a request. Nothing if it fails.
     #[cfg(feature = "tls")]
     pub(crate) async fn begins<T>(&self, handshake: impl Future<Output = std::io::Result<T>>) -> Option<T> {
-        match first_of(self.stopped(), timeout(self.options.request_patience, handshake)).await {
-            First::Left(()) => None,
-            First::Right(Ok(Ok(stream))) => Some(stream),
-            First::Right(Ok(Err(error))) => {
+        match timeout(self.options.request_patience, handshake).await {
+            Ok(Ok(stream)) => Some(stream),
+            Ok(Err(error)) => {
                 debug!(%error, "a handshake failed");
                 None
             }
-            First::Right(Err(_)) => {
+            Err(_) => {
                 debug!("a handshake took too long");
                 None
             }
@@ -76,6 +75,8 @@ impl<H: Handler> Conversation<H> {
         let under_way = UnderWay::default();
         let io = TokioIo::new(Connection::new(stream, under_way.clone(), self.options.client_patience));
         let service = service_fn(|request: http::Request<Incoming>| {
+            // At once, since HTTP looks for the end of the connection before it polls the answer.
+            under_way.asked();
             let under_way = under_way.clone();
             async move { Ok::<_, Infallible>(self.answer(request, under_way).await) }
         });
@@ -103,15 +104,11 @@ impl<H: Handler> Conversation<H> {
         request: http::Request<Incoming>,
         under_way: UnderWay,
     ) -> http::Response<AnswerBody> {
-        under_way.asked();
         let is_head = request.method() == Method::HEAD;
         let Response { status, headers, content, on_sent } = self.response(request).await;
         let length = content.length();
-        let body = if is_head {
-            AnswerBody::none(length, under_way)
-        } else {
-            AnswerBody::new(content, on_sent, under_way)
-        };
+        let body =
+            if is_head { AnswerBody::none(under_way) } else { AnswerBody::new(content, on_sent, under_way) };
         let mut answer = http::Response::new(body);
         *answer.status_mut() = status;
         *answer.headers_mut() = headers;

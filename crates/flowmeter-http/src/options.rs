@@ -79,6 +79,11 @@ impl ServerOptions {
         self
     }
 
+    /// Whether the credentials of clients could be read on their way.
+    pub(crate) fn shows_credentials(&self) -> bool {
+        self.auth.is_wanted() && !self.is_encrypted() && !self.address.is_loopback()
+    }
+
     /// Whether what is sent is encrypted.
     pub(crate) fn is_encrypted(&self) -> bool {
         #[cfg(feature = "tls")]
@@ -104,3 +109,25 @@ impl ServerOptions {
 pub(crate) const MOST_CONNECTIONS: usize = 65_536;
 pub(crate) const MOST_HEADERS: usize = 1_024;
 pub(crate) const LONGEST_PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Secret;
+
+    #[test]
+    fn credentials_are_safe_on_this_host_and_in_tls() {
+        let open = ServerOptions::default().with_address("192.0.2.1".parse().unwrap());
+        assert!(!open.shows_credentials(), "there are none");
+        for auth in [
+            AuthOptions::default().with_basic("me", Secret::new("p")),
+            AuthOptions::default().with_bearer_token(Secret::new("t")),
+        ] {
+            let options = open.clone().with_auth(auth);
+            assert!(options.shows_credentials());
+            #[cfg(feature = "tls")]
+            assert!(!options.clone().with_tls(TlsOptions::new("c", "k")).shows_credentials());
+            assert!(!options.with_address("::1".parse().unwrap()).shows_credentials());
+        }
+    }
+}

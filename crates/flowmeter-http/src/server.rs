@@ -38,7 +38,7 @@ impl Server {
         let transport = Transport::new(options)?;
         let listener = bind(options)?;
         let address = listener.local_addr().map_err(Error::Thread)?;
-        if options.auth.is_wanted() && !options.is_encrypted() && !address.ip().is_loopback() {
+        if options.shows_credentials() {
             warn!(
                 server = name,
                 %address,

@@ -1,78 +1,123 @@
-//! The server as clients meet it, the rude ones too.
+//! The server as clients meet it that do as they should.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::io::{self, Read, Write};
+mod common;
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flowmeter_http::{Error, Handler, Ports, Request, Responder, Response, Server, ServerOptions};
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn options() -> ServerOptions {
-    ServerOptions::default().with_ports(Ports::any())
-}
-
-fn start(options: &ServerOptions, handler: impl Handler) -> Server {
-    Server::start("test", options, handler).unwrap()
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "a handler")]
-fn echo(request: Request, responder: Responder) {
-    responder.send(Response::text(format!("{} {:?}", request.path(), request.query("q"))));
-}
-
-fn connect(server: &Server) -> TcpStream {
-    let stream = TcpStream::connect(server.address()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    stream
-}
-
-/// Sends bytes and reads until the server closes.
-fn exchange(server: &Server, bytes: &str) -> String {
-    let mut stream = connect(server);
-    stream.write_all(bytes.as_bytes()).unwrap();
-    read_all(&mut stream)
-}
-
-fn read_all(stream: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
-    match stream.read_to_end(&mut answer) {
-        Ok(_) => {}
-        // A server that closes on what it has not read resets the connection.
-        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
-        Err(error) => panic!("{error}"),
-    }
-    String::from_utf8(answer).unwrap()
-}
-
-fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-}
+use common::{LARGE, PATIENCE, connect, echo, exchange, get, large, options, read_all, start};
+use flowmeter_http::{Error, Ports, Request, Responder, Response, Server};
 
 #[test]
 fn requests_are_answered() {
     let server = start(&options(), echo);
     assert!(server.address().ip().is_loopback());
-    let answer = exchange(&server, &get("/x?a=b&q=7&c"));
+    let answer = exchange(&server, get("/x?a=b&q=7&c"));
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(
         answer.contains("content-length: 12\r\n") && answer.ends_with("\r\n\r\n/x Some(\"7\")"),
         "{answer}"
     );
-    assert!(exchange(&server, &get("/?q")).ends_with("/ Some(\"\")"));
-    assert!(exchange(&server, &get("/")).ends_with("/ None"));
+    assert!(exchange(&server, get("/?q")).ends_with("/ Some(\"\")"));
+    assert!(exchange(&server, get("/")).ends_with("/ None"));
 }
 
 #[test]
-fn head_has_the_length_and_no_body() {
+fn head_has_the_same_headers_and_no_body() {
+    let server = start(&options(), |request: Request, responder: Responder| match request.path() {
+        "/stream" => {
+            let (response, body) = Response::stream("text/csv");
+            responder.send(response.with_header("Vary", "Accept"));
+            body.write("a,b\n".into());
+            body.finish();
+        }
+        "/empty" => responder.send(Response::chunks("text/csv", Vec::new())),
+        "/none" => responder.send(Response::not_found()),
+        _ => responder.send(Response::text(if request.is_head() { "123456" } else { "abcdef" })),
+    });
+    for path in ["/", "/stream", "/empty", "/none"] {
+        let answers = [get(path), get(path).replace("GET", "HEAD")].map(|request| exchange(&server, request));
+        let [(headers, body), (head_headers, head_body)] = answers.each_ref().map(|answer| {
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            // How a body is sent is nothing to say where there is none.
+            let varies = |line: &&str| line.starts_with("date: ") || line.starts_with("transfer-encoding: ");
+            let headers = head.lines().filter(|line| !varies(line));
+            (headers.collect::<BTreeSet<_>>(), body)
+        });
+        assert_eq!(headers, head_headers, "{path}");
+        assert_eq!((body.is_empty(), head_body), (path == "/empty", ""), "{path}");
+    }
+}
+
+#[test]
+fn an_answer_says_what_it_is() {
+    let server = start(&options(), |request: Request, responder: Responder| {
+        responder.send(match request.path() {
+            "/page" => Response::html("<p>"),
+            "/bad" => Response::bad_request("no\n"),
+            "/format" => Response::not_acceptable("no\n"),
+            "/later" => Response::unavailable("no\n").with_header("Retry-After", 5.to_string()),
+            _ => Response::chunks(format!("text/{}", &request.path()[1..]), vec!["x".into()])
+                .with_header("Content-Encoding", "gzip")
+                .with_header("bad header", "x")
+                .with_header("X-Bad", "a\r\nX-Worse: b"),
+        });
+    });
+    for (path, status, headers) in [
+        ("/page", "200 OK", "content-type: text/html; charset=utf-8\r\n"),
+        ("/bad", "400 Bad Request", "content-type: text/plain; charset=utf-8\r\n"),
+        ("/format", "406 Not Acceptable", "content-length: 3\r\n"),
+        ("/later", "503 Service Unavailable", "retry-after: 5\r\n"),
+        ("/csv", "200 OK", "content-type: text/csv\r\ncontent-encoding: gzip\r\n"),
+    ] {
+        let answer = exchange(&server, get(path));
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer}");
+        assert!(
+            answer.contains(headers) && answer.contains("x-content-type-options: nosniff\r\n"),
+            "{answer}"
+        );
+        assert!(!answer.to_lowercase().contains("bad header") && !answer.contains("x-bad"), "{answer}");
+    }
+}
+
+#[test]
+fn urls_are_what_clients_are_given() {
     let server = start(&options(), echo);
-    let answer = exchange(&server, "HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-    assert!(answer.contains("content-length: 6\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
+    assert_eq!(server.url(), format!("http://127.0.0.1:{}", server.address().port()));
+    // Not every host has it.
+    if let Ok(server) = Server::start("test", &options().with_address("::1".parse().unwrap()), echo) {
+        assert_eq!(server.url(), format!("http://[::1]:{}", server.address().port()));
+    }
+}
+
+#[test]
+fn an_answer_is_waited_for_as_long_as_the_client_says_it_waits() {
+    let (sender, kept) = mpsc::channel();
+    let server = start(&options(), move |_: Request, responder: Responder| sender.send(responder).unwrap());
+    let hurried = get("/").replace("Host: h", "X-Prometheus-Scrape-Timeout-Seconds: 0.1");
+    let answer = exchange(&server, hurried);
+    assert!(
+        answer.starts_with("HTTP/1.1 503") && answer.ends_with("the answer did not come in time\n"),
+        "{answer}"
+    );
+    drop(kept);
+}
+
+#[test]
+fn a_client_that_waits_longer_gets_no_more_patience() {
+    let mut options = options();
+    options.answer_patience = Duration::from_millis(100);
+    let (sender, kept) = mpsc::channel();
+    let server = start(&options, move |_: Request, responder: Responder| sender.send(responder).unwrap());
+    let patient = get("/").replace("Host: h", "X-Prometheus-Scrape-Timeout-Seconds: 3600");
+    assert!(exchange(&server, patient).starts_with("HTTP/1.1 503"));
+    drop(kept);
 }
 
 #[test]
@@ -101,30 +146,18 @@ fn an_answer_can_come_later_from_another_thread_or_not_at_all() {
         "/never" => sender.send(responder).unwrap(),
         _ => drop(responder),
     });
-    assert!(exchange(&server, &get("/later")).ends_with("later"));
-    let answer = exchange(&server, &get("/dropped"));
+    assert!(exchange(&server, get("/later")).ends_with("later"));
+    let answer = exchange(&server, get("/dropped"));
     assert!(
         answer.starts_with("HTTP/1.1 503") && answer.ends_with("the answer could not be made\n"),
         "{answer}"
     );
-    let answer = exchange(&server, &get("/never"));
+    let answer = exchange(&server, get("/never"));
     assert!(
         answer.starts_with("HTTP/1.1 503") && answer.ends_with("the answer did not come in time\n"),
         "{answer}"
     );
     drop(kept);
-}
-
-/// A server whose answer is larger than any socket buffer, and what it tells when one has left.
-fn large(options: &ServerOptions) -> (Server, mpsc::Receiver<()>) {
-    let (sent, told) = mpsc::channel();
-    let body: Vec<_> = (0..64).map(|_| vec![b'x'; 1 << 20].into()).collect();
-    let server = start(options, move |_: Request, responder: Responder| {
-        let sent = sent.clone();
-        let response = Response::chunks("text/plain", body.clone());
-        responder.send(response.on_sent(move || sent.send(()).unwrap()));
-    });
-    (server, told)
 }
 
 #[test]
@@ -136,7 +169,7 @@ fn sent_is_told_when_all_was_taken() {
     stream.read_exact(&mut first).unwrap();
     assert!(told.recv_timeout(Duration::from_millis(100)).is_err(), "most of it is still to be taken");
     let rest = read_all(&mut stream);
-    assert!(rest.len() > 64 << 20);
+    assert!(rest.len() > LARGE);
     told.recv_timeout(PATIENCE).unwrap();
 }
 
@@ -154,75 +187,40 @@ fn sent_is_not_told_to_a_client_that_left_or_asked_for_the_head_only() {
 }
 
 #[test]
-fn a_client_that_takes_nothing_is_given_up() {
-    let mut options = options();
-    // Long for a client that reads, on a busy machine too.
-    options.client_patience = Duration::from_secs(1);
-    options.connections = 1;
-    let (server, told) = large(&options);
-    let mut stuck = connect(&server);
-    stuck.write_all(get("/").as_bytes()).unwrap();
-    // The only connection is free again for another client, who takes all.
-    let answer = exchange(&server, &get("/"));
-    assert!(answer.len() > 64 << 20);
-    told.recv_timeout(PATIENCE).unwrap();
-    assert!(told.try_recv().is_err(), "only one was served");
-}
-
-#[test]
-fn a_client_that_does_not_finish_its_request_is_given_up() {
-    let mut options = options();
-    options.request_patience = Duration::from_millis(100);
-    let server = start(&options, echo);
-    for bytes in ["", "GET / HTT", "GET / HTTP/1.1\r\nHost: h\r\nX-Slow"] {
-        let mut stream = connect(&server);
-        stream.write_all(bytes.as_bytes()).unwrap();
-        let answer = read_all(&mut stream);
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
-    }
-}
-
-#[test]
-fn nonsense_and_excess_are_refused_and_the_server_goes_on() {
-    let server = start(&options(), echo);
-    let long = "x".repeat(100_000);
-    let many: String = (0..1_000).map(|i| format!("X-{i}: 1\r\n")).collect();
-    for bytes in [
-        "\0\u{1}\u{2}\r\n\r\n".to_owned(),
-        "GET\r\n\r\n".to_owned(),
-        "GET / HTTP/9.9\r\n\r\n".to_owned(),
-        format!("GET /{long} HTTP/1.1\r\nHost: h\r\n\r\n"),
-        format!("GET / HTTP/1.1\r\nX-Long: {long}\r\n\r\n"),
-        format!("GET / HTTP/1.1\r\n{many}\r\n"),
-    ] {
-        let mut stream = connect(&server);
-        // The server may close before it has read all.
-        let _ = stream.write_all(bytes.as_bytes());
-        let _ = stream.shutdown(Shutdown::Write);
-        let answer = read_all(&mut stream);
-        assert!(
-            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
-            "{}",
-            &answer[..answer.len().min(200)]
-        );
-    }
-    assert!(exchange(&server, &get("/")).ends_with("/ None"));
-}
-
-#[test]
-fn more_clients_than_connections_take_turns() {
-    let mut options = options();
-    options.connections = 2;
-    options.request_patience = Duration::from_millis(200);
-    let server = start(&options, echo);
-    // Two say nothing; the others wait until they are given up.
-    let silent = [connect(&server), connect(&server)];
-    thread::scope(|scope| {
-        for _ in 0..10 {
-            scope.spawn(|| assert!(exchange(&server, &get("/")).ends_with("/ None")));
-        }
+fn a_client_that_closes_its_side_gets_its_answers() {
+    let (asked, asks) = mpsc::channel();
+    let server = start(&options(), move |request: Request, responder: Responder| match request.path() {
+        "/later" => asked.send(responder).unwrap(),
+        path => responder.send(Response::text(path.to_owned())),
     });
-    drop(silent);
+    let mut stream = connect(&server);
+    stream.write_all(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let responder = asks.recv_timeout(PATIENCE).unwrap();
+    // By the time that another client was served, the server has seen that.
+    assert!(exchange(&server, get("/now")).ends_with("/now"));
+    responder.send(Response::text("later"));
+    let answer = read_all(&mut stream);
+    assert!(answer.ends_with("later"), "{answer}");
+}
+
+#[test]
+fn sent_is_not_told_to_a_client_that_may_be_gone() {
+    let (asked, asks) = mpsc::channel();
+    let (sent, told) = mpsc::channel();
+    let server = start(&options(), move |request: Request, responder: Responder| match request.path() {
+        "/later" => asked.send(responder).unwrap(),
+        _ => responder.send(Response::text("now")),
+    });
+    let mut stream = connect(&server);
+    stream.write_all(get("/later").as_bytes()).unwrap();
+    let responder = asks.recv_timeout(PATIENCE).unwrap();
+    drop(stream);
+    // By the time that another client was served, the server has seen that.
+    assert!(exchange(&server, get("/")).ends_with("now"));
+    responder.send(Response::text("later").on_sent(move || sent.send(()).unwrap()));
+    drop(server);
+    assert!(told.try_recv().is_err());
 }
 
 #[test]
@@ -267,26 +265,6 @@ fn stopping_does_not_wait_for_clients_that_hang() {
     assert!(start.elapsed() < PATIENCE);
 }
 
-#[test]
-fn a_client_that_trickles_along_is_given_up() {
-    let mut options = options();
-    options.client_patience = Duration::from_millis(200);
-    options.connections = 1;
-    let (server, _told) = large(&options);
-    let mut trickling = connect(&server);
-    trickling.write_all(get("/").as_bytes()).unwrap();
-    // It takes something all the time, but so little that the answer would take minutes.
-    let mut taken = 0;
-    let mut some = [0; 16 * 1024];
-    let deadline = Instant::now() + PATIENCE;
-    while let Ok(read @ 1..) = trickling.read(&mut some) {
-        taken += read;
-        assert!(Instant::now() < deadline, "{taken} bytes and no end");
-        thread::sleep(Duration::from_millis(20));
-    }
-    assert!(taken < 64 << 20, "it was not given all");
-}
-
 /// Answers with a stream: `/whole` is finished, `/broken` is not.
 fn streaming(request: Request, responder: Responder) {
     let (response, body) = Response::stream("text/plain");
@@ -310,7 +288,7 @@ fn a_body_is_sent_while_it_is_written() {
     assert!(head.starts_with("HTTP/1.0 200 OK") && !head.contains("content-length"), "{head}");
     let expected: String = (0..1_000).map(|i| format!("{i:099}\n")).collect();
     assert!(body == expected);
-    let answer = exchange(&server, &get("/whole"));
+    let answer = exchange(&server, get("/whole"));
     assert!(answer.contains("transfer-encoding: chunked") && answer.ends_with("\r\n0\r\n\r\n"));
     let head = exchange(&server, "HEAD /whole HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     assert!(head.ends_with("\r\n\r\n") && !head.contains("0000"), "{head}");
@@ -319,7 +297,7 @@ fn a_body_is_sent_while_it_is_written() {
 #[test]
 fn a_body_that_breaks_off_is_not_taken_for_whole() {
     let server = start(&options(), streaming);
-    let answer = exchange(&server, &get("/broken"));
+    let answer = exchange(&server, get("/broken"));
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "it began well");
     assert!(!answer.ends_with("\r\n0\r\n\r\n"), "but the last chunk is missing");
 }

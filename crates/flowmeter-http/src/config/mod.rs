@@ -214,4 +214,16 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn keys_of_https_are_there_with_the_feature() {
+        let section = ConfigSection::new("x").with("tls.certificate", "c.pem");
+        match section.check(ServerOptions::KEYS) {
+            Ok(()) => assert!(cfg!(feature = "tls")),
+            Err(error) => {
+                assert!(!cfg!(feature = "tls"), "{error}");
+                assert!(error.to_string().starts_with("unknown key `x.tls.certificate`"), "{error}");
+            }
+        }
+    }
 }
