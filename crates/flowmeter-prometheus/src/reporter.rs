@@ -1,11 +1,13 @@
 //! The reporter: a scrape endpoint.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use flowmeter_core::{Family, GroupView, Naming, Report, ReportError, ReportMode, Reporter, ReporterContext};
 use flowmeter_http::{BodyWriter, Request, Responder, Response, Server};
+use tracing::warn;
 
 use crate::chunks::{ChunkWriter, Kept};
 use crate::compress::Packer;
@@ -23,6 +25,8 @@ pub struct PrometheusReporter {
     about: About,
     waiting: Waiting,
     kept: Kept,
+    /// Whether a log line has named a metric that a format cannot have.
+    said_left_out: Cell<bool>,
     context: Option<ReporterContext>,
     server: Option<Server>,
 }
@@ -36,6 +40,7 @@ impl PrometheusReporter {
             options: Arc::new(options),
             waiting: Waiting::default(),
             kept: Kept::default(),
+            said_left_out: Cell::new(false),
             context: None,
             server: None,
         }
@@ -117,7 +122,19 @@ impl PrometheusReporter {
             buckets: self.options.buckets,
             about: &self.about,
         };
-        context.count_dropped(encoding.encode(report, &mut output));
+        let left_out = encoding.encode(report, &mut output);
+        context.count_dropped(left_out.series);
+        if let Some(metric) = left_out.first
+            && !self.said_left_out.replace(true)
+        {
+            let (reporter, format) = (context.name(), form.accepted.content_type());
+            warn!(
+                reporter,
+                metric,
+                format,
+                "a name is that of a sample of another metric in this format; the metric is left out of it"
+            );
+        }
     }
 }
 

@@ -4,20 +4,28 @@
 
 mod client;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use client::get;
-use flowmeter_core::{Clock, Registry, ReporterHandle, ReporterOptions};
+use client::{get, request};
+use flowmeter_core::{Clock, Registry, ReporterHandle, ReporterOptions, TaskInfo};
 use flowmeter_http::Ports;
-use flowmeter_prometheus::{PrometheusOptions, PrometheusReporter};
-use flowmeter_testkit::{PATIENCE, quiet_registry, quiet_registry_on};
+use flowmeter_prometheus::{NamingPolicy, PrometheusOptions, PrometheusReporter};
+use flowmeter_testkit::{MockClock, PATIENCE, quiet_registry, quiet_registry_on};
 
 fn with_reporter(registry: &Registry) -> ReporterHandle {
-    let options = PrometheusOptions::default().with_ports(Ports::any()).without_info();
-    let reporter = Box::new(PrometheusReporter::new(options));
-    registry.add_reporter("prometheus", reporter, ReporterOptions::default()).unwrap()
+    serve(registry, PrometheusOptions::default())
+}
+
+fn serve(registry: &Registry, options: PrometheusOptions) -> ReporterHandle {
+    let reporter = PrometheusReporter::new(options.with_ports(Ports::any()).without_info());
+    // Callbacks have all the time that they need, however slow the machine is.
+    let options = ReporterOptions::default().with_callback_patience(PATIENCE);
+    registry.add_reporter("prometheus", Box::new(reporter), options).unwrap()
 }
 
 fn scrape(handle: &ReporterHandle) -> String {
@@ -83,7 +91,7 @@ impl Clock for Standing {
 
 #[test]
 fn final_values_stay_until_they_were_scraped_and_peeking_is_no_scrape() {
-    let clock = std::sync::Arc::new(Standing(AtomicBool::new(false)));
+    let clock = Arc::new(Standing(AtomicBool::new(false)));
     let registry = quiet_registry_on(clock.clone());
     let handle = with_reporter(&registry);
     let group = registry.add_group("g");
@@ -231,4 +239,112 @@ fn variables_that_become_one_label_stay_apart() {
     let counter = group.counter("n");
     assert_eq!(samples(&scrape(&handle)), ["g_a_b_a_b_le_n_total{a_b=\"1\",a_b_2=\"2\",le_2=\"3\"} 0"]);
     drop(counter);
+}
+
+/// The samples of an answer to a scraper that asks for a format.
+fn scrape_as(handle: &ReporterHandle, accept: &str) -> Vec<String> {
+    let body = request(handle, "GET /metrics", &[("accept", accept)]).1;
+    let body = String::from_utf8(body).unwrap();
+    samples(&body).into_iter().map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn what_escaping_makes_one_is_left_out_and_counted() {
+    let registry = quiet_registry();
+    let handle = serve(&registry, PrometheusOptions::default().with_naming(NamingPolicy::Utf8));
+    let group = registry.add_group("g");
+    let counters = [group.counter("a.b"), group.counter("a_b")];
+    counters.iter().zip(1..).for_each(|(counter, n)| counter.inc_by(n));
+    let dropped = || handle.status().dropped_values;
+    assert_eq!(
+        scrape_as(&handle, "text/plain;version=1.0.0;escaping=allow-utf-8"),
+        ["{\"g.a.b_total\"} 1", "{\"g.a_b_total\"} 2"]
+    );
+    assert_eq!(scrape_as(&handle, "text/plain;escaping=values").len(), 2);
+    assert_eq!(dropped(), 0);
+    assert_eq!(scrape_as(&handle, "text/plain"), ["g_a_b_total 1"]);
+    assert_eq!(dropped(), 1);
+}
+
+#[test]
+fn open_metrics_has_no_name_twice() {
+    let registry = quiet_registry();
+    let handle = with_reporter(&registry);
+    let group = registry.add_group("g");
+    let histogram = group.histogram::<u64>("lag");
+    let counter = group.counter("lagSum");
+    assert!(scrape(&handle).contains("g_lag_sum_total 0\n"), "no clash in text");
+    let open = scrape_as(&handle, "application/openmetrics-text");
+    assert!(
+        open.iter().all(|sample| !sample.starts_with("g_lag_sum_")),
+        "`g_lag_sum` is a sample of `g_lag`"
+    );
+    assert_eq!(open.last().unwrap().split(' ').next(), Some("g_lag_created"));
+    assert_eq!(handle.status().dropped_values, 1);
+    drop((histogram, counter));
+}
+
+#[test]
+fn a_task_that_restarts_is_one_series_that_goes_on() {
+    let clock = Arc::new(MockClock::default());
+    let registry = quiet_registry_on(clock.clone());
+    let handle = with_reporter(&registry);
+    let task_manager = registry.task_manager("h", "tm");
+    let job = task_manager.job("1", "j");
+    let open = || scrape_as(&handle, "application/openmetrics-text");
+    let labels = "{host=\"h\",tm_id=\"tm\",job_id=\"1\",job_name=\"j\",task_id=\"t\",task_name=\"map\",subtask_index=\"0\"}";
+    let task = || job.task(TaskInfo { id: "t", name: "map", ..TaskInfo::default() });
+    let mut created = None;
+    for attempt in 1..=3_u64 {
+        let group = task();
+        let counter = group.counter("n");
+        counter.inc_by(5);
+        let check = |samples: Vec<String>| {
+            assert_eq!(samples.len(), 2, "{samples:?}");
+            assert_eq!(samples[0], format!("taskmanager_job_task_n_total{labels} {}", attempt * 5));
+            samples[1].clone()
+        };
+        let first = check(open());
+        assert_eq!(*created.get_or_insert(first.clone()), first, "since when it counts");
+        drop((counter, group));
+        assert_eq!(check(open()), first, "its end, for two scrapers");
+        assert_eq!(check(open()), first);
+        clock.advance(Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn a_client_that_takes_nothing_holds_little_memory_and_nobody_up() {
+    let registry = quiet_registry();
+    let mut options = PrometheusOptions::default().with_memory(256 * 1024);
+    options.server.client_patience = Duration::from_millis(300);
+    let handle = serve(&registry, options);
+    let group = registry.add_group("g");
+    // More than the system keeps for a connection.
+    let long = "x".repeat(16 * 1024);
+    let counters: Vec<_> =
+        (0..2_000).map(|i| group.add_group_kv("i", &format!("{i}{long}")).counter("n")).collect();
+    let address = handle.endpoint().unwrap();
+    let address = address.strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap();
+    let mut idle = TcpStream::connect(address).unwrap();
+    idle.write_all(b"GET /metrics HTTP/1.1\r\nhost: h\r\n\r\n").unwrap();
+    let mut begins = [0; 12];
+    idle.read_exact(&mut begins).unwrap();
+    assert_eq!(&begins, b"HTTP/1.1 200");
+    // Others wait for it to be cut off, or are asked to come back.
+    let deadline = Instant::now() + PATIENCE;
+    let body = loop {
+        let (head, body) = get(&handle, "/metrics");
+        if head.starts_with("HTTP/1.1 200") {
+            break body;
+        }
+        assert!(head.starts_with("HTTP/1.1 503") && head.contains("retry-after: 1"), "{head}");
+        assert!(Instant::now() < deadline, "the idle client still holds the memory");
+        thread::yield_now();
+    };
+    assert_eq!(samples(&body).len(), counters.len());
+    let mut rest = Vec::new();
+    idle.set_read_timeout(Some(PATIENCE)).unwrap();
+    let _ = idle.read_to_end(&mut rest);
+    assert!(rest.len() < body.len(), "it was cut off");
 }

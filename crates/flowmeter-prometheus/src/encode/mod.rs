@@ -76,22 +76,18 @@ impl Output<'_> {
 }
 
 impl Encoding<'_> {
-    /// Writes a report. Returns how many series the format cannot have beside others, because their names are taken.
-    pub(crate) fn encode(&self, report: &Report<'_>, output: &mut Output<'_>) -> u64 {
+    /// Writes a report. Returns what the format cannot have beside the rest, because names are taken.
+    pub(crate) fn encode(&self, report: &Report<'_>, output: &mut Output<'_>) -> LeftOut {
         self.about.write(self, output);
         let mut taken = Taken::new(self);
-        let mut left_out = 0;
+        let mut left_out = LeftOut::default();
         for family in report.families() {
             let described = Described::of(&family, self.escaping);
             if !self.selection.takes(&described) {
                 continue;
             }
             if !taken.admit(&described) {
-                let counted: Result<(), Infallible> = family.for_each(|_| {
-                    left_out += 1;
-                    Ok(())
-                });
-                let Ok(()) = counted;
+                left_out.add(&family, described.name);
                 continue;
             }
             match self.format {
@@ -113,6 +109,25 @@ impl Encoding<'_> {
             Escaping::Dots => true,
             Escaping::Underscores | Escaping::Values => self.any_names,
         }
+    }
+}
+
+/// What an answer has not.
+#[derive(Debug, Default)]
+pub(crate) struct LeftOut {
+    pub(crate) series: u64,
+    /// The name of the first of the families.
+    pub(crate) first: Option<String>,
+}
+
+impl LeftOut {
+    fn add(&mut self, family: &FamilyView<'_>, name: String) {
+        let counted: Result<(), Infallible> = family.for_each(|_| {
+            self.series += 1;
+            Ok(())
+        });
+        let Ok(()) = counted;
+        self.first.get_or_insert(name);
     }
 }
 
