@@ -55,9 +55,26 @@ pub use flowmeter_core::*;
 pub use flowmeter_derive::FacadeMetricSet as MetricSet;
 
 /// The Prometheus reporter.
+///
+/// It listens on the loopback address unless told otherwise. For other hosts, give it a certificate and credentials:
+///
+/// ```no_run
+/// use flowmeter::Flowmeter;
+/// use flowmeter::prometheus::{AuthOptions, Ports, PrometheusOptions, Secret, ServerOptions, TlsOptions};
+///
+/// let password = std::fs::read_to_string("password")?;
+/// let server = ServerOptions::default()
+///     .with_address([0, 0, 0, 0].into())
+///     .with_ports(Ports::range(9249, 9260))
+///     .with_tls(TlsOptions::new("server.pem", "server.key"))
+///     .with_auth(AuthOptions::default().with_basic("prometheus", Secret::new(password.trim())));
+/// let options = PrometheusOptions::default().with_server(server);
+/// let flowmeter = Flowmeter::builder().prometheus("prometheus", options).start()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg(feature = "prometheus")]
 pub mod prometheus {
-    pub use flowmeter_http::{Ports, ServerOptions};
+    pub use flowmeter_http::{AuthOptions, Ports, Secret, ServerOptions, TlsOptions};
     #[doc(inline)]
     pub use flowmeter_prometheus::*;
 }
