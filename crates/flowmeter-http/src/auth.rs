@@ -21,7 +21,8 @@ use crate::Secret;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct AuthOptions {
-    /// The user name, in which no `:` can be, and the password of [basic authentication](https://www.rfc-editor.org/rfc/rfc7617).
+    /// The user name, in which no `:` can be, and the password of [basic
+    /// authentication](https://www.rfc-editor.org/rfc/rfc7617).
     pub basic: Option<(String, Secret)>,
     /// The [bearer token](https://www.rfc-editor.org/rfc/rfc6750), in which no blanks can be.
     pub bearer_token: Option<Secret>,

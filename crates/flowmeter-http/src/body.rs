@@ -36,8 +36,9 @@ impl Content {
 
 /// The side of a streamed answer on which its body is written, see [`Response::stream`](crate::Response::stream).
 ///
-/// Writing does not wait for the client: what it has not taken yet is kept, and a client that takes too little for too
-/// long is given up. If this is dropped without [`finish`](Self::finish), the answer breaks off, and the client notices.
+/// Writing does not wait for the client: what it has not taken yet is kept, and a client that takes too little for
+/// too long is given up. If this is dropped without [`finish`](Self::finish), the answer breaks off, and the client
+/// notices.
 #[derive(Debug)]
 pub struct BodyWriter(mpsc::UnboundedSender<Piece>);
 

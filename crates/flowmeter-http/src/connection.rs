@@ -80,8 +80,8 @@ impl<S> Connection<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
-    /// A client may close its side and still wait for what it has asked for, but HTTP gives up a connection when it sees
-    /// its end. So it does not, as long as answers are under way.
+    /// A client may close its side and still wait for what it has asked for, but HTTP gives up a connection when it
+    /// sees its end. So it does not, as long as answers are under way.
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

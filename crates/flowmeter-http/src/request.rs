@@ -58,8 +58,8 @@ impl Request {
         self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
     }
 
-    /// How long the client waits, if it says so as
-    /// [Prometheus does](https://prometheus.io/docs/instrumenting/writing_exporters/#scheduling): in seconds, in the header
+    /// How long the client waits, if it says so as [Prometheus
+    /// does](https://prometheus.io/docs/instrumenting/writing_exporters/#scheduling): in seconds, in the header
     /// `X-Prometheus-Scrape-Timeout-Seconds`.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {

@@ -24,7 +24,8 @@ impl Response {
         Self::of(content_type.into(), Content::Whole(chunks.into()))
     }
 
-    /// A body that is written while it is sent, and where to write it. A content type that no header can have is left out.
+    /// A body that is written while it is sent, and where to write it. A content type that no header can have is left
+    /// out.
     #[must_use]
     pub fn stream(content_type: impl Into<Cow<'static, str>>) -> (Self, BodyWriter) {
         let (writer, content) = BodyWriter::new();
@@ -80,7 +81,8 @@ impl Response {
 
     /// Sets a header, such as `Content-Encoding` or `Vary`, in the place of another of that name.
     ///
-    /// Without effect are what is no header, and `Content-Length` and `Transfer-Encoding`, which follow from the body.
+    /// Without effect are what is no header, and `Content-Length` and `Transfer-Encoding`, which follow from the
+    /// body.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         let value = match value.into() {
@@ -98,8 +100,8 @@ impl Response {
 
     /// Calls `sent` once the whole answer was handed to the network without an error.
     ///
-    /// It is not called for a `HEAD` request, which gets no body, nor when the client has closed its side meanwhile: it
-    /// may still read, but most likely it is gone.
+    /// It is not called for a `HEAD` request, which gets no body, nor when the client has closed its side meanwhile:
+    /// it may still read, but most likely it is gone.
     #[must_use]
     pub fn on_sent(mut self, sent: impl FnOnce() + Send + 'static) -> Self {
         self.on_sent = Some(Box::new(sent));

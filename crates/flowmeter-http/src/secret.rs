@@ -27,8 +27,8 @@ impl Secret {
         self.0.contains(|c: char| c.is_whitespace() || c.is_control())
     }
 
-    /// Whether something is equal to it. That takes as long as what is given is, however long the secret is and wherever
-    /// they differ.
+    /// Whether something is equal to it. That takes as long as what is given is, however long the secret is and
+    /// wherever they differ.
     pub(crate) fn is(&self, given: &[u8]) -> Choice {
         let secret = self.0.as_bytes();
         let same_length =

@@ -16,7 +16,6 @@ use tokio_rustls::rustls::{self, InconsistentKeys, RootCertStore};
 use tracing::{info, warn};
 
 use crate::Error;
-use crate::config::FileKey;
 use crate::config::tls::{CERTIFICATE, CLIENT_CA, KEY};
 
 /// The files of a server that speaks TLS 1.2 or 1.3, all in PEM.
@@ -32,6 +31,27 @@ pub struct TlsOptions {
     pub key: PathBuf,
     /// The certificates of authorities. With these only clients are served that have a certificate of one of them.
     pub client_ca: Option<PathBuf>,
+}
+
+/// What a file is for: the key that names it in a configuration, and what has to be in it.
+struct Role {
+    key: &'static str,
+    expected: &'static str,
+}
+
+impl Role {
+    const CERTIFICATE: Self = Self {
+        key: CERTIFICATE.info().name(),
+        expected: "a PEM file with the server's certificate, and after it those of its chain",
+    };
+    const KEY: Self = Self {
+        key: KEY.info().name(),
+        expected: "a PEM file with the private key of the certificate, which is not encrypted",
+    };
+    const CLIENT_CA: Self = Self {
+        key: CLIENT_CA.info().name(),
+        expected: "a PEM file with the certificates of the authorities that certify clients",
+    };
 }
 
 impl TlsOptions {
@@ -57,16 +77,16 @@ impl TlsOptions {
         let certified = self.certified(&provider)?;
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(|error| unusable(&CERTIFICATE, &self.certificate, error))?;
+            .map_err(|error| unusable(&Role::CERTIFICATE, &self.certificate, error))?;
         let config = match &self.client_ca {
             None => config.with_no_client_auth(),
             Some(path) => {
                 let mut roots = RootCertStore::empty();
-                for certificate in certificates(&CLIENT_CA, path)? {
-                    roots.add(certificate).map_err(|error| unusable(&CLIENT_CA, path, error))?;
+                for certificate in certificates(&Role::CLIENT_CA, path)? {
+                    roots.add(certificate).map_err(|error| unusable(&Role::CLIENT_CA, path, error))?;
                 }
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                let verifier = verifier.build().map_err(|error| unusable(&CLIENT_CA, path, error))?;
+                let verifier = verifier.build().map_err(|error| unusable(&Role::CLIENT_CA, path, error))?;
                 config.with_client_cert_verifier(verifier)
             }
         };
@@ -77,16 +97,17 @@ impl TlsOptions {
 
     /// The certificates and the key that belongs to them.
     fn certified(&self, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
-        let chain = certificates(&CERTIFICATE, &self.certificate)?;
-        let key = PrivateKeyDer::from_pem_slice(&read(&KEY, &self.key)?).map_err(|error| match error {
-            pem::Error::NoItemsFound => {
-                unusable(&KEY, &self.key, "it has no private key in PEM, or an encrypted one")
-            }
-            error => unusable(&KEY, &self.key, format!("it is not PEM: {error}")),
-        })?;
+        let chain = certificates(&Role::CERTIFICATE, &self.certificate)?;
+        let key =
+            PrivateKeyDer::from_pem_slice(&read(&Role::KEY, &self.key)?).map_err(|error| match error {
+                pem::Error::NoItemsFound => {
+                    unusable(&Role::KEY, &self.key, "there is no private key in it, or an encrypted one")
+                }
+                error => unusable(&Role::KEY, &self.key, format!("it is not PEM: {error}")),
+            })?;
         let key = provider.key_provider.load_private_key(key).map_err(|error| {
             unusable(
-                &KEY,
+                &Role::KEY,
                 &self.key,
                 format!("it is neither an RSA, ECDSA nor Ed25519 key to sign with: {error}"),
             )
@@ -97,32 +118,33 @@ impl TlsOptions {
             Err(rustls::Error::InconsistentKeys(_)) => {
                 let whose =
                     format!("it is not the key of the certificate in `{}`", self.certificate.display());
-                Err(unusable(&KEY, &self.key, whose))
+                Err(unusable(&Role::KEY, &self.key, whose))
             }
-            Err(error) => Err(unusable(&CERTIFICATE, &self.certificate, error)),
+            Err(error) => Err(unusable(&Role::CERTIFICATE, &self.certificate, error)),
         }
     }
 }
 
-fn read(key: &FileKey, path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|error| unusable(key, path, error))
+fn read(role: &Role, path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|error| unusable(role, path, error))
 }
 
 /// The certificates of a file, of which there is at least one.
-fn certificates(key: &FileKey, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let read = read(key, path)?;
+fn certificates(role: &Role, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let read = read(role, path)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read).collect();
     match certificates {
         Ok(certificates) if certificates.is_empty() => {
-            Err(unusable(key, path, "it has no certificate in PEM"))
+            Err(unusable(role, path, "there is no certificate in it"))
         }
         Ok(certificates) => Ok(certificates),
-        Err(error) => Err(unusable(key, path, format!("it is not PEM: {error}"))),
+        Err(error) => Err(unusable(role, path, format!("it is not PEM: {error}"))),
     }
 }
 
-fn unusable(key: &FileKey, path: &Path, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-    Error::Tls { key: key.info().name(), path: path.to_owned(), source: source.into() }
+fn unusable(role: &Role, path: &Path, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+    let Role { key, expected } = *role;
+    Error::Tls { key, path: path.to_owned(), source: source.into(), expected }
 }
 
 /// How often the files are looked at, at most.

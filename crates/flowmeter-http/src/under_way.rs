@@ -36,8 +36,8 @@ impl UnderWay {
         self.lock().asked > 0
     }
 
-    /// Notes that all that was written has left. Tells those who want to know, if there is somebody who got it. Returns
-    /// whether that ended an answer.
+    /// Notes that all that was written has left. Tells those who want to know, if there is somebody who got it.
+    /// Returns whether that ended an answer.
     pub(crate) fn flushed(&self, is_received: bool) -> bool {
         let mut answers = self.lock();
         let ended = std::mem::take(&mut answers.ended);

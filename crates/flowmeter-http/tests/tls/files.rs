@@ -19,22 +19,27 @@ fn what_is_wrong_with_a_file_is_said() {
 
     let missing = said(TlsOptions::new(files.path("none.pem"), &key));
     assert!(
-        missing.starts_with(&format!("`tls.certificate` cannot be `{}`: No such file", at("none.pem"))),
+        missing.starts_with(&format!("`tls.certificate` cannot be `{}`, No such file", at("none.pem"))),
         "{missing}"
     );
     let missing = said(TlsOptions::new(&certificate, files.path("none.pem")));
     assert!(
-        missing.starts_with(&format!("`tls.key` cannot be `{}`: No such file", at("none.pem"))),
+        missing.starts_with(&format!("`tls.key` cannot be `{}`, No such file", at("none.pem"))),
         "{missing}"
     );
     assert_eq!(
         said(TlsOptions::new(&key, &key)),
-        format!("`tls.certificate` cannot be `{}`: it has no certificate in PEM", at("key.pem"))
+        format!(
+            "`tls.certificate` cannot be `{}`, there is no certificate in it: give a PEM file with the server's \
+             certificate, and after it those of its chain",
+            at("key.pem")
+        )
     );
     assert_eq!(
         said(TlsOptions::new(&certificate, &certificate)),
         format!(
-            "`tls.key` cannot be `{}`: it has no private key in PEM, or an encrypted one",
+            "`tls.key` cannot be `{}`, there is no private key in it, or an encrypted one: give a PEM file \
+             with the private key of the certificate, which is not encrypted",
             at("certificate.pem")
         )
     );
@@ -42,7 +47,8 @@ fn what_is_wrong_with_a_file_is_said() {
     assert_eq!(
         said(TlsOptions::new(&certificate, other)),
         format!(
-            "`tls.key` cannot be `{}`: it is not the key of the certificate in `{}`",
+            "`tls.key` cannot be `{}`, it is not the key of the certificate in `{}`: give a PEM file with the \
+             private key of the certificate, which is not encrypted",
             at("other.pem"),
             at("certificate.pem")
         )
@@ -50,18 +56,18 @@ fn what_is_wrong_with_a_file_is_said() {
     let pem = |what: &str, body: &str| format!("-----BEGIN {what}-----\n{body}\n-----END {what}-----\n");
     let broken = files.write("broken.pem", &pem("CERTIFICATE", "AAAA"));
     let broken = said(TlsOptions::new(broken, &key));
-    assert!(broken.starts_with(&format!("`tls.certificate` cannot be `{}`: ", at("broken.pem"))), "{broken}");
+    assert!(broken.starts_with(&format!("`tls.certificate` cannot be `{}`, ", at("broken.pem"))), "{broken}");
     let cut = files.write("cut.pem", &mine.certificate[..100]);
     let cut = said(TlsOptions::new(cut, &key));
     assert!(
-        cut.starts_with(&format!("`tls.certificate` cannot be `{}`: it is not PEM: ", at("cut.pem"))),
+        cut.starts_with(&format!("`tls.certificate` cannot be `{}`, it is not PEM: ", at("cut.pem"))),
         "{cut}"
     );
     let no_key = files.write("no-key.pem", &pem("PRIVATE KEY", "AAAA"));
     let no_key = said(TlsOptions::new(&certificate, no_key));
     assert!(
         no_key.starts_with(&format!(
-            "`tls.key` cannot be `{}`: it is neither an RSA, ECDSA nor Ed25519 key",
+            "`tls.key` cannot be `{}`, it is neither an RSA, ECDSA nor Ed25519 key",
             at("no-key.pem")
         )),
         "{no_key}"
@@ -71,13 +77,14 @@ fn what_is_wrong_with_a_file_is_said() {
 #[test]
 fn authorities_must_be_certificates() {
     let files = Files::new(&Authority::new().issue(1));
-    for (text, expected) in
-        [("", "it has no certificate in PEM"), ("-----BEGIN CERTIFICATE-----\n", "it is not PEM: ")]
-    {
+    for (text, expected) in [
+        ("", "there is no certificate in it: give a PEM file"),
+        ("-----BEGIN CERTIFICATE-----\n", "it is not PEM: "),
+    ] {
         let path = files.write("authorities.pem", text);
         let said = said(files.options().with_client_ca(&path));
         assert!(
-            said.starts_with(&format!("`tls.client-ca` cannot be `{}`: {expected}", path.display())),
+            said.starts_with(&format!("`tls.client-ca` cannot be `{}`, {expected}", path.display())),
             "{said}"
         );
     }
