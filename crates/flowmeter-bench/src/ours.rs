@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use flowmeter_core::{
     Counter, Descriptor, Family, GroupView, Metric, MetricGroup, MetricSet, Naming, OperatorGroup, Registry,
     Report, ReportError, Reporter, ReporterHandle, ReporterOptions, SetCells, TaskGroup, TaskInfo,
     TaskManagerGroup, TaskManagerJobGroup,
 };
 use flowmeter_http::Ports;
-use flowmeter_prometheus::{ChunkWriter, PrometheusOptions, PrometheusReporter, TextEncoder};
+use flowmeter_prometheus::{ChunkWriter, GzipEncoder, PrometheusOptions, PrometheusReporter, TextEncoder};
 
 use crate::data::{FAMILIES, LabelSet};
 use crate::harness::thread_cpu;
@@ -86,6 +88,8 @@ enum Text {
     Nowhere,
     Whole(Vec<u8>),
     Chunks,
+    Gzip(Vec<u8>),
+    Zlib(Vec<u8>),
 }
 
 impl TextReporter {
@@ -99,6 +103,18 @@ impl TextReporter {
     #[must_use]
     pub fn chunked() -> Self {
         Self::new(Text::Chunks)
+    }
+
+    /// Compresses the text, chunk by chunk.
+    #[must_use]
+    pub fn gzip() -> Self {
+        Self::new(Text::Gzip(Vec::new()))
+    }
+
+    /// Compresses it with zlib-rs in place of our own encoder.
+    #[must_use]
+    pub fn gzip_by_zlib() -> Self {
+        Self::new(Text::Zlib(Vec::new()))
     }
 
     /// Prepares names and labels, but writes nothing.
@@ -117,11 +133,11 @@ impl TextReporter {
         self.0.nanoseconds.load(Ordering::Relaxed) as f64
     }
 
-    /// The text of the last report, if it is in one buffer.
+    /// What the last report wrote, if it is in one buffer.
     #[must_use]
     pub fn text(&self) -> Vec<u8> {
         match &*self.0.text.lock().expect("no report panicked") {
-            Text::Whole(text) => text.clone(),
+            Text::Whole(text) | Text::Gzip(text) | Text::Zlib(text) => text.clone(),
             Text::Nowhere | Text::Chunks => Vec::new(),
         }
     }
@@ -151,10 +167,32 @@ impl Reporter for TextReporter {
             }
             Text::Chunks => ChunkWriter::default()
                 .write(drop, |text, full| TextEncoder.encode(report, text, ChunkWriter::CHUNK, full)),
+            Text::Gzip(out) => {
+                out.clear();
+                let mut encoder = GzipEncoder::new();
+                encode_in_chunks(report, |chunk| encoder.write(chunk, out));
+                encoder.finish(out);
+            }
+            Text::Zlib(out) => {
+                out.clear();
+                let mut encoder = GzEncoder::new(out, Compression::fast());
+                encode_in_chunks(report, |chunk| encoder.write_all(chunk).expect("memory takes all"));
+                encoder.finish().expect("memory takes all");
+            }
         }
         self.0.nanoseconds.store((thread_cpu() - start) as u64, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// Writes the text into one chunk again and again, for `take` to do with it what it likes.
+fn encode_in_chunks(report: &Report<'_>, mut take: impl FnMut(&[u8])) {
+    let mut text = Vec::with_capacity(ChunkWriter::CHUNK + ChunkWriter::CHUNK / 8);
+    TextEncoder.encode(report, &mut text, ChunkWriter::CHUNK, |text| {
+        take(text);
+        text.clear();
+    });
+    take(&text);
 }
 
 /// A registry with a reporter that reports when it is told, and the jobs that label sets belong to.
@@ -214,12 +252,13 @@ impl Ours {
         sets.iter().map(|set| self.register(set, set[5].parse().unwrap_or(0), &metrics)).collect()
     }
 
-    /// Adds the real reporter, with its server.
+    /// Adds the real reporter, with its server. Closed groups leave with the first scrape, for the series to stay as many.
     #[must_use]
     pub fn add_endpoint(&self) -> Endpoint {
         let options = PrometheusOptions::default().with_ports(Ports::any());
         let reporter = Box::new(PrometheusReporter::new(options));
-        let reporter = self.registry.add_reporter("prometheus", reporter, ReporterOptions::default());
+        let options = ReporterOptions::default().with_retention(Duration::ZERO, Duration::ZERO);
+        let reporter = self.registry.add_reporter("prometheus", reporter, options);
         Endpoint(reporter.expect("any port will do"))
     }
 

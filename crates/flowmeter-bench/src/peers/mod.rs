@@ -87,10 +87,18 @@ pub trait Peer: Sync + Sized {
 #[macro_export]
 macro_rules! for_each_peer {
     ($function:ident($($argument:expr),*)) => {{
+        $crate::for_each_peer_with_text!($function($($argument),*));
+        $function::<$crate::peers::OpenTelemetry>($($argument),*);
+    }};
+}
+
+/// Calls a generic function with each peer that writes text as its type argument.
+#[macro_export]
+macro_rules! for_each_peer_with_text {
+    ($function:ident($($argument:expr),*)) => {{
         $function::<$crate::peers::Prometheus>($($argument),*);
         $function::<$crate::peers::PrometheusClient>($($argument),*);
         $function::<$crate::peers::Metrics>($($argument),*);
-        $function::<$crate::peers::OpenTelemetry>($($argument),*);
         $function::<$crate::peers::Measured>($($argument),*);
     }};
 }

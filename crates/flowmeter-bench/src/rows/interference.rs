@@ -1,6 +1,7 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,9 @@ const BURST: usize = 16;
 const WINDOW: usize = 16;
 /// Registrations begin no sooner than this after one another.
 const PACE: Duration = Duration::from_micros(5);
+/// How long ten scrapers scrape in a turn, and how many there are.
+const SCRAPING: Duration = Duration::from_secs(1);
+const SCRAPERS: usize = 10;
 /// More series than a side with a limit can register in a turn.
 const FRESH: usize = 200_000;
 
@@ -167,6 +171,68 @@ fn add_register<'a, P: Peer>(turns: &mut Turns<'a>, sets: &'a [LabelSet], span: 
         notes.add(format!("{}, under scrapes, p50", P::NAME), scraped.p50);
         scraped.p999
     });
+}
+
+/// Counts records and records their latencies as [`record`] does, beside a thread that registers and closes as
+/// [`register`] does, while ten scrapers at once fetch 100,000 series over HTTP again and again. The limit is the same
+/// without scrapes.
+pub(super) fn ten_scrapes(effort: Effort) -> Row {
+    let mut row = Row::new("interference/ten-scrapes", "ns a record, p99.9", Better::Smaller);
+    let (sets, span) = (label_sets(effort.series / FAMILIES), effort.span(SCRAPING));
+    let values = latencies();
+
+    let (ours, subtasks) = reported_ours(&sets);
+    let histogram = ours.registry.add_group("bench").histogram::<f64>("latency");
+    let endpoint = ours.add_endpoint();
+    endpoint.scrape();
+    let (counter, histogram) = black_box((&subtasks[0].metrics.0[0], &histogram));
+    let serial = AtomicUsize::new(1 << 20);
+    let measure = |meanwhile: &(dyn Fn() + Sync)| {
+        let both = thread::scope(|scope| {
+            let registering = scope.spawn(|| {
+                registrations(span, &|| thread::sleep(span), |_, set| {
+                    let subtask_index = serial.fetch_add(1, Ordering::Relaxed);
+                    drop(ours.register(set, subtask_index, OperatorMetrics::register_one));
+                })
+            });
+            let recorded = recordings(span, meanwhile, &values, |value| {
+                counter.inc();
+                histogram.record(value);
+            });
+            (recorded, registering.join().expect("registering does not panic"))
+        });
+        // What was closed leaves before the next turn.
+        ours.report();
+        endpoint.scrape();
+        both
+    };
+    let ten_at_once = |count: &AtomicUsize| {
+        thread::scope(|scope| {
+            for _ in 0..SCRAPERS {
+                scope.spawn(|| endpoint.scrape());
+            }
+        });
+        count.fetch_add(SCRAPERS, Ordering::Relaxed);
+    };
+    let (mut quiet_waits, mut scraped_waits) = (Waits::default(), Waits::default());
+    let mut turns = Turns::default();
+    turns.add_with_notes(Side::Limit, |notes| {
+        let (recorded, (registered, waits)) = measure(&|| thread::sleep(span));
+        quiet_waits.add(&waits, "quiet", notes);
+        notes.add("quiet, registering, us, p99.9", registered.p999);
+        recorded.p999
+    });
+    turns.add_with_notes(Side::Ours, |notes| {
+        let count = AtomicUsize::new(0);
+        let (recorded, (registered, waits)) = measure(&|| ten_at_once(&count));
+        scraped_waits.add(&waits, "under scrapes", notes);
+        notes.add("under scrapes, registering, us, p50", registered.p50);
+        notes.add("under scrapes, registering, us, p99.9", registered.p999);
+        notes.add("scrapes in a turn", count.into_inner() as f64);
+        recorded.p999
+    });
+    turns.run(&mut row, effort.rounds.min(ROUNDS));
+    row
 }
 
 /// How often registering waited in the kernel.
