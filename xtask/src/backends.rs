@@ -1,8 +1,8 @@
-//! Installs the real servers of the end-to-end tests.
+//! Installs the real servers of the end-to-end tests, and what reads our formats beside them.
 //!
 //! They are Debian's packages, of a newer suite than most machines have, unpacked into a folder of the repository that
-//! git ignores. Only the tools that most machines have anyway, which say the same as our metrics of the system, are installed
-//! system-wide where they are missing. No server starts by itself.
+//! git ignores, and the official Python client in it too, of a version that reads all names. Only tools that run with the
+//! machine's own libraries are installed system-wide, where they are missing. No server starts by itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,21 +11,71 @@ use anyhow::{Context, Result, bail};
 
 use crate::shell::{program, root, say};
 
-/// The packages, with the program of each.
-const PACKAGES: [(&str, &str); 2] = [("prometheus", "prometheus"), ("promtool", "promtool")];
-/// Suites that have them. The first moves on and may lack one for a day; the next is stable.
-const SUITES: [&str; 2] = ["sid", "trixie"];
+/// The packages, with a file of each: servers, the official definition of Prometheus' protobuf, and what that imports.
+const PACKAGES: [(&str, &str); 4] = [
+    ("prometheus", "usr/bin/prometheus"),
+    ("promtool", "usr/bin/promtool"),
+    (
+        "golang-github-prometheus-client-model-dev",
+        "usr/share/gocode/src/github.com/prometheus/client_model/io/prometheus/client/metrics.proto",
+    ),
+    ("libprotobuf-dev", "usr/include/google/protobuf/timestamp.proto"),
+];
+/// Suites that have them, with Prometheus 3. One that moves on may lack one for a day.
+const SUITES: [&str; 2] = ["sid", "forky"];
 
-/// Tools of the machine's own suite, with a program of each.
-const TOOLS: [(&str, &str); 2] = [("procps", "ps"), ("iproute2", "ip")];
+/// Tools of the machine's own suite, with what succeeds where each is there: those that say the same as our metrics of the
+/// system, and those that read what Prometheus is sent.
+const TOOLS: [(&str, &[&str]); 5] = [
+    ("procps", &["ps", "-V"]),
+    ("iproute2", &["ip", "-V"]),
+    ("protobuf-compiler", &["protoc", "--version"]),
+    ("python3", &["python3", "--version"]),
+    ("python3-pip", &["python3", "-m", "pip", "--version"]),
+];
+
+/// The official Python client, whose parsers read names in UTF-8; Debian's is older.
+const PYTHON_CLIENT: (&str, &str) = ("prometheus_client", "0.26.0");
 
 /// Installs what is missing. Returns the folder.
 pub(crate) fn install() -> Result<PathBuf> {
-    tools()?;
     let folder = root().join(".backends");
-    let programs = folder.join("root/usr/bin");
-    if PACKAGES.iter().all(|(_, name)| programs.join(name).is_file()) {
-        return Ok(folder);
+    tools()?;
+    packages(&folder)?;
+    python_client(&folder)?;
+    Ok(folder)
+}
+
+/// Installs the tools, as whoever uses the machine would.
+fn tools() -> Result<()> {
+    let is_there = |command: &[&str]| program(command[0]).args(&command[1..]).succeeds();
+    let missing: Vec<_> =
+        TOOLS.into_iter().filter(|(_, command)| !is_there(command)).map(|(package, _)| package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let by_hand = || {
+        let packages = missing.join(" and ");
+        format!(
+            "install the packages of `ps`, `free`, `ip`, `protoc`, `python3` and its pip yourself ({packages})"
+        )
+    };
+    program("apt-get").args(["-qq", "update"]).run().with_context(by_hand)?;
+    let install = program("apt-get").args(["-qq", "--yes", "--no-install-recommends", "install"]);
+    install.args(&missing).env("DEBIAN_FRONTEND", "noninteractive").run().with_context(by_hand)?;
+    say(&format!("installed {}", missing.join(" and ")));
+    Ok(())
+}
+
+/// Unpacks the packages that are missing.
+fn packages(folder: &Path) -> Result<()> {
+    let missing: Vec<_> = PACKAGES
+        .into_iter()
+        .filter(|(_, file)| !folder.join("root").join(file).is_file())
+        .map(|(package, _)| package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
     }
     let by_hand = "install Prometheus 3 and promtool yourself (in Debian the packages `prometheus` and `promtool`), \
                    and have both on the PATH";
@@ -35,13 +85,10 @@ pub(crate) fn install() -> Result<PathBuf> {
     let mirror = mirror().with_context(|| format!("no Debian mirror is configured: {by_hand}"))?;
     let mut failures = Vec::new();
     for suite in SUITES {
-        match unpack(&folder, &mirror, suite) {
+        match unpack(folder, &mirror, suite, &missing) {
             Ok(()) => {
-                say(&format!(
-                    "installed {} from {suite}",
-                    PACKAGES.map(|(package, _)| package).join(" and ")
-                ));
-                return Ok(folder);
+                say(&format!("installed {} from {suite}", missing.join(" and ")));
+                return Ok(());
             }
             Err(error) => failures.push(format!("{suite}: {error:#}")),
         }
@@ -49,20 +96,25 @@ pub(crate) fn install() -> Result<PathBuf> {
     bail!("cannot install the servers ({}): {by_hand}", failures.join("; "))
 }
 
-/// Installs the tools, as whoever uses the machine would.
-fn tools() -> Result<()> {
-    let is_there = |name: &str| program(name).args(["-V"]).succeeds();
-    let missing: Vec<_> =
-        TOOLS.into_iter().filter(|(_, name)| !is_there(name)).map(|(package, _)| package).collect();
-    if missing.is_empty() {
+/// Installs the Python client, unless this version of it is there.
+fn python_client(folder: &Path) -> Result<()> {
+    let (name, version) = PYTHON_CLIENT;
+    let python = folder.join("python");
+    if python.join(format!("{name}-{version}.dist-info")).is_dir() {
         return Ok(());
     }
-    let by_hand =
-        || format!("install the packages of `ps`, `free` and `ip` yourself ({})", missing.join(" and "));
-    program("apt-get").args(["-qq", "update"]).run().with_context(by_hand)?;
-    let install = program("apt-get").args(["-qq", "--yes", "--no-install-recommends", "install"]);
-    install.args(&missing).env("DEBIAN_FRONTEND", "noninteractive").run().with_context(by_hand)?;
-    say(&format!("installed {}", missing.join(" and ")));
+    if python.exists() {
+        fs::remove_dir_all(&python).with_context(|| format!("cannot remove {}", python.display()))?;
+    }
+    let requirement = format!("{name}=={version}");
+    program("python3")
+        .args(["-m", "pip", "install", "--quiet", "--no-deps", &requirement, "--target"])
+        .args([&python])
+        .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+        .env("PIP_ROOT_USER_ACTION", "ignore")
+        .run()
+        .with_context(|| format!("cannot install {requirement}"))?;
+    say(&format!("installed {requirement}"));
     Ok(())
 }
 
@@ -79,7 +131,7 @@ fn mirror() -> Option<String> {
 }
 
 /// Downloads the packages with an apt that knows this suite alone and keeps its lists here, and unpacks them.
-fn unpack(folder: &Path, mirror: &str, suite: &str) -> Result<()> {
+fn unpack(folder: &Path, mirror: &str, suite: &str, wanted: &[&str]) -> Result<()> {
     let state = folder.join(format!("apt-{suite}"));
     let packages = state.join("packages");
     for path in [&state.join("lists/partial"), &state.join("cache/archives/partial"), &packages] {
@@ -105,7 +157,7 @@ fn unpack(folder: &Path, mirror: &str, suite: &str) -> Result<()> {
             .directory(&packages)
     };
     apt(&["update"]).run()?;
-    apt(&["download"]).args(PACKAGES.map(|(package, _)| package)).run()?;
+    apt(&["download"]).args(wanted).run()?;
     for entry in fs::read_dir(&packages)? {
         program("dpkg").args(["-x"]).args([entry?.path(), folder.join("root")]).run()?;
     }

@@ -50,6 +50,10 @@ pub struct Arguments {
     #[arg(long, value_name = "DURATION", default_value = "5s", allow_hyphen_values = true, value_parser = duration)]
     pub linger: Duration,
 
+    /// Keep endpoints up for all of that time, for scrapers that come by later than the first.
+    #[arg(long)]
+    pub stay: bool,
+
     /// Whether flowmeter measures the job.
     #[arg(long, value_enum, default_value_t = Instrument::On)]
     pub instrument: Instrument,

@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments, allocator: &'static CountingAllocator) -> Resu
     let summary = Summary { truth, reported, interrupted: interruptions > 0, seconds };
     console.summary(&summary);
     fleet.mind_further_interrupts(interruptions);
-    linger(arguments.linger, &mut fleet, reporting.as_ref(), &mut console)?;
+    linger(arguments, &mut fleet, reporting.as_ref(), &mut console)?;
     console.result()?;
     match summary.differences().first() {
         None => Ok(()),
@@ -156,9 +156,9 @@ fn scrape(endpoints: &[Option<String>]) -> Result<BTreeMap<String, Records>, Str
     Ok(operators)
 }
 
-/// Keeps all endpoints up until somebody has scraped the final values, or the time is over.
+/// Keeps all endpoints up until somebody has scraped the final values, unless it is told to stay, or the time is over.
 fn linger(
-    time: Duration,
+    arguments: &Arguments,
     fleet: &mut Fleet,
     reporting: Option<&Reporting>,
     console: &mut Console,
@@ -167,11 +167,19 @@ fn linger(
         fleet.tell_all(&ToTaskManager::Linger(Duration::ZERO))?;
         return fleet.wait_ended(Duration::ZERO);
     };
+    let mut time = arguments.linger;
     if !time.is_zero() {
-        console.note(&format!(
-            "endpoints stay up until their final values were scraped, for {} at most; Ctrl-C to end",
-            humantime::format_duration(time)
-        ));
+        let shown = humantime::format_duration(time);
+        console.note(&match arguments.stay {
+            true => format!("endpoints stay up for {shown}; Ctrl-C to end"),
+            false => format!(
+                "endpoints stay up until their final values were scraped, for {shown} at most; Ctrl-C to end"
+            ),
+        });
+    }
+    if arguments.stay {
+        fleet.stay(time)?;
+        time = Duration::ZERO;
     }
     fleet.tell_all(&ToTaskManager::Linger(time))?;
     let began = Instant::now();

@@ -188,15 +188,7 @@ impl Fleet {
     pub(super) fn wait_ended(&mut self, time: Duration) -> Result<(), String> {
         let began = Instant::now();
         while !self.is_interrupted() {
-            for member in self.members.iter_mut().filter(|member| member.exited.is_none()) {
-                member.exited = member.child.try_wait().map_err(|error| error.to_string())?;
-            }
-            if let Some((index, status)) = self.failed() {
-                return Err(format!(
-                    "lost TaskManager {}",
-                    describe(index, &self.members[index].child, status)
-                ));
-            }
+            self.note_ended()?;
             if self.members.iter().all(|member| member.exited.is_some()) {
                 return Ok(());
             }
@@ -206,6 +198,25 @@ impl Fleet {
             thread::sleep(Duration::from_millis(10));
         }
         Ok(())
+    }
+
+    /// Waits until the time is over, with all TaskManagers there.
+    pub(super) fn stay(&mut self, time: Duration) -> Result<(), String> {
+        let began = Instant::now();
+        while !self.is_interrupted() && began.elapsed() < time {
+            self.note_ended()?;
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// Notes which TaskManagers have ended; an error if one did before its time.
+    fn note_ended(&mut self) -> Result<(), String> {
+        for member in self.members.iter_mut().filter(|member| member.exited.is_none()) {
+            member.exited = member.child.try_wait().map_err(|error| error.to_string())?;
+        }
+        let Some((index, status)) = self.failed() else { return Ok(()) };
+        Err(format!("lost TaskManager {}", describe(index, &self.members[index].child, status)))
     }
 
     fn note_silence(&mut self, passed: Duration, heard: Option<usize>) -> Result<(), String> {
