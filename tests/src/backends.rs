@@ -21,21 +21,38 @@ const SKIPPED: &str = "FLOWMETER_SKIPPED";
 /// If it is not installed but required.
 #[must_use]
 pub fn program(test: &str, name: &str) -> Option<PathBuf> {
-    let installed = env::var_os(BACKENDS).map(|folder| Path::new(&folder).join("root/usr/bin").join(name));
+    let installed = backends().map(|folder| folder.join("root/usr/bin").join(name));
     let on_path = env::var_os("PATH")
         .into_iter()
         .flat_map(|path| env::split_paths(&path).map(|folder| folder.join(name)).collect::<Vec<_>>());
     let found = installed.into_iter().chain(on_path).find(|path| path.is_file());
-    if found.is_none() {
-        let line = format!("{test}: `{name}` is not installed; `cargo xtask backends` installs it");
-        assert!(env::var_os(REQUIRED).is_none(), "{line}");
-        let _ = writeln!(std::io::stderr(), "SKIPPED {line}");
-        if let Some(path) = env::var_os(SKIPPED) {
-            let file = OpenOptions::new().create(true).append(true).open(path);
-            let _ = file.and_then(|mut file| writeln!(file, "{line}"));
-        }
+    found.or_else(|| missing(test, name))
+}
+
+/// The path of a file that is installed with the servers; nothing if it is not, in which case the test is to return.
+///
+/// # Panics
+///
+/// If it is not installed but required.
+pub(crate) fn installed(test: &str, path: &str) -> Option<PathBuf> {
+    let found = backends().map(|folder| folder.join(path)).filter(|path| path.exists());
+    found.or_else(|| missing(test, path))
+}
+
+fn backends() -> Option<PathBuf> {
+    env::var_os(BACKENDS).map(PathBuf::from)
+}
+
+/// Says out loud what is not installed.
+fn missing<T>(test: &str, what: &str) -> Option<T> {
+    let line = format!("{test}: `{what}` is not installed; `cargo xtask backends` installs it");
+    assert!(env::var_os(REQUIRED).is_none(), "{line}");
+    let _ = writeln!(std::io::stderr(), "SKIPPED {line}");
+    if let Some(path) = env::var_os(SKIPPED) {
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        let _ = file.and_then(|mut file| writeln!(file, "{line}"));
     }
-    found
+    None
 }
 
 /// A folder of a test's own, which goes with it.

@@ -16,13 +16,26 @@ pub struct Readme;
 pub struct Contributing;
 
 mod backends;
+mod compression;
 mod demo;
+mod every_kind;
+mod filter;
 mod prometheus;
+mod protobuf;
+mod python_client;
 pub mod reference;
+mod scrape;
+mod served;
 
 pub use backends::{Folder, program};
+pub use compression::decompress;
 pub use demo::Demo;
-pub use prometheus::{Prometheus, check_metrics};
+pub use every_kind::{EveryKind, Held, Labels, Series};
+pub use prometheus::{Prometheus, Protocol, ScrapeJob, check_metrics};
+pub use protobuf::{Message, Protoc};
+pub use python_client::{ParsedExemplar, ParsedSample, PythonClient};
+pub use scrape::{Answer, get};
+pub use served::Served;
 
 use std::thread;
 use std::time::{Duration, Instant};

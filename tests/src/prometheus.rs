@@ -1,17 +1,112 @@
 //! A Prometheus server, and promtool.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::filter::{Filtered, filter};
+use crate::scrape::get;
 use crate::{Folder, wait_for};
 
-/// A server that scrapes some endpoints every two seconds: it gives a scrape up after as long, and what it gives up was sent.
+/// A format in which Prometheus asks for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Text, version 0.0.4.
+    Text,
+    /// OpenMetrics, version 1.0.0.
+    OpenMetrics,
+    /// Delimited protobuf, which alone has native histograms.
+    Protobuf,
+}
+
+impl Protocol {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Text, Self::OpenMetrics, Self::Protobuf];
+
+    /// As Prometheus' configuration has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "PrometheusText0.0.4",
+            Self::OpenMetrics => "OpenMetricsText1.0.0",
+            Self::Protobuf => "PrometheusProto",
+        }
+    }
+
+    /// What asks an endpoint for it.
+    #[must_use]
+    pub const fn accept(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain;version=0.0.4",
+            Self::OpenMetrics => "application/openmetrics-text;version=1.0.0",
+            Self::Protobuf => {
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+            }
+        }
+    }
+
+    /// What its content type begins with.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain",
+            Self::OpenMetrics => "application/openmetrics-text",
+            Self::Protobuf => "application/vnd.google.protobuf",
+        }
+    }
+}
+
+/// Some endpoints that a server scrapes.
+#[derive(Clone, Copy, Debug)]
+pub struct ScrapeJob<'a> {
+    /// The label `job` of all its series.
+    name: &'a str,
+    protocol: Protocol,
+    escaping: &'a str,
+    interval: Duration,
+    endpoints: &'a [String],
+}
+
+impl<'a> ScrapeJob<'a> {
+    /// Scrapes in this format, and in no other, as often as that. The server gives a scrape up after as long, and what it
+    /// gives up was sent. The name of the job is the protocol's.
+    #[must_use]
+    pub const fn new(protocol: Protocol, interval: Duration, endpoints: &'a [String]) -> Self {
+        Self { name: protocol.name(), protocol, escaping: "allow-utf-8", interval, endpoints }
+    }
+
+    /// Asks for names in one of Prometheus' escaping schemes, rather than as they are. The name of the job is another.
+    #[must_use]
+    pub const fn with_escaping(mut self, name: &'a str, escaping: &'a str) -> Self {
+        (self.name, self.escaping) = (name, escaping);
+        self
+    }
+
+    fn config(&self) -> Value {
+        let target = |endpoint: &String| {
+            let target = endpoint.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/metrics"));
+            target.expect("endpoints are at /metrics").to_owned()
+        };
+        let targets: Vec<_> = self.endpoints.iter().map(target).collect();
+        let interval = format!("{}ms", self.interval.as_millis());
+        json!({
+            "job_name": self.name,
+            "scrape_interval": interval,
+            "scrape_timeout": interval,
+            "scrape_protocols": [self.protocol.name()],
+            "metric_name_escaping_scheme": self.escaping,
+            // Beside native ones, which it takes alone otherwise.
+            "always_scrape_classic_histograms": true,
+            "static_configs": [{ "targets": targets }],
+        })
+    }
+}
+
+/// A running server.
 pub struct Prometheus {
     child: Child,
     address: String,
@@ -25,25 +120,17 @@ impl Prometheus {
     ///
     /// When it does not start.
     #[must_use]
-    pub fn start(program: &Path, endpoints: &[String]) -> Self {
+    pub fn start(program: &Path, jobs: &[ScrapeJob<'_>]) -> Self {
         let folder = Folder::new("prometheus");
-        let target = |endpoint: &String| {
-            let target = endpoint.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/metrics"));
-            format!("'{}'", target.expect("endpoints are at /metrics"))
-        };
-        let targets: Vec<_> = endpoints.iter().map(target).collect();
-        let mut config = "global: { scrape_interval: 2s, scrape_timeout: 2s }\n".to_owned();
-        let _ = writeln!(
-            config,
-            "scrape_configs: [ {{ job_name: demo, static_configs: [ {{ targets: [{}] }} ] }} ]",
-            targets.join(", ")
-        );
+        // YAML, since JSON is.
+        let config = json!({ "scrape_configs": jobs.iter().map(ScrapeJob::config).collect::<Vec<_>>() });
         let (config_path, log_path) = (folder.path().join("prometheus.yml"), folder.path().join("log"));
-        fs::write(&config_path, config).expect("the folder can be written");
+        fs::write(&config_path, config.to_string()).expect("the folder can be written");
         let log = File::create(&log_path).expect("the folder can be written");
         let child = Command::new(program)
             .arg(format!("--config.file={}", config_path.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg("--enable-feature=native-histograms,exemplar-storage")
             // Any free port, which the log names.
             .arg("--web.listen-address=127.0.0.1:0")
             .stdin(Stdio::null())
@@ -66,19 +153,58 @@ impl Prometheus {
     ///
     /// # Panics
     ///
-    /// When the server does not answer, or not with a vector.
+    /// When the server does not answer, not with a vector, or with two values for one value of the label.
     #[must_use]
     pub fn query(&self, query: &str, label: &str) -> BTreeMap<String, String> {
-        let url = format!("http://{}/api/v1/query", self.address);
-        let mut response = ureq::get(url).query("query", query).call().expect("Prometheus answers");
-        let text = response.body_mut().read_to_string().expect("answers are text");
-        let answer: Value = serde_json::from_str(&text).expect("answers are JSON");
-        let series = answer["data"]["result"].as_array().expect("an instant vector");
-        let pair = |series: &Value| {
+        let data = self.ask(query);
+        let series = data["result"].as_array().expect("an instant vector");
+        let mut values = BTreeMap::new();
+        for series in series {
             let name = series["metric"][label].as_str().unwrap_or_default().to_owned();
-            (name, series["value"][1].as_str().expect("a value").to_owned())
-        };
-        series.iter().map(pair).collect()
+            let value = series["value"][1].as_str().expect("a value, and no histogram").to_owned();
+            assert!(values.insert(name, value).is_none(), "{query} has one value by {label}: {data}");
+        }
+        values
+    }
+
+    /// The value of an instant query that has one number; nothing if it has none.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer, or not with one number at most.
+    #[must_use]
+    pub fn number(&self, query: &str) -> Option<f64> {
+        let data = self.ask(query);
+        let series = data["result"].as_array().expect("an instant vector");
+        assert!(series.len() <= 1, "{query} has one value: {data}");
+        let value = series.first()?["value"][1].as_str().expect("a value, and no histogram");
+        Some(value.parse().expect("a number"))
+    }
+
+    /// The sum of a metric of the server's own over all its labels; 0 if there is none.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer.
+    #[must_use]
+    pub fn own(&self, metric: &str) -> f64 {
+        let answer = get(&format!("http://{}/metrics", self.address), &[]);
+        let values = answer.text().lines().filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let name = series.split('{').next()?;
+            (name == metric).then(|| value.parse::<f64>().expect("a number"))
+        });
+        values.sum()
+    }
+
+    /// What an instant query finds.
+    fn ask(&self, query: &str) -> Value {
+        let url = format!("http://{}/api/v1/query", self.address);
+        let response = ureq::get(url).query("query", query).call();
+        let mut response = response.unwrap_or_else(|error| panic!("{query}: {error}"));
+        let text = response.body_mut().read_to_string().expect("answers are text");
+        let mut answer: Value = serde_json::from_str(&text).expect("answers are JSON");
+        answer["data"].take()
     }
 }
 
@@ -99,21 +225,9 @@ impl Drop for Prometheus {
 ///
 /// When it cannot be run.
 pub fn check_metrics(promtool: &Path, text: &str) -> Result<(), String> {
-    let mut child = Command::new(promtool)
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool is installed");
-    let mut stdin = child.stdin.take().expect("it is piped");
-    stdin.write_all(text.as_bytes()).expect("promtool reads");
-    drop(stdin);
-    let output = child.wait_with_output().expect("promtool ends");
-    let said = [output.stdout, output.stderr].concat();
-    if output.status.success() && said.is_empty() {
-        Ok(())
-    } else {
-        Err(String::from_utf8_lossy(&said).into_owned())
-    }
+    let mut command = Command::new(promtool);
+    command.args(["check", "metrics"]);
+    let Filtered { success, output, said } = filter(&mut command, text.as_bytes());
+    let all = String::from_utf8_lossy(&output).into_owned() + &said;
+    if success && all.is_empty() { Ok(()) } else { Err(all) }
 }

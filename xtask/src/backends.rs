@@ -26,9 +26,10 @@ const SUITES: [&str; 2] = ["sid", "forky"];
 
 /// Tools of the machine's own suite, with what succeeds where each is there: those that say the same as our metrics of the
 /// system, and those that read what Prometheus is sent.
-const TOOLS: [(&str, &[&str]); 5] = [
+const TOOLS: [(&str, &[&str]); 6] = [
     ("procps", &["ps", "-V"]),
     ("iproute2", &["ip", "-V"]),
+    ("zstd", &["zstd", "-V"]),
     ("protobuf-compiler", &["protoc", "--version"]),
     ("python3", &["python3", "--version"]),
     ("python3-pip", &["python3", "-m", "pip", "--version"]),
@@ -57,7 +58,7 @@ fn tools() -> Result<()> {
     let by_hand = || {
         let packages = missing.join(" and ");
         format!(
-            "install the packages of `ps`, `free`, `ip`, `protoc`, `python3` and its pip yourself ({packages})"
+            "install the packages of `ps`, `free`, `ip`, `zstd`, `protoc`, `python3` and its pip yourself ({packages})"
         )
     };
     program("apt-get").args(["-qq", "update"]).run().with_context(by_hand)?;
