@@ -1,10 +1,12 @@
 //! What one registration stores.
 
-use std::sync::Arc;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::cell::Words;
+use crate::exemplars::{Exemplars, Slot};
 use crate::family::{FamilySet, Member, Place};
 use crate::histogram::{HistogramCells, HistogramLayout, SharedHistogramCells};
 use crate::node::Node;
@@ -12,15 +14,14 @@ use crate::sample::{Presence, Sample, Text};
 use crate::set::Storage;
 use crate::shards::Shards;
 use crate::time_meter::TimeCells;
-use crate::{Clock, Family, HistogramSnapshot, MetricKind, ValueType};
+use crate::{Clock, Exemplar, Family, HistogramSnapshot, MetricKind, ValueType};
 
 /// The cells of one registration, of a set or of a single metric.
 ///
 /// Handles, the group and the reporters' indexes share it; the last of them frees it.
 pub(crate) struct Block {
     words: Words,
-    /// Thin, because most blocks have none.
-    objects: Option<Box<Objects>>,
+    rare: OnceLock<Box<Rare>>,
     pub(crate) set: Arc<FamilySet>,
     node: Arc<Node>,
     /// Whether it belongs to its group. A detached block works, but nobody reads it, so nobody waits for its handles.
@@ -40,6 +41,20 @@ pub(crate) struct Block {
 }
 
 type Objects = Box<[Object]>;
+
+/// What most blocks have not, behind one pointer.
+#[derive(Default)]
+struct Rare {
+    objects: Objects,
+    /// From the first one on.
+    exemplars: OnceLock<Exemplars>,
+}
+
+impl Rare {
+    fn of(objects: Objects) -> OnceLock<Box<Self>> {
+        OnceLock::from(Box::new(Self { objects, exemplars: OnceLock::new() }))
+    }
+}
 
 /// A value that does not fit a word with one writer.
 pub(crate) enum Object {
@@ -116,7 +131,7 @@ impl Block {
         objects: Objects,
         start: Duration,
     ) -> Arc<Self> {
-        Arc::new(Self { objects: Some(Box::new(objects)), ..Self::new(set, node, Words::None, true, start) })
+        Arc::new(Self { rare: Rare::of(objects), ..Self::new(set, node, Words::None, true, start) })
     }
 
     /// The block of a registration that was refused.
@@ -126,14 +141,17 @@ impl Block {
     }
 
     fn new(set: Arc<FamilySet>, node: &Arc<Node>, words: Words, attached: bool, start: Duration) -> Self {
-        let objects = (set.objects > 0).then(|| {
-            let members = set.members.iter().filter(|member| matches!(member.place, Place::Object(_)));
-            let new = |member: &Member| Object::new(member.storage, &member.family, &node.core().clock);
-            Box::new(members.map(new).collect())
-        });
+        let rare = match set.objects {
+            0 => OnceLock::new(),
+            _ => {
+                let members = set.members.iter().filter(|member| matches!(member.place, Place::Object(_)));
+                let new = |member: &Member| Object::new(member.storage, &member.family, &node.core().clock);
+                Rare::of(members.map(new).collect())
+            }
+        };
         Self {
             words,
-            objects,
+            rare,
             set,
             node: Arc::clone(node),
             attached,
@@ -156,7 +174,41 @@ impl Block {
     }
 
     pub(crate) fn object(&self, index: usize) -> Option<&Object> {
-        self.objects.as_ref()?.get(index)
+        self.rare.get()?.objects.get(index)
+    }
+
+    /// The place of a word, by where it is.
+    pub(crate) fn place_of_word(&self, word: &AtomicU64) -> Option<Place> {
+        let is_it = |index: &usize| self.words.get(*index).is_some_and(|own| ptr::eq(own, word));
+        (0..self.set.words).find(is_it).map(Place::Word)
+    }
+
+    /// The place of the object that `is_it` tells from others.
+    pub(crate) fn place_of_object(&self, is_it: impl Fn(&Object) -> bool) -> Option<Place> {
+        self.rare.get()?.objects.iter().position(is_it).map(Place::Object)
+    }
+
+    /// Keeps an exemplar of a series, if it can without waiting and anybody reads the block.
+    pub(crate) fn keep_exemplar(&self, place: Option<Place>, slot: Slot, exemplar: Exemplar) {
+        if let Some(place) = place.filter(|_| self.attached) {
+            let rare = self.rare.get_or_init(Box::default);
+            let series = self.set.words + self.set.objects;
+            rare.exemplars.get_or_init(|| Exemplars::new(series)).keep(self.series(place), slot, exemplar);
+        }
+    }
+
+    /// The exemplars of a series.
+    pub(crate) fn exemplars(&self, place: Place) -> Vec<Exemplar> {
+        let exemplars = self.rare.get().and_then(|rare| rare.exemplars.get());
+        exemplars.map_or_else(Vec::new, |exemplars| exemplars.of(self.series(place)))
+    }
+
+    /// Which of the block's series is at a place, in no order that matters.
+    fn series(&self, place: Place) -> usize {
+        match place {
+            Place::Word(index) => index,
+            Place::Object(index) => self.set.words + index,
+        }
     }
 
     pub(crate) fn node(&self) -> &Arc<Node> {

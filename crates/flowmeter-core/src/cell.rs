@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::block::Keep;
+use crate::exemplars::Slot;
 use crate::one_writer::UseSharedHandleOrNewWriter;
+use crate::{Exemplar, Number, TraceContext};
 
 const PER_LINE: usize = 16;
 
@@ -74,7 +76,7 @@ pub(crate) struct Cell {
     /// An `AtomicU64`. The compiler shows this type to whoever shares a handle, so it has a name that helps.
     word: NonNull<UseSharedHandleOrNewWriter>,
     /// What makes the pointer valid.
-    _keep: Keep,
+    keep: Keep,
 }
 
 // SAFETY: `Cell` is not `Send` only because of the pointer, which is used as the `&AtomicU64` that it was made from,
@@ -85,14 +87,14 @@ unsafe impl Send for Cell {}
 impl Cell {
     pub(crate) fn new(keep: Keep, index: usize) -> Option<Self> {
         let word = NonNull::from(keep.block().words().get(index)?).cast();
-        Some(Self { word, _keep: keep })
+        Some(Self { word, keep })
     }
 
     #[inline(always)]
     fn word(&self) -> &AtomicU64 {
         // SAFETY: The pointer was made from a reference to an `AtomicU64`, to which it is cast back, among the words of
-        // the block that `_keep` holds. A block lives in an `Arc` and offers no mutable access to its words, which are in
-        // a heap allocation of their own, so they stay where they are, initialized and shared, for as long as `_keep`
+        // the block that `keep` holds. A block lives in an `Arc` and offers no mutable access to its words, which are in
+        // a heap allocation of their own, so they stay where they are, initialized and shared, for as long as `keep`
         // lives, and that is as long as `self`.
         unsafe { self.word.cast::<AtomicU64>().as_ref() }
     }
@@ -111,5 +113,13 @@ impl Cell {
     #[inline(always)]
     pub(crate) fn add(&self, n: u64) {
         self.set(self.get().wrapping_add(n));
+    }
+
+    /// Adds, and keeps an exemplar of it.
+    pub(crate) fn add_with_exemplar(&self, n: u64, context: &TraceContext) {
+        self.add(n);
+        let block = self.keep.block();
+        let exemplar = Exemplar::new(Number::U64(n), *context);
+        block.keep_exemplar(block.place_of_word(self.word()), Slot::OF_SUM, exemplar);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::cell::Cell;
 use crate::one_writer::one_writer;
 use crate::set::{Attach, MetricHandle, Slot, Storage};
-use crate::{MetricKind, ValueType};
+use crate::{MetricKind, TraceContext, ValueType};
 
 /// Says what a handle shows when it is printed.
 macro_rules! debug_value {
@@ -58,6 +58,16 @@ impl Counter {
     #[inline]
     pub fn inc_by(&self, n: u64) {
         self.0.add(n);
+    }
+
+    /// Adds one, with an [`Exemplar`](crate::Exemplar) of it.
+    pub fn inc_with_exemplar(&self, context: &TraceContext) {
+        self.inc_by_with_exemplar(1, context);
+    }
+
+    /// Adds `n`, with an [`Exemplar`](crate::Exemplar) of it.
+    pub fn inc_by_with_exemplar(&self, n: u64, context: &TraceContext) {
+        self.0.add_with_exemplar(n, context);
     }
 
     /// The count so far.
@@ -131,6 +141,16 @@ impl Meter {
     #[inline]
     pub fn mark_by(&self, n: u64) {
         self.0.add(n);
+    }
+
+    /// Counts an event, with an [`Exemplar`](crate::Exemplar) of it.
+    pub fn mark_with_exemplar(&self, context: &TraceContext) {
+        self.mark_by_with_exemplar(1, context);
+    }
+
+    /// Counts `n` events, with an [`Exemplar`](crate::Exemplar) of it.
+    pub fn mark_by_with_exemplar(&self, n: u64, context: &TraceContext) {
+        self.0.add_with_exemplar(n, context);
     }
 
     /// The count so far.

@@ -44,6 +44,8 @@ mod control;
 mod core;
 mod counter;
 mod error;
+mod exemplar;
+mod exemplars;
 mod family;
 mod filter;
 mod flink_names;
@@ -86,6 +88,7 @@ pub use config::{ConfigError, ConfigKey, ConfigSection, ConfigValue, FromConfig,
 pub use control::ReporterStatus;
 pub use counter::{CollectedCounter, Counter, Meter, UpDownCounter};
 pub use error::{Error, ReportError};
+pub use exemplar::{Exemplar, TraceContext};
 pub use family::Family;
 pub use filter::{MetricFilter, ParseFilterError, VariableFilter};
 #[cfg(feature = "derive")]

@@ -9,7 +9,7 @@ use crate::family::Place;
 use crate::index::{Entry, FamilyEntry, Index, Page, Part};
 use crate::reporter::{ReportMark, ReportNumber};
 use crate::set::Storage;
-use crate::{Family, GroupView, HistogramSnapshot, MetricKind, Number, Value, ValueType};
+use crate::{Exemplar, Family, GroupView, HistogramSnapshot, MetricKind, Number, Value, ValueType};
 
 /// All series that a reporter sees, at the time of one report.
 ///
@@ -302,6 +302,15 @@ impl<'a> SeriesView<'a> {
         // What the kernel keeps, for one, may have begun long before.
         let start = (member.storage != Storage::Collected).then(|| (self.entry.block.start(), base));
         account.rate(self.report.now, value, start, self.report.index.options().rate_window)
+    }
+
+    /// The exemplars of a counter, a meter or a histogram, the least value first: the latest of those that were recorded here,
+    /// whatever was reported before. None of the series that it goes on from. What is recorded meanwhile may be in them and not
+    /// yet in the value.
+    #[must_use]
+    pub fn exemplars(&self) -> Vec<Exemplar> {
+        let block = &self.entry.block;
+        block.set.members.get(self.member).map_or_else(Vec::new, |member| block.exemplars(member.place))
     }
 
     /// When the series began, since the Unix epoch: with its registration, or that of the series that it goes on from. The

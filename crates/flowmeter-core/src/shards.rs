@@ -82,6 +82,10 @@ impl ShardWriter {
     pub(crate) fn get(&self) -> u64 {
         self.cell.0.load(Relaxed)
     }
+
+    pub(crate) fn shards(&self) -> &Arc<Shards> {
+        &self.shards
+    }
 }
 
 impl Drop for ShardWriter {

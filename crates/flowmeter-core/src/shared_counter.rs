@@ -5,10 +5,24 @@ use std::sync::Arc;
 
 use crate::block::{Keep, Object};
 use crate::counter::debug_value;
+use crate::exemplars::Slot as ExemplarSlot;
 use crate::one_writer::one_writer;
 use crate::set::{Attach, MetricHandle, Slot, Storage};
 use crate::shards::{ShardWriter, Shards};
-use crate::{MetricKind, ValueType};
+use crate::{Exemplar, MetricKind, Number, TraceContext, ValueType};
+
+/// A handle of a sum, as its exemplars need it.
+trait OfSum {
+    fn keep_and_shards(&self) -> (&Keep, &Arc<Shards>);
+
+    /// Keeps an exemplar of what was added.
+    fn keep_exemplar(&self, n: u64, context: &TraceContext) {
+        let (keep, shards) = self.keep_and_shards();
+        let is_it = |object: &Object| matches!(object, Object::Sum(own) if Arc::ptr_eq(own, shards));
+        let place = keep.block().place_of_object(is_it);
+        keep.block().keep_exemplar(place, ExemplarSlot::OF_SUM, Exemplar::new(Number::U64(n), *context));
+    }
+}
 
 /// Defines a shared handle and its writer, but for what they are called to do.
 macro_rules! shared {
@@ -29,7 +43,7 @@ macro_rules! shared {
             /// A writer of this series with a cell of its own, for a thread that is known: as cheap as a handle for one
             /// writer. What it counted stays when it is dropped.
             pub fn new_writer(&self) -> $writer {
-                $writer { writer: self.shards.new_writer(), _keep: self.keep.clone() }
+                $writer { writer: self.shards.new_writer(), keep: self.keep.clone() }
             }
         }
 
@@ -52,7 +66,19 @@ macro_rules! shared {
         pub struct $writer {
             // Goes before the handle that keeps the series: what is counted is in the base by then.
             writer: ShardWriter,
-            _keep: Keep,
+            keep: Keep,
+        }
+
+        impl OfSum for $name {
+            fn keep_and_shards(&self) -> (&Keep, &Arc<Shards>) {
+                (&self.keep, &self.shards)
+            }
+        }
+
+        impl OfSum for $writer {
+            fn keep_and_shards(&self) -> (&Keep, &Arc<Shards>) {
+                (&self.keep, self.writer.shards())
+            }
         }
 
         debug_value!($name, $writer);
@@ -84,6 +110,17 @@ impl SharedCounter {
         self.shards.add(n);
     }
 
+    /// Adds one, with an [`Exemplar`](crate::Exemplar) of it.
+    pub fn inc_with_exemplar(&self, context: &TraceContext) {
+        self.inc_by_with_exemplar(1, context);
+    }
+
+    /// Adds `n`, with an [`Exemplar`](crate::Exemplar) of it.
+    pub fn inc_by_with_exemplar(&self, n: u64, context: &TraceContext) {
+        self.inc_by(n);
+        self.keep_exemplar(n, context);
+    }
+
     /// The count so far. What other threads add meanwhile may or may not be in it.
     #[must_use]
     pub fn get(&self) -> u64 {
@@ -102,6 +139,17 @@ impl CounterWriter {
     #[inline]
     pub fn inc_by(&self, n: u64) {
         self.writer.add(n);
+    }
+
+    /// Adds one, with an [`Exemplar`](crate::Exemplar) of it.
+    pub fn inc_with_exemplar(&self, context: &TraceContext) {
+        self.inc_by_with_exemplar(1, context);
+    }
+
+    /// Adds `n`, with an [`Exemplar`](crate::Exemplar) of it.
+    pub fn inc_by_with_exemplar(&self, n: u64, context: &TraceContext) {
+        self.inc_by(n);
+        self.keep_exemplar(n, context);
     }
 
     /// What this writer counted so far.
@@ -170,6 +218,17 @@ impl SharedMeter {
         self.shards.add(n);
     }
 
+    /// Counts an event, with an [`Exemplar`](crate::Exemplar) of it.
+    pub fn mark_with_exemplar(&self, context: &TraceContext) {
+        self.mark_by_with_exemplar(1, context);
+    }
+
+    /// Counts `n` events, with an [`Exemplar`](crate::Exemplar) of it.
+    pub fn mark_by_with_exemplar(&self, n: u64, context: &TraceContext) {
+        self.mark_by(n);
+        self.keep_exemplar(n, context);
+    }
+
     /// The count so far. What other threads count meanwhile may or may not be in it.
     #[must_use]
     pub fn get(&self) -> u64 {
@@ -188,6 +247,17 @@ impl MeterWriter {
     #[inline]
     pub fn mark_by(&self, n: u64) {
         self.writer.add(n);
+    }
+
+    /// Counts an event, with an [`Exemplar`](crate::Exemplar) of it.
+    pub fn mark_with_exemplar(&self, context: &TraceContext) {
+        self.mark_by_with_exemplar(1, context);
+    }
+
+    /// Counts `n` events, with an [`Exemplar`](crate::Exemplar) of it.
+    pub fn mark_by_with_exemplar(&self, n: u64, context: &TraceContext) {
+        self.mark_by(n);
+        self.keep_exemplar(n, context);
     }
 
     /// What this writer counted so far.

@@ -36,6 +36,7 @@
 //! | `prometheus` | the Prometheus reporter, in the module `prometheus` |
 //! | `stream` | the standard metric sets of a stream processor, in the module `stream` |
 //! | `system` | metrics of process, threads, control group and host, in the module `system` |
+//! | `tls` | HTTPS for what serves |
 //! | `full` | all of these |
 //! | `counting-allocator`, `jemalloc`, `mimalloc` | statistics of the allocator, in the module `system`; the latter two build these in C |
 //! | `tokio` | metrics of tokio runtimes, in the module `system` |
@@ -56,9 +57,11 @@ pub use flowmeter_derive::FacadeMetricSet as MetricSet;
 
 /// The Prometheus reporter.
 ///
-/// It listens on the loopback address unless told otherwise. For other hosts, give it a certificate and credentials:
+/// It listens on the loopback address unless told otherwise. For other hosts, give it a certificate, for which it takes the
+/// feature `tls`, and credentials:
 ///
 /// ```no_run
+/// # #[cfg(feature = "tls")] {
 /// use flowmeter::Flowmeter;
 /// use flowmeter::prometheus::{AuthOptions, Ports, PrometheusOptions, Secret, ServerOptions, TlsOptions};
 ///
@@ -70,11 +73,14 @@ pub use flowmeter_derive::FacadeMetricSet as MetricSet;
 ///     .with_auth(AuthOptions::default().with_basic("prometheus", Secret::new(password.trim())));
 /// let options = PrometheusOptions::default().with_server(server);
 /// let flowmeter = Flowmeter::builder().prometheus("prometheus", options).start()?;
+/// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[cfg(feature = "prometheus")]
 pub mod prometheus {
-    pub use flowmeter_http::{AuthOptions, Ports, Secret, ServerOptions, TlsOptions};
+    #[cfg(feature = "tls")]
+    pub use flowmeter_http::TlsOptions;
+    pub use flowmeter_http::{AuthOptions, Ports, Secret, ServerOptions};
     #[doc(inline)]
     pub use flowmeter_prometheus::*;
 }

@@ -7,9 +7,7 @@ use super::placeholders::reopened;
 
 /// The name that the Prometheus reporter writes.
 pub(super) fn prometheus(family: &Family) -> String {
-    let mut name = Vec::new();
-    TextEncoder.prepare_family(family, &mut name);
-    reopened(&String::from_utf8_lossy(&name), family, '_')
+    reopened(&TextEncoder.name(family), family, '_')
 }
 
 /// The dotted name, which OTLP has.

@@ -22,9 +22,10 @@ pub(crate) use shared::SharedHistogramCells;
 pub use snapshot::HistogramSnapshot;
 
 use crate::block::{Keep, Object};
+use crate::exemplars::Slot as ExemplarSlot;
 use crate::one_writer::{OneWriter, one_writer};
 use crate::set::{Attach, MetricHandle, Slot, Storage};
-use crate::{MetricKind, Unit, ValueType};
+use crate::{Exemplar, MetricKind, Number, TraceContext, Unit, ValueType};
 
 /// A distribution that one thread records.
 ///
@@ -37,7 +38,7 @@ use crate::{MetricKind, Unit, ValueType};
 #[must_use = "a histogram that is dropped records nothing"]
 pub struct Histogram<V: HistogramValue> {
     cells: Arc<HistogramCells>,
-    _keep: Keep,
+    keep: Keep,
     _one_writer: OneWriter,
     _value: PhantomData<fn(V)>,
 }
@@ -50,6 +51,14 @@ impl<V: HistogramValue> Histogram<V> {
     #[inline]
     pub fn record(&self, value: V) {
         value.record_into::<One>(&self.cells);
+    }
+
+    /// Records one value, with an [`Exemplar`] of it unless it has no bucket.
+    pub fn record_with_exemplar(&self, value: V, context: &TraceContext) {
+        self.record(value);
+        let is_it =
+            |object: &Object| matches!(object, Object::Histogram(own) if Arc::ptr_eq(own, &self.cells));
+        keep_exemplar(&self.keep, is_it, value, context);
     }
 
     /// What was recorded so far.
@@ -74,7 +83,7 @@ impl<V: HistogramValue> Attach for Histogram<V> {
         let Some(Object::Histogram(cells)) = slot.object() else { return None };
         Some(Self {
             cells: Arc::clone(cells),
-            _keep: slot.into_keep(),
+            keep: slot.into_keep(),
             _one_writer: PhantomData,
             _value: PhantomData,
         })
@@ -106,13 +115,19 @@ impl<V: HistogramValue> SharedHistogram<V> {
         value.record_into::<Many>(self.cells.of_this_thread());
     }
 
+    /// Records one value, with an [`Exemplar`] of it unless it has no bucket.
+    pub fn record_with_exemplar(&self, value: V, context: &TraceContext) {
+        self.record(value);
+        keep_exemplar(&self.keep, |object| is_shared(object, &self.cells), value, context);
+    }
+
     /// A writer of this series with cells of its own, for a thread that is known: as cheap as a [`Histogram`]. What it
     /// recorded stays when it is dropped.
     pub fn new_writer(&self) -> HistogramWriter<V> {
         HistogramWriter {
             cells: self.cells.new_writer(),
             shared: Arc::clone(&self.cells),
-            _keep: self.keep.clone(),
+            keep: self.keep.clone(),
             _one_writer: PhantomData,
             _value: PhantomData,
         }
@@ -153,7 +168,7 @@ impl<V: HistogramValue> MetricHandle for SharedHistogram<V> {
 pub struct HistogramWriter<V: HistogramValue> {
     cells: Arc<HistogramCells>,
     shared: Arc<SharedHistogramCells>,
-    _keep: Keep,
+    keep: Keep,
     _one_writer: OneWriter,
     _value: PhantomData<fn(V)>,
 }
@@ -163,6 +178,12 @@ impl<V: HistogramValue> HistogramWriter<V> {
     #[inline]
     pub fn record(&self, value: V) {
         value.record_into::<One>(&self.cells);
+    }
+
+    /// Records one value, with an [`Exemplar`] of it unless it has no bucket.
+    pub fn record_with_exemplar(&self, value: V, context: &TraceContext) {
+        self.record(value);
+        keep_exemplar(&self.keep, |object| is_shared(object, &self.shared), value, context);
     }
 }
 
@@ -175,6 +196,28 @@ impl<V: HistogramValue> Drop for HistogramWriter<V> {
 impl<V: HistogramValue> fmt::Debug for HistogramWriter<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HistogramWriter").finish_non_exhaustive()
+    }
+}
+
+/// Whether an object of a block is a histogram that several threads write in these cells.
+fn is_shared(object: &Object, cells: &Arc<SharedHistogramCells>) -> bool {
+    matches!(object, Object::SharedHistogram(own) if Arc::ptr_eq(own, cells))
+}
+
+/// Keeps an exemplar of what was recorded in the histogram that `is_it` tells from the other objects of its block.
+fn keep_exemplar(
+    keep: &Keep,
+    is_it: impl Fn(&Object) -> bool,
+    value: impl HistogramValue,
+    context: &TraceContext,
+) {
+    if let Some(value) = value.number() {
+        let exemplar = Exemplar::new(value, *context);
+        keep.block().keep_exemplar(
+            keep.block().place_of_object(is_it),
+            ExemplarSlot::of_value(value),
+            exemplar,
+        );
     }
 }
 
@@ -197,6 +240,10 @@ mod sealed {
     pub trait RecordInto: Copy + Send + 'static {
         #[doc(hidden)]
         fn record_into<W: super::Writers>(self, cells: &super::HistogramCells);
+
+        /// The value as it is kept, if it has a bucket.
+        #[doc(hidden)]
+        fn number(self) -> Option<super::Number>;
     }
 }
 use sealed::RecordInto;
@@ -210,6 +257,10 @@ impl RecordInto for u64 {
     fn record_into<W: Writers>(self, cells: &HistogramCells) {
         cells.record_u64::<W>(self);
     }
+
+    fn number(self) -> Option<Number> {
+        Some(Number::U64(self))
+    }
 }
 
 impl HistogramValue for f64 {
@@ -221,6 +272,10 @@ impl RecordInto for f64 {
     fn record_into<W: Writers>(self, cells: &HistogramCells) {
         cells.record_f64::<W>(self);
     }
+
+    fn number(self) -> Option<Number> {
+        self.is_finite().then_some(Number::F64(self))
+    }
 }
 
 impl HistogramValue for Duration {
@@ -231,8 +286,17 @@ impl HistogramValue for Duration {
 impl RecordInto for Duration {
     #[inline]
     fn record_into<W: Writers>(self, cells: &HistogramCells) {
-        cells.record_time::<W>(u64::try_from(self.as_nanos()).unwrap_or(u64::MAX));
+        cells.record_time::<W>(nanoseconds(self));
     }
+
+    fn number(self) -> Option<Number> {
+        Some(Number::U64(nanoseconds(self)))
+    }
+}
+
+#[inline]
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -27,12 +27,12 @@ pub(crate) fn echo(request: Request, responder: Responder) {
 }
 
 /// How large the answers of [`large`] are: larger than any socket buffer.
-pub(crate) const LARGE: usize = 64 << 20;
+pub(crate) const LARGE: usize = 32 << 20;
 
 /// A server of large answers, and what it tells when one has left.
 pub(crate) fn large(options: &ServerOptions) -> (Server, mpsc::Receiver<()>) {
     let (sent, told) = mpsc::channel();
-    let body: Vec<_> = (0..64).map(|_| vec![b'x'; LARGE / 64].into()).collect();
+    let body: Vec<_> = (0..32).map(|_| vec![b'x'; LARGE / 32].into()).collect();
     let server = start(options, move |_: Request, responder: Responder| {
         let sent = sent.clone();
         let response = Response::chunks("text/plain", body.clone());

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 use std::sync::{Mutex, Once, PoisonError};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use flowmeter_http::Server;
 use tokio_rustls::rustls::pki_types::CertificateDer;
@@ -57,7 +58,7 @@ fn connect_until(server: &Server, client: &Client, mut holds: impl FnMut(Certifi
     let deadline = Instant::now() + PATIENCE;
     while !holds(shown(server, client)) {
         assert!(Instant::now() < deadline, "it has not come to pass");
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -87,8 +88,9 @@ fn a_renewed_certificate_is_taken() {
         assert!(shown == certificate(&new));
         logged("cannot be used", &files) > 0
     });
+    // Long enough for the files to be looked at once more.
     let looked = Instant::now();
-    while looked.elapsed() < std::time::Duration::from_secs(5) {
+    while looked.elapsed() < Duration::from_secs(3) {
         assert!(shown(&server, &client) == certificate(&new));
     }
     assert_eq!(logged("cannot be used", &files), 1);
@@ -113,7 +115,7 @@ fn renewed_authorities_are_taken() {
     let deadline = Instant::now() + PATIENCE;
     while new.exchange(&server, &get("/")).is_err() {
         assert!(Instant::now() < deadline, "it is not taken");
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     }
     // Not even if it resumes what was agreed before.
     assert!(old.exchange(&server, &get("/")).is_err());

@@ -34,6 +34,11 @@ impl Edges {
         Self { exponents, bounds }
     }
 
+    /// The last of the bounds, above which all else is.
+    pub(super) fn last(&self) -> f64 {
+        self.bounds.last().copied().unwrap_or(f64::NEG_INFINITY)
+    }
+
     /// The bounds as values of the label `le`.
     pub(super) fn labels(&self) -> Vec<Vec<u8>> {
         let label = |bound: &f64| {

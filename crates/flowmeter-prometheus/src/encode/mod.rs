@@ -3,6 +3,7 @@
 mod about;
 mod edges;
 pub(crate) mod escape;
+mod exemplar;
 mod flink;
 mod number;
 mod open_metrics;

@@ -9,6 +9,7 @@ use flowmeter_core::{BucketRange, FamilyView, HistogramSnapshot, Number, SeriesV
 
 use super::edges::Edges;
 use super::escape::unescape;
+use super::exemplar::{latest_within, write_exemplar};
 use super::sample::escape_labels;
 use super::wire::{
     write_bytes, write_delimited, write_double, write_message, write_sint, write_uint, write_varint,
@@ -100,7 +101,7 @@ pub(super) fn write_info<'a>(
     });
 }
 
-fn write_label(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+pub(super) fn write_label(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     write_message(1, out, |out| {
         write_bytes(1, name, out);
         write_bytes(2, value, out);
@@ -133,6 +134,9 @@ impl Metrics<'_> {
         match series.value() {
             Value::Number(number) if self.kind == Kind::Counter => write_message(3, out, |out| {
                 write_double(1, self.in_base_unit(number), out);
+                if let Some(exemplar) = series.exemplars().first() {
+                    write_exemplar(2, exemplar, self.decimals, out);
+                }
                 write_message(3, out, |out| write_timestamp(series.start_time(), out));
             }),
             Value::Number(number) => {
@@ -166,18 +170,31 @@ impl Metrics<'_> {
                 snapshot.count()
             }
         };
+        let exemplars = series.exemplars();
         write_uint(1, count, out);
         write_double(2, self.in_base_unit(snapshot.sum()), out);
         if self.encoding.buckets != Buckets::Native {
-            for (bound, up_to) in self.edges.bounds.iter().zip(&self.counts) {
+            let mut above = f64::NEG_INFINITY;
+            // The last bucket is not needed but for its exemplar.
+            let infinite = latest_within(&exemplars, self.decimals, self.edges.last(), f64::INFINITY);
+            let last = infinite.map(|_| (&f64::INFINITY, &count));
+            for (bound, up_to) in self.edges.bounds.iter().zip(&self.counts).chain(last) {
                 write_message(3, out, |out| {
                     write_uint(1, count.min(*up_to), out);
                     write_double(2, *bound, out);
+                    if let Some(exemplar) = latest_within(&exemplars, self.decimals, above, *bound) {
+                        write_exemplar(3, exemplar, self.decimals, out);
+                    }
                 });
+                above = *bound;
             }
         }
         if self.encoding.buckets != Buckets::Classic {
             write_native(snapshot, out);
+            // There they need times.
+            for exemplar in exemplars.iter().filter(|exemplar| exemplar.context().unix_time().is_some()) {
+                write_exemplar(16, exemplar, self.decimals, out);
+            }
         }
         write_message(15, out, |out| write_timestamp(series.start_time(), out));
     }
@@ -235,7 +252,7 @@ fn write_unescaped(field: u32, escaped: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-fn write_timestamp(time: Duration, out: &mut Vec<u8>) {
+pub(super) fn write_timestamp(time: Duration, out: &mut Vec<u8>) {
     write_uint(1, time.as_secs(), out);
     write_uint(2, u64::from(time.subsec_nanos()), out);
 }

@@ -6,6 +6,7 @@ use flowmeter_core::{FamilyView, HistogramSnapshot, SeriesView, Value};
 
 use super::edges::Edges;
 use super::escape::write_label_value;
+use super::exemplar::{latest_within, write_behind_sample};
 use super::number::{write_number, write_u64};
 use super::open_metrics::write_time;
 use super::sample::{SampleName, escape_labels};
@@ -37,6 +38,9 @@ pub(super) fn write_series<const OPEN: bool>(
             Value::Number(number) => {
                 name.write(labels, out);
                 write_number(number, decimals, out);
+                if OPEN && let Some(exemplar) = series.exemplars().first() {
+                    write_behind_sample(exemplar, decimals, out);
+                }
                 out.push(b'\n');
                 if OPEN && described.kind == Kind::Counter {
                     created.write(labels, out);
@@ -127,21 +131,33 @@ impl Histograms {
         self.start.clear();
         self.bucket.write_with(labels, b"le", &mut self.start);
         out.reserve(self.ends.len() * (self.start.len() + 32));
-        for (end, count) in self.ends.iter().zip(self.counts.iter().chain([&total])) {
+        let exemplars = if OPEN { series.exemplars() } else { Vec::new() };
+        let mut above = f64::NEG_INFINITY;
+        for (number, (end, count)) in self.ends.iter().zip(self.counts.iter().chain([&total])).enumerate() {
             out.extend_from_slice(&self.start);
             out.extend_from_slice(end);
             write_u64(*count, out);
+            if OPEN {
+                let bound = self.edges.bounds.get(number).copied().unwrap_or(f64::INFINITY);
+                if let Some(exemplar) = latest_within(&exemplars, self.decimals, above, bound) {
+                    write_behind_sample(exemplar, self.decimals, out);
+                }
+                above = bound;
+            }
             out.push(b'\n');
         }
-        // With buckets of negative numbers OpenMetrics has no sum, because it may go down.
-        if !OPEN || !self.edges.bounds.first().is_some_and(|bound| *bound < 0.0) {
+        // Where there are negative numbers OpenMetrics has no sum, because it may go down, and without a sum no count, which is
+        // that of the last bucket.
+        let is_signed = self.edges.bounds.first().is_some_and(|bound| *bound < 0.0)
+            || snapshot.negative().iter().next().is_some();
+        if !OPEN || !is_signed {
             self.sum.write(labels, out);
             write_number(snapshot.sum(), self.decimals, out);
             out.push(b'\n');
+            self.count.write(labels, out);
+            write_u64(total, out);
+            out.push(b'\n');
         }
-        self.count.write(labels, out);
-        write_u64(total, out);
-        out.push(b'\n');
         if OPEN {
             self.created.write(labels, out);
             write_time(series.start_time(), out);

@@ -24,9 +24,18 @@ impl TextEncoder {
         NamingPolicy::Native.prepare_group(group, out);
     }
 
-    /// Writes the name of a family, without the suffix of its kind.
+    /// Writes the [name](Self::name) of a family, without the suffix of its kind.
     pub fn prepare_family(self, family: &Family, out: &mut Vec<u8>) {
         NamingPolicy::Native.prepare_family(family, out);
+    }
+
+    /// The name of a family's samples: that of a counter ends in `_total`, that of a text in `_info`. Those of a histogram
+    /// have `_bucket`, `_sum` and `_count` behind it.
+    #[must_use]
+    pub fn name(self, family: &Family) -> String {
+        let mut stem = Vec::new();
+        self.prepare_family(family, &mut stem);
+        String::from_utf8_lossy(&stem).into_owned() + Kind::of(family).suffix()
     }
 
     /// Appends a report to `out`, which `full` may empty whenever it has grown by `chunk` bytes or a little more.

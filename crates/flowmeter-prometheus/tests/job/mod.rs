@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flowmeter_core::{
-    Clock, HistogramOptions, Metric, Registry, ReporterHandle, ReporterOptions, TaskInfo, Unit,
+    Clock, HistogramOptions, Metric, Registry, ReporterHandle, ReporterOptions, TaskInfo, TraceContext, Unit,
 };
 use flowmeter_http::Ports;
 use flowmeter_prometheus::{PrometheusOptions, PrometheusReporter};
@@ -43,7 +43,10 @@ impl Job {
             .with_rate_name("numRecordsInPerSecond")
             .with_description("Records \"received\".\nAll \\ of them.");
         let counter = operator.counter(records);
-        counter.inc_by(u64::MAX);
+        let span = TraceContext::from_hex("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7").unwrap();
+        let span = span.at(Duration::from_millis(1_795_332_757_125));
+        counter.inc_by(u64::MAX - 3);
+        counter.inc_by_with_exemplar(3, &span);
         let busy = Metric::new("busyTime").with_unit(Unit::NANOSECONDS).with_description("Time at work.");
         let busy = task.counter(busy);
         busy.inc_by(1_234_567_890);
@@ -77,6 +80,8 @@ impl Job {
         [0, 1, 2, 3, 4, 5, 1_000_000].into_iter().for_each(|size| sizes.record(size));
         let latency = operator.histogram::<Duration>("latency");
         [5, 50, 500].into_iter().for_each(|micros| latency.record(Duration::from_micros(micros)));
+        latency.record_with_exemplar(Duration::from_micros(50), &span);
+        latency.record_with_exemplar(Duration::from_secs(2_000), &span);
         let balance = operator.histogram::<f64>("balance");
         [-2.0, -1.5, 0.0, 0.5].into_iter().for_each(|value| balance.record(value));
         let bounds = HistogramOptions::DEFAULT.with_bounds(&[1e6, 5e6, 1e9]);
