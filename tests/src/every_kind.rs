@@ -209,9 +209,9 @@ impl EveryKind {
         );
 
         let histogram = group.histogram::<f64>("signed");
-        let values = [-2.5, 0.0, 0.5, 2.5, 1e9];
+        let values = [-1e9, -2.5, 0.0, 0.5, 2.5];
         values.into_iter().for_each(|value| histogram.record(value));
-        let held = Held::Histogram(values.to_vec(), 1_000_000_000.5);
+        let held = Held::Histogram(values.to_vec(), -999_999_999.5);
         self.add(["histograms_signed", "histograms.signed"], labels, held, histogram);
 
         let bounds = HistogramOptions::DEFAULT.with_bounds(&[1e6, 5e6, 1e9]);
