@@ -47,11 +47,14 @@ fn prometheus_works_out_the_quantiles_of_what_was_recorded() {
     assert_eq!(prometheus.number(&format!("histogram_sum({native})")), Some(sum));
     let scale = histogram.snapshot().scale();
     assert!((3..=5).contains(&scale), "{scale}");
+    // Which bucket a value is in, and how far two values in one can be apart.
+    let bucket = |value: f64| (value.log2() * 2_f64.powi(scale.cast_signed())).ceil();
     let bound = 2_f64.powf(0.5_f64.powi(scale.cast_signed())) - 1.0;
     let quantiles = [0.5, 0.9, 0.99, 0.999];
     for q in quantiles {
         let exact = quantile(&durations, q);
         let found = prometheus.number(&format!("histogram_quantile({q}, {native})")).expect("it has one");
+        assert_eq!(bucket(found), bucket(exact), "{q}: {found} for {exact}");
         assert!((found / exact - 1.0).abs() <= bound, "{q}: {found}, not {exact} by {bound}");
     }
 
