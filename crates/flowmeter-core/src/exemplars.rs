@@ -52,7 +52,8 @@ impl Exemplars {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TraceContext;
+    use crate::family::Place;
+    use crate::{Counter, Descriptor, Metric, TraceContext};
 
     fn exemplar(value: f64) -> Exemplar {
         Exemplar::new(Number::F64(value), TraceContext::new([1; 16], [1; 8]))
@@ -74,6 +75,22 @@ mod tests {
         }
         let latest = std::array::from_fn(|i| exemplar(2_f64.powi(284 + i as i32)));
         assert_eq!(exemplars.of(0), latest as [Exemplar; 16]);
+    }
+
+    #[test]
+    fn who_is_read_by_nobody_keeps_none() {
+        const DESCRIPTORS: &[Descriptor] = &[Descriptor::of::<Counter>(Metric::new("n"))];
+        let group = crate::Registry::new().add_group("g");
+        let kept_of = |mut cells: crate::SetCells| {
+            let block = std::sync::Arc::clone(cells.block());
+            let counter: Counter = cells.take();
+            counter.inc_with_exemplar(&TraceContext::new([1; 16], [1; 8]));
+            assert_eq!(counter.get(), 1);
+            block.exemplars(Place::Word(0)).len()
+        };
+        assert_eq!(kept_of(group.register_set(DESCRIPTORS).unwrap()), 1);
+        let error = group.register_set(DESCRIPTORS).map(drop).unwrap_err();
+        assert_eq!(kept_of(group.detached(DESCRIPTORS, &error)), 0);
     }
 
     #[test]

@@ -23,6 +23,11 @@ const FILTER: ConfigKey<bool> = ConfigKey::new(
 const HISTOGRAMS: ConfigKey<Buckets> =
     ConfigKey::new("histograms", "The buckets of histograms in protocol buffers; text has the classic ones.")
         .with_default("both");
+const CREATED: ConfigKey<bool> = ConfigKey::new(
+    "created",
+    "Whether OpenMetrics has `_created` samples, of which Prometheus makes series unless it is told to use them.",
+)
+.with_default("true");
 const INFO: ConfigKey<bool> = ConfigKey::new(
     "info",
     "Whether answers have `target_info` and `flowmeter_build_info`; with Flink's names they have not.",
@@ -36,11 +41,12 @@ const MEMORY: ConfigKey<usize> = ConfigKey::new(
 )
 .with_default("256");
 
-const KEYS: [KeyInfo; 7 + ServerOptions::KEYS.len()] = ServerOptions::keys_after([
+const KEYS: [KeyInfo; 8 + ServerOptions::KEYS.len()] = ServerOptions::keys_after([
     PORT.info(),
     NAMING.info(),
     FILTER.info(),
     HISTOGRAMS.info(),
+    CREATED.info(),
     INFO.info(),
     TARGET.info(),
     MEMORY.info(),
@@ -76,6 +82,7 @@ impl ReporterFactory for PrometheusFactory {
             server: ServerOptions::from_section(section, &PORT)?,
             naming,
             buckets: section.get(&HISTOGRAMS)?,
+            created: section.get(&CREATED)?,
             info: section.get(&INFO)?,
             target: section.get(&TARGET)?,
             memory,

@@ -19,6 +19,10 @@ pub struct PrometheusOptions {
     pub naming: NamingPolicy,
     /// The buckets of histograms in protocol buffers: both kinds.
     pub buckets: Buckets,
+    /// Whether OpenMetrics has `_created` samples, since when sums count: it has, as its specification wants it. A Prometheus
+    /// that is not told to use them (`--enable-feature=created-timestamp-zero-ingestion`) stores each as a series of its
+    /// own. Protocol buffers have these times at no such cost.
+    pub created: bool,
     /// Whether answers have `target_info` and `flowmeter_build_info`: they do, but for Flink's names.
     pub info: bool,
     /// Attributes of the process, which are labels of `target_info`. `service.name` is the program's name unless it is among
@@ -35,6 +39,7 @@ impl Default for PrometheusOptions {
             server: ServerOptions::default().with_ports(Ports::one(DEFAULT_PORT)),
             naming: NamingPolicy::default(),
             buckets: Buckets::default(),
+            created: true,
             info: true,
             target: Vec::new(),
             memory: 256 << 20,
@@ -82,6 +87,13 @@ impl PrometheusOptions {
     #[must_use]
     pub fn with_target(mut self, attribute: impl Into<String>, value: impl Into<String>) -> Self {
         self.target.push((attribute.into(), value.into()));
+        self
+    }
+
+    /// Leaves `_created` samples out of OpenMetrics.
+    #[must_use]
+    pub fn without_created(mut self) -> Self {
+        self.created = false;
         self
     }
 

@@ -120,6 +120,7 @@ impl PrometheusReporter {
             any_names: self.options.naming.has_any_names(),
             selection: &form.selection,
             buckets: self.options.buckets,
+            created: self.options.created,
             about: &self.about,
         };
         let left_out = encoding.encode(report, &mut output);

@@ -5,12 +5,14 @@
 mod client;
 mod job;
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use client::{get, request};
-use flowmeter_core::ReporterHandle;
-use flowmeter_prometheus::{Buckets, NamingPolicy, PrometheusOptions};
+use flowmeter_core::{Family, ReporterHandle};
+use flowmeter_prometheus::{Buckets, Names, NamingPolicy, NativeNames, PrometheusOptions};
 use job::Job;
 
 const OPEN_METRICS: &str = "application/openmetrics-text;version=1.0.0";
@@ -91,6 +93,49 @@ fn buckets_are_those_that_were_asked_for() {
     assert!(classic.0 + native.0 > both.0, "both have labels, a sum and a count");
     assert!(native.1.windows(7).any(|part| part == b"_bucket"), "text has classic buckets in any case");
     assert_eq!(native.1, both.1);
+}
+
+#[test]
+fn open_metrics_says_since_when_sums_count_unless_told_not_to() {
+    let job = Job::new();
+    let has_created = |options| {
+        let body = scrape(&job.serve(options), "/metrics", &[("accept", OPEN_METRICS)]).1;
+        body.windows(8).any(|part| part == b"_created")
+    };
+    assert!(has_created(PrometheusOptions::default()));
+    assert!(!has_created(PrometheusOptions::default().with_buckets(Buckets::Native).without_created()));
+}
+
+/// Keys in capitals and metrics behind a prefix.
+struct Shouting;
+
+impl Names for Shouting {
+    fn metric_name(&self, family: &Family, out: &mut String) {
+        out.push_str("acme:");
+        NativeNames.metric_name(family, out);
+    }
+
+    fn label_name(&self, key: &str, out: &mut String) {
+        out.push_str(&key.to_uppercase());
+    }
+
+    fn label_value<'a>(&self, value: &'a str) -> Cow<'a, str> {
+        value.replace("host", "node").into()
+    }
+}
+
+#[test]
+fn names_can_be_of_the_users_own() {
+    let job = Job::new();
+    let names = NamingPolicy::Custom(Arc::new(Shouting));
+    let handle = job.serve(PrometheusOptions::default().with_naming(names).without_info());
+    let path = "/metrics?name[]=acme:taskmanager_user_key_status_cpu_lag_seconds";
+    let body = String::from_utf8(scrape(&handle, path, &[]).1).unwrap();
+    let sample = body.lines().last().unwrap();
+    let labels = "{HOST=\"node-1\",TM_ID=\"tm \\\"1\\\" \\\\ \\n end\",USER_KEY=\"x\"}";
+    assert_eq!(sample, format!("acme:taskmanager_user_key_status_cpu_lag_seconds{labels} -1.5"));
+    let handle = job.registry.reporter("prometheus-Custom-Both").unwrap();
+    assert_eq!(handle.status().failures, 0);
 }
 
 #[test]

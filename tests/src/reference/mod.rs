@@ -53,6 +53,15 @@ pub fn complaints() -> Vec<String> {
     complaints::complaints(&comparison())
 }
 
+/// The names of Flink's metrics with their logical scopes, each with the reason why flowmeter does not have it,
+/// which is empty if it has. What is known at run time only is `<>` in them.
+#[must_use]
+pub fn flink_names() -> Vec<(String, &'static str)> {
+    let names =
+        |metric: FlinkMetric<'static>| metric.names().into_iter().map(move |name| (name, metric.reason));
+    FlinkMetric::all().into_iter().flat_map(names).collect()
+}
+
 /// Flink's metrics beside those of the catalogues.
 fn comparison() -> Comparison<'static> {
     Comparison::new(FlinkMetric::all(), Described::all(CATALOGUES))

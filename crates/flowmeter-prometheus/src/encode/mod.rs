@@ -57,6 +57,8 @@ pub(crate) struct Encoding<'a> {
     pub(crate) any_names: bool,
     pub(crate) selection: &'a Selection,
     pub(crate) buckets: Buckets,
+    /// Whether OpenMetrics says since when sums count.
+    pub(crate) created: bool,
     pub(crate) about: &'a About,
 }
 

@@ -42,7 +42,7 @@ pub(super) fn write_series<const OPEN: bool>(
                     write_behind_sample(exemplar, decimals, out);
                 }
                 out.push(b'\n');
-                if OPEN && described.kind == Kind::Counter {
+                if OPEN && encoding.created && described.kind == Kind::Counter {
                     created.write(labels, out);
                     write_time(series.start_time(), out);
                     out.push(b'\n');
@@ -70,7 +70,7 @@ struct Histograms {
     bucket: SampleName,
     sum: SampleName,
     count: SampleName,
-    created: SampleName,
+    created: Option<SampleName>,
     edges: Edges,
     /// What follows the labels of each bucket's line, up to its count.
     ends: Vec<Vec<u8>>,
@@ -95,7 +95,7 @@ fn write_histograms<const OPEN: bool>(
         bucket: name("_bucket"),
         sum: name("_sum"),
         count: name("_count"),
-        created: name("_created"),
+        created: encoding.created.then(|| name("_created")),
         edges,
         ends,
         decimals,
@@ -158,8 +158,8 @@ impl Histograms {
             write_u64(total, out);
             out.push(b'\n');
         }
-        if OPEN {
-            self.created.write(labels, out);
+        if let Some(created) = self.created.as_ref().filter(|_| OPEN) {
+            created.write(labels, out);
             write_time(series.start_time(), out);
             out.push(b'\n');
         }

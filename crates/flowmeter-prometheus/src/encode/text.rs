@@ -52,6 +52,7 @@ impl TextEncoder {
             any_names: false,
             selection: &Selection::default(),
             buckets: Buckets::default(),
+            created: false,
             about: &About::nothing(),
         };
         encoding.encode(report, &mut Output { bytes: out, chunk, full: &mut full });

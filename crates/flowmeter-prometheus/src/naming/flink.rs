@@ -76,8 +76,12 @@ pub(crate) fn prepare_flink_family(family: &Family, out: &mut Vec<u8>) {
 
 /// Writes the labels of a group as Flink does, with a comma behind each, and empty ones too.
 pub(crate) fn prepare_flink_group(group: &GroupView<'_>, filter_values: bool, out: &mut Vec<u8>) {
+    let is_latency = is_latency(group);
     let mut taken: Vec<String> = Vec::with_capacity(12);
     for (key, value) in group.variables() {
+        if is_latency && key == "operator_name" {
+            continue;
+        }
         let label = filtered(key);
         // A label twice is one that no server takes.
         if label.is_empty() || taken.iter().any(|taken| **taken == *label) {
@@ -94,9 +98,50 @@ pub(crate) fn prepare_flink_group(group: &GroupView<'_>, filter_values: bool, ou
     out.extend_from_slice(if taken.is_empty() { b" " } else { b"} " });
 }
 
+/// Whether it is the group of a latency. Flink has those at the task, with the operator's id and without its name.
+fn is_latency(group: &GroupView<'_>) -> bool {
+    let below = group.logical_scope().strip_prefix("taskmanager.job.task.operator.latency.");
+    below.is_some_and(|below| below.ends_with("operator_subtask_index"))
+        // Where operators have names alone, these tell them apart.
+        && group.variables().any(|(key, value)| key == "operator_id" && !value.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
+    use flowmeter_core::{MetricGroup, Registry, TaskInfo};
+
     use super::*;
+
+    fn labels(group: &MetricGroup) -> String {
+        let mut out = Vec::new();
+        prepare_flink_group(&group.view(), true, &mut out);
+        String::from_utf8(out).expect("labels are text")
+    }
+
+    #[test]
+    fn latencies_have_the_id_of_their_operator_and_no_name() {
+        let registry = Registry::new();
+        let task_manager = registry.task_manager("h", "tm");
+        let job = task_manager.job("j", "job");
+        let task = job.task(TaskInfo::default());
+        let of_task = "{host=\"h\",tm_id=\"tm\",job_id=\"j\",job_name=\"job\",subtask_index=\"0\",";
+        let (operator, unnumbered) = (task.operator("2.1", "map"), task.operator("", "map"));
+        let latency = |operator: &MetricGroup| operator.add_group("latency");
+        let from = |group: MetricGroup| {
+            group.add_group_kv("source_id", "1").add_group_kv("operator_subtask_index", "0")
+        };
+        for (group, own) in [
+            (from(latency(&operator)), "operator_id=\"2_1\",source_id=\"1\",operator_subtask_index=\"0\","),
+            (latency(&operator), "operator_id=\"2_1\",operator_name=\"map\","),
+            (
+                from(latency(&unnumbered)),
+                "operator_name=\"map\",source_id=\"1\",operator_subtask_index=\"0\",",
+            ),
+            (latency(&operator).add_group("own"), "operator_id=\"2_1\",operator_name=\"map\","),
+        ] {
+            assert_eq!(labels(&group), format!("{of_task}{own}}} "));
+        }
+    }
 
     #[test]
     fn characters_are_filtered_as_in_a_capture() {

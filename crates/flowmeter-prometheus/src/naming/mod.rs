@@ -33,8 +33,9 @@ pub enum NamingPolicy {
     Native,
     /// Names as they are registered, with dots, for servers that take UTF-8; see [`Utf8Names`].
     Utf8,
-    /// Exactly what Flink's Prometheus reporter writes: its names, types, labels and spelling of values, in the text format
-    /// whatever a scraper asks for. Dashboards and alerts that were made for Flink go on working.
+    /// What Flink's Prometheus reporter writes: its names, types, labels and spelling of values, in the text format whatever
+    /// a scraper asks for. Dashboards and alerts that were made for Flink go on working. Metrics that Flink has renamed are
+    /// there under both names.
     Flink {
         /// Whether characters that Flink takes for no part of a name become underscores in the values of labels as
         /// well, which Flink does unless told otherwise.

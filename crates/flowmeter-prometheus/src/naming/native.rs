@@ -16,32 +16,33 @@ pub struct NativeNames;
 
 impl Names for NativeNames {
     fn metric_name(&self, family: &Family, out: &mut String) {
-        let prefix = out.len();
         if let Some(name) =
             family.name_in(POLICY).filter(|name| is_metric_name(name) && fits_kind(name, family))
         {
             out.push_str(name);
             return;
         }
+        let mut name = String::new();
         for part in family.logical_scope().split('.') {
-            push_snake_case(part, out);
+            push_snake_case(part, &mut name);
         }
-        let scope = out.len();
-        push_snake_case(family.name(), out);
-        let own_length = (out.len() - scope).saturating_sub(usize::from(scope > 0));
-        if out.is_empty() {
-            out.push_str("metric");
-        } else if prefix == 0 && out.starts_with(|first: char| first.is_ascii_digit()) {
-            out.insert(0, '_');
+        let scope = name.len();
+        push_snake_case(family.name(), &mut name);
+        let own_length = (name.len() - scope).saturating_sub(usize::from(scope > 0));
+        if name.is_empty() {
+            name.push_str("metric");
+        } else if name.starts_with(|first: char| first.is_ascii_digit()) {
+            name.insert(0, '_');
         }
-        let own = out.len().saturating_sub(own_length);
+        let own = name.len().saturating_sub(own_length);
         let kind = Kind::of(family);
         if kind != Kind::Info {
-            push_unit(family, own, out);
+            push_unit(family, own, &mut name);
         }
         if matches!(kind, Kind::Gauge | Kind::Histogram) {
-            move_total(own, out);
+            move_total(own, &mut name);
         }
+        out.push_str(&name);
     }
 }
 
@@ -93,15 +94,14 @@ fn push_suffix(suffix: &str, name: &mut String) {
 
 /// Writes a key in snake case.
 pub(super) fn write_label_name(key: &str, out: &mut String) {
-    let start = out.len();
     if is_label(key) {
         out.push_str(key);
         return;
     }
     let mut label = String::new();
     push_snake_case(key, &mut label);
-    if start == 0 && label.starts_with(|first: char| first.is_ascii_digit()) {
-        out.push('_');
+    if label.starts_with(|first: char| first.is_ascii_digit()) {
+        label.insert(0, '_');
     }
     out.push_str(&label);
 }

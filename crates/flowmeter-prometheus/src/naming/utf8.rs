@@ -19,8 +19,8 @@ impl Names for Utf8Names {
             out.push_str(name);
             return;
         }
-        out.push_str(family.logical_scope());
-        if !out.is_empty() {
+        if !family.logical_scope().is_empty() {
+            out.push_str(family.logical_scope());
             out.push('.');
         }
         let own = out.len();
