@@ -31,8 +31,8 @@
 //!
 //! # Where to begin
 //!
-//! [`Registry`] for groups and reporters, [`Counter`], [`Gauge`] and [`Histogram`] for recording, [`MetricSet`] to
-//! register a struct of metrics at once, [`Reporter`] to write a reporter.
+//! [`Registry`] for groups and reporters, [`Counter`], [`Gauge`] and [`Histogram`] for recording, [`Exemplar`] to tell of
+//! the trace that a value is from, [`MetricSet`] to register a struct of metrics at once, [`Reporter`] to write a reporter.
 
 mod block;
 mod catalogue;

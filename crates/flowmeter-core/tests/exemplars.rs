@@ -14,9 +14,12 @@ use flowmeter_core::{
 };
 use flowmeter_testkit::{PATIENCE, on_request, quiet_registry};
 
-/// Remembers values (of histograms their counts) and exemplars of the last report by name.
+/// Remembers the last report.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<BTreeMap<String, (f64, Vec<Exemplar>)>>>);
+struct Seen(Arc<Mutex<ByName>>);
+
+/// Values, of histograms their counts, and exemplars.
+type ByName = BTreeMap<String, (f64, Vec<Exemplar>)>;
 
 impl Reporter for Seen {
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
