@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::cell::Words;
-use crate::exemplars::{Exemplars, Slot};
+use crate::exemplars::{ExemplarSlot, Exemplars};
 use crate::family::{FamilySet, Member, Place};
 use crate::histogram::{HistogramCells, HistogramLayout, SharedHistogramCells};
 use crate::node::Node;
@@ -189,7 +189,7 @@ impl Block {
     }
 
     /// Keeps an exemplar of a series, if it can without waiting and anybody reads the block.
-    pub(crate) fn keep_exemplar(&self, place: Option<Place>, slot: Slot, exemplar: Exemplar) {
+    pub(crate) fn keep_exemplar(&self, place: Option<Place>, slot: ExemplarSlot, exemplar: Exemplar) {
         if let Some(place) = place.filter(|_| self.attached) {
             let rare = self.rare.get_or_init(Box::default);
             let series = self.set.words + self.set.objects;

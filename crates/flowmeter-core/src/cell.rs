@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::block::Keep;
-use crate::exemplars::Slot;
+use crate::exemplars::ExemplarSlot;
 use crate::one_writer::UseSharedHandleOrNewWriter;
 use crate::{Exemplar, Number, TraceContext};
 
@@ -120,6 +120,6 @@ impl Cell {
         self.add(n);
         let block = self.keep.block();
         let exemplar = Exemplar::new(Number::U64(n), *context);
-        block.keep_exemplar(block.place_of_word(self.word()), Slot::OF_SUM, exemplar);
+        block.keep_exemplar(block.place_of_word(self.word()), ExemplarSlot::OF_SUM, exemplar);
     }
 }

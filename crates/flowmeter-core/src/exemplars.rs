@@ -8,13 +8,13 @@ use crate::{Exemplar, Number};
 pub(crate) struct Exemplars(Box<[Mutex<Kept>]>);
 
 /// The exemplars of one series, with the slot of each.
-type Kept = Vec<(Slot, Exemplar)>;
+type Kept = Vec<(ExemplarSlot, Exemplar)>;
 
 /// What at most one exemplar of a series is kept for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Slot(u8);
+pub(crate) struct ExemplarSlot(u8);
 
-impl Slot {
+impl ExemplarSlot {
     /// The only one of a sum.
     pub(crate) const OF_SUM: Self = Self(0);
 
@@ -30,7 +30,7 @@ impl Exemplars {
     }
 
     /// Keeps an exemplar in the place of that in its slot, unless somebody is at those of the series just now.
-    pub(crate) fn keep(&self, series: usize, slot: Slot, exemplar: Exemplar) {
+    pub(crate) fn keep(&self, series: usize, slot: ExemplarSlot, exemplar: Exemplar) {
         let Some(Ok(mut kept)) = self.0.get(series).map(Mutex::try_lock) else { return };
         match kept.iter_mut().find(|(taken, _)| *taken == slot) {
             Some((_, earlier)) => *earlier = exemplar,
@@ -68,14 +68,14 @@ mod tests {
         let exemplars = Exemplars::new(2);
         assert_eq!(exemplars.of(1), []);
         for value in [1e6, -5.0, 1.25, 0.0, 2e6, 1.5, 0.0] {
-            exemplars.keep(1, Slot::of_value(Number::F64(value)), exemplar(value));
+            exemplars.keep(1, ExemplarSlot::of_value(Number::F64(value)), exemplar(value));
         }
         assert_eq!(exemplars.of(1), [-5.0, 0.0, 1.5, 1e6, 2e6].map(exemplar));
         assert_eq!(exemplars.of(0), [], "nor in any other series");
 
         for exponent in -300..300 {
             let value = 2_f64.powi(exponent);
-            exemplars.keep(0, Slot::of_value(Number::F64(value)), exemplar(value));
+            exemplars.keep(0, ExemplarSlot::of_value(Number::F64(value)), exemplar(value));
         }
         let latest = std::array::from_fn(|i| exemplar(2_f64.powi(284 + i as i32)));
         assert_eq!(exemplars.of(0), latest as [Exemplar; 16]);
@@ -105,13 +105,13 @@ mod tests {
         let (done, is_done) = mpsc::channel();
         let recorder = Arc::clone(&exemplars);
         thread::spawn(move || {
-            recorder.keep(0, Slot::OF_SUM, exemplar(1.0));
+            recorder.keep(0, ExemplarSlot::OF_SUM, exemplar(1.0));
             done.send(()).unwrap();
         });
         is_done.recv_timeout(Duration::from_secs(20)).unwrap();
         drop(reading);
         assert_eq!(exemplars.of(0), []);
-        exemplars.keep(0, Slot::OF_SUM, exemplar(2.0));
+        exemplars.keep(0, ExemplarSlot::OF_SUM, exemplar(2.0));
         assert_eq!(exemplars.of(0), [exemplar(2.0)]);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::block::{Keep, Object};
 use crate::counter::debug_value;
-use crate::exemplars::Slot as ExemplarSlot;
+use crate::exemplars::ExemplarSlot;
 use crate::one_writer::one_writer;
 use crate::set::{Attach, MetricHandle, Slot, Storage};
 use crate::shards::{ShardWriter, Shards};

@@ -204,16 +204,27 @@ impl HistogramCells {
             let bucket = within_octave_f64(value);
             self.positive.add::<W>(offset / SLICES_PER_OCTAVE as usize, bucket);
             add_f64::<W>(&self.sums[bucket % SUMS], value);
-        } else if !self.record_unusual_f64::<W>(value) {
+        } else if !self.record_time_f64::<W>(value) {
             return;
         }
         W::change(&self.min, |min| (value < f64::from_bits(min)).then_some(value.to_bits()));
         W::change(&self.max, |max| (value > f64::from_bits(max)).then_some(value.to_bits()));
     }
 
+    /// A time in a part of a second, or anything unusual. Returns whether the value has a bucket.
+    #[inline(never)]
+    fn record_time_f64<W: Writers>(&self, value: f64) -> bool {
+        let Some((offset, bucket)) = self.positive.locate(value * self.fast_unit) else {
+            return self.record_unusual_f64::<W>(value);
+        };
+        self.positive.add::<W>(offset, bucket);
+        add_f64::<W>(&self.sums[bucket % SUMS], value);
+        true
+    }
+
     /// Zero, negative, not finite, out of the window, the first, in another unit than the buckets, or with bounds to look
     /// up. Returns whether the value has a bucket.
-    #[inline(never)]
+    #[cold]
     fn record_unusual_f64<W: Writers>(&self, value: f64) -> bool {
         let in_buckets = self.layout.second_part.map_or(value, |second_part| value * second_part);
         let mut bucket = 0;

@@ -22,7 +22,7 @@ pub(crate) use shared::SharedHistogramCells;
 pub use snapshot::HistogramSnapshot;
 
 use crate::block::{Keep, Object};
-use crate::exemplars::Slot as ExemplarSlot;
+use crate::exemplars::ExemplarSlot;
 use crate::one_writer::{OneWriter, one_writer};
 use crate::set::{Attach, MetricHandle, Slot, Storage};
 use crate::{Exemplar, MetricKind, Number, TraceContext, Unit, ValueType};
