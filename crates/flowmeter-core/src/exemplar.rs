@@ -13,11 +13,12 @@ use crate::Number;
 /// their places.
 ///
 /// ```
-/// # use std::time::{Duration, SystemTime};
+/// # use std::time::Duration;
 /// use flowmeter_core::{Registry, TraceContext};
 ///
 /// # let (is_sampled, took, unix_time) = (true, Duration::from_millis(30), Duration::from_secs(1));
-/// let latency = Registry::new().add_group("orders").histogram::<Duration>("latency");
+/// # let registry = Registry::new();
+/// let latency = registry.add_group("orders").histogram::<Duration>("latency");
 /// // From the header `traceparent`, say.
 /// let span = TraceContext::from_hex("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7").unwrap();
 /// match is_sampled {

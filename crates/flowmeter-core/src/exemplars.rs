@@ -51,9 +51,13 @@ impl Exemplars {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
     use crate::family::Place;
-    use crate::{Counter, Descriptor, Metric, TraceContext};
+    use crate::{Counter, Descriptor, Metric, Registry, SetCells, TraceContext};
 
     fn exemplar(value: f64) -> Exemplar {
         Exemplar::new(Number::F64(value), TraceContext::new([1; 16], [1; 8]))
@@ -80,9 +84,10 @@ mod tests {
     #[test]
     fn who_is_read_by_nobody_keeps_none() {
         const DESCRIPTORS: &[Descriptor] = &[Descriptor::of::<Counter>(Metric::new("n"))];
-        let group = crate::Registry::new().add_group("g");
-        let kept_of = |mut cells: crate::SetCells| {
-            let block = std::sync::Arc::clone(cells.block());
+        let registry = Registry::new();
+        let group = registry.add_group("g");
+        let kept_of = |mut cells: SetCells| {
+            let block = Arc::clone(cells.block());
             let counter: Counter = cells.take();
             counter.inc_with_exemplar(&TraceContext::new([1; 16], [1; 8]));
             assert_eq!(counter.get(), 1);
@@ -95,9 +100,15 @@ mod tests {
 
     #[test]
     fn whoever_comes_while_one_looks_does_not_wait() {
-        let exemplars = Exemplars::new(1);
+        let exemplars = Arc::new(Exemplars::new(1));
         let reading = exemplars.0[0].lock().unwrap();
-        exemplars.keep(0, Slot::OF_SUM, exemplar(1.0));
+        let (done, is_done) = mpsc::channel();
+        let recorder = Arc::clone(&exemplars);
+        thread::spawn(move || {
+            recorder.keep(0, Slot::OF_SUM, exemplar(1.0));
+            done.send(()).unwrap();
+        });
+        is_done.recv_timeout(Duration::from_secs(20)).unwrap();
         drop(reading);
         assert_eq!(exemplars.of(0), []);
         exemplars.keep(0, Slot::OF_SUM, exemplar(2.0));

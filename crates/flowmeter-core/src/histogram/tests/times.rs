@@ -16,7 +16,8 @@ fn recorded_in(per_second: f64, values: &[u64]) -> HistogramSnapshot {
 
 #[test]
 fn times_have_buckets_in_seconds_and_all_else_in_their_unit() {
-    let group = Registry::new().add_group("g");
+    let registry = Registry::new();
+    let group = registry.add_group("g");
     let latency = group.histogram::<Duration>("latency");
     (0..=2_000).for_each(|ms| latency.record(Duration::from_millis(ms)));
     let snapshot = latency.snapshot();
@@ -31,7 +32,8 @@ fn times_have_buckets_in_seconds_and_all_else_in_their_unit() {
 
 #[test]
 fn which_units_are_times_and_who_keeps_to_them() {
-    let group = Registry::new().add_group("g");
+    let registry = Registry::new();
+    let group = registry.add_group("g");
     let unit_of = |name, unit: Unit| {
         let shared: SharedHistogram<f64> = group.shared_histogram(Metric::new(name).with_unit(unit));
         let empty = shared.snapshot().bucket_unit();
@@ -81,7 +83,8 @@ fn fractions_of_times_have_signs_and_zeros_too() {
 fn explicit_bounds_are_in_the_unit_of_the_values() {
     const BOUNDS: &[f64] = &[0.5e9, 1e9];
     let metric = Metric::new("latency").with_histogram(HistogramOptions::DEFAULT.with_bounds(BOUNDS));
-    let latency = Registry::new().add_group("g").histogram::<Duration>(metric);
+    let registry = Registry::new();
+    let latency = registry.add_group("g").histogram::<Duration>(metric);
     [250, 500, 750, 2_000].into_iter().for_each(|ms| latency.record(Duration::from_millis(ms)));
     let snapshot = latency.snapshot();
     let classic = snapshot.classic().unwrap();
