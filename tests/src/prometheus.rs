@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::exemplar::{Exemplar, labels_of};
 use crate::filter::{Filtered, filter};
 use crate::scrape::get;
 use crate::{Folder, wait_for};
@@ -156,7 +157,7 @@ impl Prometheus {
     /// When the server does not answer, not with a vector, or with two values for one value of the label.
     #[must_use]
     pub fn query(&self, query: &str, label: &str) -> BTreeMap<String, String> {
-        let data = self.ask(query);
+        let data = self.ask("query", &[("query", query)]);
         let series = data["result"].as_array().expect("an instant vector");
         let mut values = BTreeMap::new();
         for series in series {
@@ -174,11 +175,33 @@ impl Prometheus {
     /// When the server does not answer, or not with one number at most.
     #[must_use]
     pub fn number(&self, query: &str) -> Option<f64> {
-        let data = self.ask(query);
+        let data = self.ask("query", &[("query", query)]);
         let series = data["result"].as_array().expect("an instant vector");
         assert!(series.len() <= 1, "{query} has one value: {data}");
         let value = series.first()?["value"][1].as_str().expect("a value, and no histogram");
         Some(value.parse().expect("a number"))
+    }
+
+    /// The exemplars of the series that a selector has, by value.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer.
+    #[must_use]
+    pub fn exemplars(&self, selector: &str) -> Vec<Exemplar> {
+        // Of all times: there is no default.
+        let range = [("start", "0"), ("end", "9999999999")];
+        let data = self.ask("query_exemplars", &[&[("query", selector)], &range[..]].concat());
+        let series = data.as_array().expect("series with exemplars").iter();
+        let exemplars = series.flat_map(|series| series["exemplars"].as_array().into_iter().flatten());
+        let exemplar = |exemplar: &Value| Exemplar {
+            labels: labels_of(&exemplar["labels"]),
+            value: exemplar["value"].as_str().and_then(|value| value.parse().ok()).expect("a number"),
+            timestamp: exemplar["timestamp"].as_f64(),
+        };
+        let mut exemplars: Vec<_> = exemplars.map(exemplar).collect();
+        exemplars.sort_by(|a, b| a.value.total_cmp(&b.value));
+        exemplars
     }
 
     /// The sum of a metric of the server's own over all its labels; 0 if there is none.
@@ -197,11 +220,11 @@ impl Prometheus {
         values.sum()
     }
 
-    /// What an instant query finds.
-    fn ask(&self, query: &str) -> Value {
-        let url = format!("http://{}/api/v1/query", self.address);
-        let response = ureq::get(url).query("query", query).call();
-        let mut response = response.unwrap_or_else(|error| panic!("{query}: {error}"));
+    /// What the server answers to parameters of a part of its API.
+    fn ask(&self, api: &str, parameters: &[(&str, &str)]) -> Value {
+        let url = format!("http://{}/api/v1/{api}", self.address);
+        let response = ureq::get(url).query_pairs(parameters.iter().copied()).call();
+        let mut response = response.unwrap_or_else(|error| panic!("{parameters:?}: {error}"));
         let text = response.body_mut().read_to_string().expect("answers are text");
         let mut answer: Value = serde_json::from_str(&text).expect("answers are JSON");
         answer["data"].take()

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::Protocol;
 use crate::backends::{installed, program};
+use crate::exemplar::{Exemplar, labels_of};
 use crate::filter::{Filtered, filter};
 
 /// The client, installed.
@@ -36,18 +37,7 @@ pub struct ParsedSample {
     /// Its time, in seconds since the Unix epoch.
     pub timestamp: Option<f64>,
     /// Its exemplar.
-    pub exemplar: Option<ParsedExemplar>,
-}
-
-/// An exemplar as the client has read it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ParsedExemplar {
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// Its value.
-    pub value: f64,
-    /// Its time, in seconds since the Unix epoch.
-    pub timestamp: Option<f64>,
+    pub exemplar: Option<Exemplar>,
 }
 
 impl PythonClient {
@@ -93,21 +83,15 @@ fn sample(line: &Value) -> ParsedSample {
         help: text("help"),
         unit: text("unit"),
         name: text("name"),
-        labels: labels(&line["labels"]),
+        labels: labels_of(&line["labels"]),
         value: number(&line["value"]).expect("each sample has a value"),
         timestamp: number(&line["timestamp"]),
-        exemplar: exemplar.is_object().then(|| ParsedExemplar {
-            labels: labels(&exemplar["labels"]),
+        exemplar: exemplar.is_object().then(|| Exemplar {
+            labels: labels_of(&exemplar["labels"]),
             value: number(&exemplar["value"]).expect("each exemplar has a value"),
             timestamp: number(&exemplar["timestamp"]),
         }),
     }
-}
-
-fn labels(labels: &Value) -> BTreeMap<String, String> {
-    let labels = labels.as_object().expect("labels are an object");
-    let pair = |(key, value): (&String, &Value)| (key.clone(), value.as_str().expect("a text").to_owned());
-    labels.iter().map(pair).collect()
 }
 
 fn number(value: &Value) -> Option<f64> {
