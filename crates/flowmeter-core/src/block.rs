@@ -104,6 +104,15 @@ impl Object {
         }
         true
     }
+
+    /// Copies what classic buckets need of a histogram into `snapshot`.
+    pub(crate) fn read_classic_histogram(&self, snapshot: &mut HistogramSnapshot) {
+        match self {
+            Self::Histogram(cells) => cells.read_classic_into(snapshot),
+            Self::SharedHistogram(cells) => cells.read_classic_into(snapshot),
+            _ => {}
+        }
+    }
 }
 
 impl Block {

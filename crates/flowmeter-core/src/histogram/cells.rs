@@ -256,24 +256,45 @@ impl HistogramCells {
 
     /// Copies what was recorded so far into `snapshot`, whose memory is reused.
     pub(crate) fn read_into(&self, snapshot: &mut HistogramSnapshot) {
-        self.read_finest_into(snapshot);
+        self.read_scaled_into(self.layout.options.scale(), snapshot);
         snapshot.limit(self.layout.options);
     }
 
-    /// Reads at the finest scale that there is: one bucket an octave if anything lies outside of a window, since all
-    /// buckets of a histogram share a scale.
-    pub(super) fn read_finest_into(&self, snapshot: &mut HistogramSnapshot) {
-        let scale = if self.has_far() { 0 } else { FINEST_SCALE };
+    /// Copies what classic buckets need: those of explicit bounds and no others, or else one bucket an octave.
+    pub(crate) fn read_classic_into(&self, snapshot: &mut HistogramSnapshot) {
+        let Some(classic) = &self.classic else { return self.read_scaled_into(0, snapshot) };
+        snapshot.scale = 0;
+        snapshot.positive.clear();
+        snapshot.negative.clear();
+        let buckets = snapshot.classic.get_or_insert_default();
+        classic.read_into(buckets);
+        snapshot.count = buckets.counts.iter().sum();
+        self.read_rest_into(snapshot);
+    }
+
+    /// Reads at a scale, or with one bucket an octave if anything lies outside of a window, since all buckets of a histogram
+    /// share a scale.
+    pub(super) fn read_scaled_into(&self, scale: u32, snapshot: &mut HistogramSnapshot) {
+        let scale = if self.has_far() { 0 } else { scale.min(FINEST_SCALE) };
         self.positive.read_into(scale, &mut snapshot.positive);
         match self.negative.get() {
             Some(negative) => negative.read_into(scale, &mut snapshot.negative),
             None => snapshot.negative.clear(),
         }
         snapshot.scale = scale;
+        snapshot.count = self.zero.load(Relaxed) + snapshot.positive.count() + snapshot.negative.count();
+        match &self.classic {
+            Some(classic) => classic.read_into(snapshot.classic.get_or_insert_default()),
+            None => snapshot.classic = None,
+        }
+        self.read_rest_into(snapshot);
+    }
+
+    /// Reads what is in no bucket, but for the zeros.
+    fn read_rest_into(&self, snapshot: &mut HistogramSnapshot) {
         snapshot.bucket_unit = self.layout.bucket_unit();
         snapshot.zero_count = self.zero.load(Relaxed);
         snapshot.unrecorded = self.unrecorded.load(Relaxed);
-        snapshot.count = snapshot.zero_count + snapshot.positive.count() + snapshot.negative.count();
         let word = |cell: &AtomicU64| cell.load(Relaxed);
         snapshot.sum = match self.layout.value_type {
             ValueType::F64 => Number::F64(self.sums.iter().map(|sum| f64::from_bits(word(sum))).sum()),
@@ -287,10 +308,6 @@ impl HistogramCells {
         let extremes = (number(&self.min), number(&self.max));
         let is_set = extremes.0.to_f64() <= extremes.1.to_f64();
         snapshot.extremes = (snapshot.count > 0 && is_set).then_some(extremes);
-        match &self.classic {
-            Some(classic) => classic.read_into(snapshot.classic.get_or_insert_default()),
-            None => snapshot.classic = None,
-        }
     }
 }
 

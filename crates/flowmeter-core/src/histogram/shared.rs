@@ -73,19 +73,33 @@ impl SharedHistogramCells {
 
     /// Copies what all threads recorded so far into `snapshot`.
     pub(crate) fn read_into(&self, snapshot: &mut HistogramSnapshot) {
+        let scale = self.layout.options.scale();
+        self.read_each_into(|cells, snapshot| cells.read_scaled_into(scale, snapshot), snapshot);
+        snapshot.limit(self.layout.options);
+    }
+
+    /// Copies what classic buckets need of it; see [`HistogramCells::read_classic_into`].
+    pub(crate) fn read_classic_into(&self, snapshot: &mut HistogramSnapshot) {
+        self.read_each_into(HistogramCells::read_classic_into, snapshot);
+    }
+
+    fn read_each_into(
+        &self,
+        read: impl Fn(&HistogramCells, &mut HistogramSnapshot),
+        snapshot: &mut HistogramSnapshot,
+    ) {
         let writers = self.writers().all.clone();
         let shards = self.shards.iter().filter_map(OnceLock::get).map(|cells| &**cells);
         let mut used = shards.chain(writers.iter().map(|cells| &**cells));
         match used.next() {
-            Some(first) => first.read_finest_into(snapshot),
-            None => HistogramCells::new(self.layout).read_finest_into(snapshot),
+            Some(first) => read(first, snapshot),
+            None => read(&HistogramCells::new(self.layout), snapshot),
         }
         let mut other = HistogramSnapshot::default();
         for cells in used {
-            cells.read_finest_into(&mut other);
+            read(cells, &mut other);
             snapshot.merge(&other);
         }
-        snapshot.limit(self.layout.options);
     }
 }
 

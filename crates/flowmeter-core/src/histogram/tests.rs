@@ -323,6 +323,38 @@ proptest! {
 
 proptest! {
     #[test]
+    fn what_is_read_for_classic_buckets_is_what_is_read_whole(
+        values in any_values(),
+        scale in 0_u32..=5,
+        has_bounds: bool,
+    ) {
+        let bounds: &[f64] = if has_bounds { &[-1.0, 0.5, 1e3] } else { &[] };
+        let options = HistogramOptions::DEFAULT.with_scale(scale).with_bounds(bounds);
+        let layout = HistogramLayout { value_type: ValueType::F64, options, second_part: None };
+        let (alone, shared) = (HistogramCells::new(layout), SharedHistogramCells::new(layout));
+        let writers = [shared.new_writer(), shared.new_writer()];
+        for (value, writer) in values.iter().zip(writers.iter().cycle()) {
+            alone.record_f64::<One>(*value);
+            writer.record_f64::<One>(*value);
+        }
+        let mut whole = HistogramSnapshot::default();
+        alone.read_into(&mut whole);
+        // What is used again must not show through.
+        let (mut classic, mut merged) = (whole.clone(), whole.clone());
+        alone.read_classic_into(&mut classic);
+        shared.read_classic_into(&mut merged);
+        for read in [&classic, &merged] {
+            prop_assert_eq!(read.count(), whole.count());
+            prop_assert_eq!((read.min(), read.max(), read.classic()), (whole.min(), whole.max(), whole.classic()));
+            let error = (read.sum().to_f64() - whole.sum().to_f64()).abs();
+            prop_assert!(error <= 1e-9 * values.iter().map(|value| value.abs()).sum::<f64>());
+            for exponent in (-30..30).filter(|_| !has_bounds) {
+                prop_assert_eq!(read.count_up_to_power_of_two(exponent), whole.count_up_to_power_of_two(exponent));
+            }
+        }
+    }
+
+    #[test]
     fn every_value_is_within_the_edges_of_its_bucket(
         values in prop::collection::vec(1e-9_f64..1e9, 1..200),
     ) {

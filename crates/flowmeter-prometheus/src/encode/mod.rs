@@ -84,7 +84,9 @@ impl Encoding<'_> {
         self.about.write(self, output);
         let mut taken = Taken::new(self);
         let mut left_out = LeftOut::default();
+        let is_classic = self.format != Format::Protobuf || self.buckets == Buckets::Classic;
         for family in report.families() {
+            let family = if is_classic { family.for_classic_buckets() } else { family };
             let described = Described::of(&family, self.escaping);
             if !self.selection.takes(&described) {
                 continue;

@@ -149,7 +149,7 @@ impl Histograms {
         // Where there are negative numbers OpenMetrics has no sum, because it may go down, and without a sum no count, which is
         // that of the last bucket.
         let is_signed = self.edges.bounds.first().is_some_and(|bound| *bound < 0.0)
-            || snapshot.negative().iter().next().is_some();
+            || snapshot.min().is_some_and(|least| least.to_f64() < 0.0);
         if !OPEN || !is_signed {
             self.sum.write(labels, out);
             write_number(snapshot.sum(), self.decimals, out);
