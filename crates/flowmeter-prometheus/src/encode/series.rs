@@ -25,7 +25,43 @@ pub(super) fn write_series<const OPEN: bool>(
     }
     let name = SampleName::new(&described.name, "");
     let created = SampleName::new(described.stem(), "_created");
-    let (decimals, changes_labels) = (described.decimals(), encoding.changes_labels());
+    let decimals = described.decimals();
+    for_each(encoding, family, output, |series, labels, out| match series.value() {
+        Value::Number(number) => {
+            name.write(labels, out);
+            write_number(number, decimals, out);
+            if OPEN && let Some(exemplar) = series.exemplars().first() {
+                write_behind_sample(exemplar, decimals, out);
+            }
+            out.push(b'\n');
+            if OPEN && encoding.created && described.kind == Kind::Counter {
+                created.write(labels, out);
+                write_time(series.start_time(), out);
+                out.push(b'\n');
+            }
+        }
+        Value::Bool(value) => {
+            name.write(labels, out);
+            out.extend_from_slice(if value { b"1\n" } else { b"0\n" });
+        }
+        Value::Text(text) => {
+            name.write_with(labels, b"value", out);
+            write_label_value(text, out);
+            out.extend_from_slice(b"\"} 1\n");
+        }
+        _ => {}
+    });
+}
+
+/// Calls `write` with each series and its labels, as they are for this answer.
+#[inline(always)]
+fn for_each(
+    encoding: &Encoding<'_>,
+    family: &FamilyView<'_>,
+    output: &mut Output<'_>,
+    mut write: impl FnMut(&SeriesView<'_>, &[u8], &mut Vec<u8>),
+) {
+    let changes_labels = encoding.changes_labels();
     let mut escaped = Vec::new();
     let result: Result<(), Infallible> = family.for_each(|series| {
         let mut labels = series.prepared();
@@ -33,32 +69,7 @@ pub(super) fn write_series<const OPEN: bool>(
             escape_labels(labels, encoding.escaping, &mut escaped);
             labels = &escaped;
         }
-        let out = &mut *output.bytes;
-        match series.value() {
-            Value::Number(number) => {
-                name.write(labels, out);
-                write_number(number, decimals, out);
-                if OPEN && let Some(exemplar) = series.exemplars().first() {
-                    write_behind_sample(exemplar, decimals, out);
-                }
-                out.push(b'\n');
-                if OPEN && encoding.created && described.kind == Kind::Counter {
-                    created.write(labels, out);
-                    write_time(series.start_time(), out);
-                    out.push(b'\n');
-                }
-            }
-            Value::Bool(value) => {
-                name.write(labels, out);
-                out.extend_from_slice(if value { b"1\n" } else { b"0\n" });
-            }
-            Value::Text(text) => {
-                name.write_with(labels, b"value", out);
-                write_label_value(text, out);
-                out.extend_from_slice(b"\"} 1\n");
-            }
-            _ => {}
-        }
+        write(series, labels, output.bytes);
         output.flush_if_full();
         Ok(())
     });
@@ -102,21 +113,11 @@ fn write_histograms<const OPEN: bool>(
         start: Vec::new(),
         counts: Vec::new(),
     };
-    let changes_labels = encoding.changes_labels();
-    let mut escaped = Vec::new();
-    let result: Result<(), Infallible> = family.for_each(|series| {
-        let mut labels = series.prepared();
-        if changes_labels {
-            escape_labels(labels, encoding.escaping, &mut escaped);
-            labels = &escaped;
-        }
+    for_each(encoding, family, output, |series, labels, out| {
         if let Value::Histogram(snapshot) = series.value() {
-            histograms.write::<OPEN>(series, labels, snapshot, output.bytes);
+            histograms.write::<OPEN>(series, labels, snapshot, out);
         }
-        output.flush_if_full();
-        Ok(())
     });
-    let Ok(()) = result;
 }
 
 impl Histograms {
