@@ -33,7 +33,7 @@ pub use compression::decompress;
 pub use demo::Demo;
 pub use every_kind::{EveryKind, Held, Labels, Series};
 pub use exemplar::Exemplar;
-pub use prometheus::{Prometheus, Protocol, ScrapeJob, check_metrics};
+pub use prometheus::{Login, Prometheus, Protocol, ScrapeJob, check_metrics};
 pub use protobuf::{Message, Protoc};
 pub use python_client::{ParsedSample, PythonClient};
 pub use scrape::{Answer, get};

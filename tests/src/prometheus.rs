@@ -70,6 +70,18 @@ pub struct ScrapeJob<'a> {
     escaping: &'a str,
     interval: Duration,
     endpoints: &'a [String],
+    login: Option<Login<'a>>,
+}
+
+/// How a server proves who it is to an endpoint, and the endpoint to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'a> {
+    /// The file of certificates that it trusts.
+    pub ca: &'a Path,
+    /// The name.
+    pub username: &'a str,
+    /// The password.
+    pub password: &'a str,
 }
 
 impl<'a> ScrapeJob<'a> {
@@ -77,7 +89,7 @@ impl<'a> ScrapeJob<'a> {
     /// gives up was sent. The name of the job is the protocol's.
     #[must_use]
     pub const fn new(protocol: Protocol, interval: Duration, endpoints: &'a [String]) -> Self {
-        Self { name: protocol.name(), protocol, escaping: "allow-utf-8", interval, endpoints }
+        Self { name: protocol.name(), protocol, escaping: "allow-utf-8", interval, endpoints, login: None }
     }
 
     /// Asks for names in one of Prometheus' escaping schemes, rather than as they are. The name of the job is another.
@@ -87,14 +99,21 @@ impl<'a> ScrapeJob<'a> {
         self
     }
 
+    /// Logs in. The name of the job is another.
+    #[must_use]
+    pub const fn with_login(mut self, name: &'a str, login: Login<'a>) -> Self {
+        (self.name, self.login) = (name, Some(login));
+        self
+    }
+
     fn config(&self) -> Value {
         let target = |endpoint: &String| {
-            let target = endpoint.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/metrics"));
+            let target = endpoint.split_once("://").and_then(|(_, rest)| rest.strip_suffix("/metrics"));
             target.expect("endpoints are at /metrics").to_owned()
         };
         let targets: Vec<_> = self.endpoints.iter().map(target).collect();
         let interval = format!("{}ms", self.interval.as_millis());
-        json!({
+        let mut config = json!({
             "job_name": self.name,
             "scrape_interval": interval,
             "scrape_timeout": interval,
@@ -103,7 +122,13 @@ impl<'a> ScrapeJob<'a> {
             // Beside native ones, which it takes alone otherwise.
             "always_scrape_classic_histograms": true,
             "static_configs": [{ "targets": targets }],
-        })
+        });
+        if let Some(Login { ca, username, password }) = self.login {
+            config["scheme"] = "https".into();
+            config["tls_config"] = json!({ "ca_file": ca });
+            config["basic_auth"] = json!({ "username": username, "password": password });
+        }
+        config
     }
 }
 

@@ -4,5 +4,6 @@ mod demo;
 mod exemplars;
 mod formats;
 mod lifecycle;
+mod login;
 mod names;
 mod quantiles;
