@@ -8,9 +8,9 @@ use crate::Number;
 /// One of the values that a series recorded, and the span of the trace in which that was: where to look for why.
 ///
 /// Give one along with what a sampled trace records; of others there is nothing to look at. A counter or a meter keeps its
-/// latest exemplar, and a histogram up to 16, of which a later one takes the place of one of its magnitude. Reporters find
-/// them by [`SeriesView::exemplars`](crate::SeriesView::exemplars), in this report and in the next, until others take
-/// their places.
+/// latest exemplar, and a histogram up to 16: the latest of each octave, or of each bucket if it has
+/// [bounds of its own](crate::HistogramOptions::with_bounds). Reporters find them by
+/// [`SeriesView::exemplars`](crate::SeriesView::exemplars), in this report and in the next, until others take their places.
 ///
 /// ```
 /// # use std::time::Duration;

@@ -2,25 +2,29 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::{Exemplar, Number};
+use crate::Exemplar;
 
 /// The exemplars of all series of a block.
 pub(crate) struct Exemplars(Box<[Mutex<Kept>]>);
 
-/// The exemplars of one series, with the slot of each.
+/// The exemplars of one series with the slot of each, the latest last.
 type Kept = Vec<(ExemplarSlot, Exemplar)>;
 
-/// What at most one exemplar of a series is kept for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ExemplarSlot(u8);
+/// How many exemplars of a series are kept.
+const MOST: usize = 16;
+
+/// What at most one exemplar of a series is kept for: buckets of a histogram that no backend's bucket has a part of, so that
+/// the latest exemplar of a bucket stays until there is a later one in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExemplarSlot(i32);
 
 impl ExemplarSlot {
     /// The only one of a sum.
     pub(crate) const OF_SUM: Self = Self(0);
 
-    /// That of a value of a histogram: one of 16, which it shares with those of its octave and of every 16th from there.
-    pub(crate) fn of_value(value: Number) -> Self {
-        Self((value.to_f64().to_bits() >> 52 & 15) as u8)
+    /// One of a histogram's.
+    pub(crate) const fn new(number: i32) -> Self {
+        Self(number)
     }
 }
 
@@ -32,10 +36,12 @@ impl Exemplars {
     /// Keeps an exemplar in the place of that in its slot, unless somebody is at those of the series just now.
     pub(crate) fn keep(&self, series: usize, slot: ExemplarSlot, exemplar: Exemplar) {
         let Some(Ok(mut kept)) = self.0.get(series).map(Mutex::try_lock) else { return };
-        match kept.iter_mut().find(|(taken, _)| *taken == slot) {
-            Some((_, earlier)) => *earlier = exemplar,
-            None => kept.push((slot, exemplar)),
+        // The longest there goes where all slots are taken: what is left in its bucket, if anything, is later.
+        let place = kept.iter().position(|(taken, _)| *taken == slot);
+        if let Some(place) = place.or((kept.len() == MOST).then_some(0)) {
+            kept.remove(place);
         }
+        kept.push((slot, exemplar));
     }
 
     /// Those of a series, the least value first.
@@ -57,28 +63,29 @@ mod tests {
 
     use super::*;
     use crate::family::Place;
-    use crate::{Counter, Descriptor, Metric, Registry, SetCells, TraceContext};
+    use crate::{Counter, Descriptor, Metric, Number, Registry, SetCells, TraceContext};
 
     fn exemplar(value: f64) -> Exemplar {
         Exemplar::new(Number::F64(value), TraceContext::new([1; 16], [1; 8]))
     }
 
     #[test]
-    fn the_latest_of_each_magnitude_is_kept() {
+    fn the_latest_of_each_slot_is_kept_and_of_slots_the_latest() {
         let exemplars = Exemplars::new(2);
         assert_eq!(exemplars.of(1), []);
-        for value in [1e6, -5.0, 1.25, 0.0, 2e6, 1.5, 0.0] {
-            exemplars.keep(1, ExemplarSlot::of_value(Number::F64(value)), exemplar(value));
+        for (slot, value) in [(20, 1e6), (-3, -5.0), (0, 1.25), (20, 2e6), (0, 1.5)] {
+            exemplars.keep(1, ExemplarSlot::new(slot), exemplar(value));
         }
-        assert_eq!(exemplars.of(1), [-5.0, 0.0, 1.5, 1e6, 2e6].map(exemplar));
+        assert_eq!(exemplars.of(1), [-5.0, 1.5, 2e6].map(exemplar));
         assert_eq!(exemplars.of(0), [], "nor in any other series");
 
-        for exponent in -300..300 {
-            let value = 2_f64.powi(exponent);
-            exemplars.keep(0, ExemplarSlot::of_value(Number::F64(value)), exemplar(value));
+        for slot in (0..20).chain([4]) {
+            exemplars.keep(0, ExemplarSlot::new(slot), exemplar(f64::from(slot)));
         }
-        let latest = std::array::from_fn(|i| exemplar(2_f64.powi(284 + i as i32)));
+        let latest = std::array::from_fn(|i| exemplar(4.0 + i as f64));
         assert_eq!(exemplars.of(0), latest as [Exemplar; 16]);
+        exemplars.keep(0, ExemplarSlot::new(30), exemplar(30.0));
+        assert_eq!(exemplars.of(0)[..2], [4.0, 6.0].map(exemplar), "the one of 5 had been there for longest");
     }
 
     #[test]

@@ -138,16 +138,16 @@ fn every_recording_has_its_exemplar_at_its_series() {
     // Later ones take their places, from whichever handle.
     mixed.requests.new_writer().inc_by_with_exemplar(11, &trace(11));
     mixed.lost.inc_with_exemplar(&trace(12));
-    mixed.latency.record_with_exemplar(Duration::from_micros(4), &trace(13));
-    mixed.size.new_writer().record_with_exemplar(0.75, &trace(15));
+    mixed.latency.record_with_exemplar(Duration::from_nanos(3_500), &trace(13));
+    mixed.size.new_writer().record_with_exemplar(-0.375, &trace(15));
     mixed.events.mark_with_exemplar(&trace(16));
     mixed.marks.new_writer().mark_by_with_exemplar(17, &trace(17));
     first.inc_with_exemplar(&trace(18));
     handle.report_now(PATIENCE).unwrap();
     assert_eq!(seen.of("requests"), (12.0, vec![(11.0, 11)]));
     assert_eq!(seen.of("lost"), (21.0, vec![(1.0, 12)]));
-    assert_eq!(seen.of("latency").1, [(4_000.0, 13), (u64::MAX as f64, 4)]);
-    assert_eq!(seen.of("size"), (2.0, vec![(0.75, 15)]));
+    assert_eq!(seen.of("latency").1, [(3_500.0, 13), (u64::MAX as f64, 4)]);
+    assert_eq!(seen.of("size"), (2.0, vec![(-0.375, 15)]));
     assert_eq!(seen.of("events"), (7.0, vec![(1.0, 16)]));
     assert_eq!(seen.of("marks"), (18.0, vec![(17.0, 17)]));
     assert_eq!((seen.of("first").1, seen.of("second").1), (vec![(1.0, 18)], vec![(1.0, 8)]));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use flowmeter_core::{Family, GroupView, Naming, Report, ReportError, ReportMode, Reporter, ReporterContext};
 use flowmeter_http::{BodyWriter, Request, Responder, Response, Server};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::chunks::{ChunkWriter, Kept};
 use crate::compress::Packer;
@@ -158,8 +158,8 @@ fn handle(
                 return responder.send(answer);
             };
             if request.is_head() {
-                // What there is to say of an answer is known without it.
-                let answer = Response::chunks(form.accepted.content_type(), Vec::new());
+                // What there is to say of an answer is known without it, but for its length.
+                let (answer, _) = Response::stream(form.accepted.content_type());
                 return responder.send(form.describe(answer));
             }
             if kept.bytes() >= options.memory {
@@ -196,7 +196,9 @@ impl Reporter for PrometheusReporter {
         let handler = move |request: Request, responder: Responder| {
             handle(&request, responder, &options, &waiting, &kept, &asking);
         };
-        self.server = Some(Server::start(context.name(), &self.options.server, handler)?);
+        let server = Server::start(context.name(), &self.options.server, handler)?;
+        info!(reporter = context.name(), endpoint = format!("{}/metrics", server.url()), "serves Prometheus");
+        self.server = Some(server);
         self.context = Some(context.clone());
         Ok(())
     }

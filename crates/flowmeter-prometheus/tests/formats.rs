@@ -192,6 +192,7 @@ fn head_says_what_get_would() {
     assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
     assert!(head.contains("content-type: application/openmetrics-text"), "{head}");
     assert!(head.contains("content-encoding: gzip"), "{head}");
+    assert!(!head.contains("content-length"), "nobody knows it: {head}");
     assert!(body.is_empty());
 }
 

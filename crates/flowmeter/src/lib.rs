@@ -33,10 +33,10 @@
 //! | feature | brings |
 //! |---|---|
 //! | `derive` | `#[derive(MetricSet)]`, for metric sets of your own |
-//! | `prometheus` | the Prometheus reporter, in the module `prometheus` |
+//! | `prometheus` | the Prometheus reporter, in the module `prometheus`; builds zstd in C |
 //! | `stream` | the standard metric sets of a stream processor, in the module `stream` |
 //! | `system` | metrics of process, threads, control group and host, in the module `system` |
-//! | `tls` | HTTPS for what serves |
+//! | `tls` | HTTPS for what serves; builds some C and assembly |
 //! | `full` | all of these |
 //! | `counting-allocator`, `jemalloc`, `mimalloc` | statistics of the allocator, in the module `system`; the latter two build these in C |
 //! | `tokio` | metrics of tokio runtimes, in the module `system` |

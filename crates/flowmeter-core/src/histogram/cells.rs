@@ -254,6 +254,10 @@ impl HistogramCells {
         has_far(&self.positive) || self.negative.get().is_some_and(|range| has_far(range))
     }
 
+    pub(crate) fn layout(&self) -> HistogramLayout {
+        self.layout
+    }
+
     /// Copies what was recorded so far into `snapshot`, whose memory is reused.
     pub(crate) fn read_into(&self, snapshot: &mut HistogramSnapshot) {
         self.read_scaled_into(self.layout.options.scale(), snapshot);

@@ -22,7 +22,6 @@ pub(crate) use shared::SharedHistogramCells;
 pub use snapshot::HistogramSnapshot;
 
 use crate::block::{Keep, Object};
-use crate::exemplars::ExemplarSlot;
 use crate::one_writer::{OneWriter, one_writer};
 use crate::set::{Attach, MetricHandle, Slot, Storage};
 use crate::{Exemplar, MetricKind, Number, TraceContext, Unit, ValueType};
@@ -58,7 +57,7 @@ impl<V: HistogramValue> Histogram<V> {
         self.record(value);
         let is_it =
             |object: &Object| matches!(object, Object::Histogram(own) if Arc::ptr_eq(own, &self.cells));
-        keep_exemplar(&self.keep, is_it, value, context);
+        keep_exemplar(&self.keep, is_it, self.cells.layout(), value, context);
     }
 
     /// What was recorded so far.
@@ -118,7 +117,8 @@ impl<V: HistogramValue> SharedHistogram<V> {
     /// Records one value, with an [`Exemplar`] of it unless it has no bucket.
     pub fn record_with_exemplar(&self, value: V, context: &TraceContext) {
         self.record(value);
-        keep_exemplar(&self.keep, |object| is_shared(object, &self.cells), value, context);
+        let is_it = |object: &Object| is_shared(object, &self.cells);
+        keep_exemplar(&self.keep, is_it, self.cells.layout(), value, context);
     }
 
     /// A writer of this series with cells of its own, for a thread that is known: as cheap as a [`Histogram`]. What it
@@ -183,7 +183,8 @@ impl<V: HistogramValue> HistogramWriter<V> {
     /// Records one value, with an [`Exemplar`] of it unless it has no bucket.
     pub fn record_with_exemplar(&self, value: V, context: &TraceContext) {
         self.record(value);
-        keep_exemplar(&self.keep, |object| is_shared(object, &self.shared), value, context);
+        let is_it = |object: &Object| is_shared(object, &self.shared);
+        keep_exemplar(&self.keep, is_it, self.shared.layout(), value, context);
     }
 }
 
@@ -208,6 +209,7 @@ fn is_shared(object: &Object, cells: &Arc<SharedHistogramCells>) -> bool {
 fn keep_exemplar(
     keep: &Keep,
     is_it: impl Fn(&Object) -> bool,
+    layout: HistogramLayout,
     value: impl HistogramValue,
     context: &TraceContext,
 ) {
@@ -215,7 +217,7 @@ fn keep_exemplar(
         let exemplar = Exemplar::new(value, *context);
         keep.block().keep_exemplar(
             keep.block().place_of_object(is_it),
-            ExemplarSlot::of_value(value),
+            layout.exemplar_slot(value),
             exemplar,
         );
     }

@@ -71,6 +71,10 @@ impl SharedHistogramCells {
         self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn layout(&self) -> HistogramLayout {
+        self.layout
+    }
+
     /// Copies what all threads recorded so far into `snapshot`.
     pub(crate) fn read_into(&self, snapshot: &mut HistogramSnapshot) {
         let scale = self.layout.options.scale();

@@ -95,6 +95,7 @@ impl ServerOptions {
             _ => Err(section.invalid(key, format!("it can be 1 to {most}"))),
         };
         let patience = |key: &ConfigKey<Duration>| match section.get(key)? {
+            patience if patience.is_zero() => Err(section.invalid(key, "nobody is as quick")),
             patience if patience <= LONGEST_PATIENCE => Ok(patience),
             _ => Err(section.invalid(key, "it is more than a day")),
         };
@@ -207,6 +208,7 @@ mod tests {
             ("server.connections", "18446744073709551615", "it can be 1 to 65536"),
             ("server.headers", "100000000000", "it can be 1 to 1024"),
             ("server.request-patience", "500years", "it is more than a day"),
+            ("server.client-patience", "0s", "nobody is as quick"),
         ] {
             assert!(
                 said(key, value).starts_with(&format!("`x.{key}` cannot be `{value}`, {expected}")),

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use flowmeter_core::{FamilyView, HistogramSnapshot, MetricKind, Report, SeriesView, Value};
 
+use super::escape::write_help;
 use super::number::write_java_f64;
 use super::{Output, Selection};
 use crate::naming::{FlinkFamily, FlinkName, open_label};
@@ -39,10 +40,10 @@ fn write_family(family: &FamilyView<'_>, name: &FlinkName, is_rate: bool, output
     let is_summary = family.family().kind() == MetricKind::Histogram;
     let FlinkName { name, help } = name;
     let kind = if is_summary { "summary" } else { "gauge" };
-    // Flink does not escape it.
-    let help = help.replace(['\n', '\r'], " ");
-    let header = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
-    output.bytes.extend_from_slice(header.as_bytes());
+    let out = &mut *output.bytes;
+    out.extend_from_slice(format!("# HELP {name} ").as_bytes());
+    write_help(help, out);
+    out.extend_from_slice(format!("\n# TYPE {name} {kind}\n").as_bytes());
     let count = format!("{name}_count");
     let result: Result<(), Infallible> = family.for_each(|series| {
         let out = &mut *output.bytes;
