@@ -272,6 +272,7 @@ impl HistogramCells {
         snapshot.negative.clear();
         let buckets = snapshot.classic.get_or_insert_default();
         classic.read_into(buckets);
+        snapshot.zero_count = self.zero.load(Relaxed);
         snapshot.count = buckets.counts.iter().sum();
         self.read_rest_into(snapshot);
     }
@@ -286,7 +287,9 @@ impl HistogramCells {
             None => snapshot.negative.clear(),
         }
         snapshot.scale = scale;
-        snapshot.count = self.zero.load(Relaxed) + snapshot.positive.count() + snapshot.negative.count();
+        // Read once: the count is that of the buckets that are reported, and not of what came in between.
+        snapshot.zero_count = self.zero.load(Relaxed);
+        snapshot.count = snapshot.zero_count + snapshot.positive.count() + snapshot.negative.count();
         match &self.classic {
             Some(classic) => classic.read_into(snapshot.classic.get_or_insert_default()),
             None => snapshot.classic = None,
@@ -294,10 +297,9 @@ impl HistogramCells {
         self.read_rest_into(snapshot);
     }
 
-    /// Reads what is in no bucket, but for the zeros.
+    /// Reads what is in no bucket.
     fn read_rest_into(&self, snapshot: &mut HistogramSnapshot) {
         snapshot.bucket_unit = self.layout.bucket_unit();
-        snapshot.zero_count = self.zero.load(Relaxed);
         snapshot.unrecorded = self.unrecorded.load(Relaxed);
         let word = |cell: &AtomicU64| cell.load(Relaxed);
         snapshot.sum = match self.layout.value_type {

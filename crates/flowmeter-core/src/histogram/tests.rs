@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -54,6 +55,24 @@ fn integers_from_zero_to_the_greatest() {
     let snapshot = read(&cells);
     assert_eq!((snapshot.scale(), snapshot.count()), (0, 6));
     assert_eq!(snapshot.positive().iter().find(|(index, _)| *index == 63), Some((63, 1)));
+}
+
+#[test]
+fn the_count_is_that_of_the_buckets_while_zeros_are_recorded() {
+    let (cells, done) = (cells(ValueType::U64), AtomicBool::new(false));
+    let wrong = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Relaxed) {
+                cells.record_u64::<One>(0);
+            }
+        });
+        let wrong = (0..100_000).map(|_| read(&cells)).find(|read| {
+            read.count() != read.zero_count() + read.positive().count() + read.negative().count()
+        });
+        done.store(true, Relaxed);
+        wrong
+    });
+    assert_eq!(wrong, None);
 }
 
 #[test]

@@ -27,10 +27,10 @@ impl Closed {
 
     /// When it leaves, at the latest, and whether it was read by then.
     fn leaves(&self, options: &ReporterOptions) -> (Duration, bool) {
-        let unread = self.since.saturating_add(options.keep_undelivered);
         match self.delivered {
-            Some(delivered) => (unread.min(delivered.saturating_add(options.keep_delivered)), true),
-            None => (unread, false),
+            // Others who ask have that time from then on, however late the first one was.
+            Some(delivered) => (delivered.saturating_add(options.keep_delivered), true),
+            None => (self.since.saturating_add(options.keep_undelivered), false),
         }
     }
 }
