@@ -276,21 +276,25 @@ mod tests {
         }
     }
 
-    /// Reads all on this thread, while `write` writes on another one.
+    /// Reads all on one thread, while `write` writes on another one.
     fn read(write: impl FnOnce(BodyWriter) + Send + 'static) -> Result<Vec<u8>, io::Error> {
         let (writer, reader) = BodyWriter::new();
+        let (done, is_done) = mpsc::channel();
         let writing = thread::spawn(move || write(writer));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let read = async {
-            let mut all = Vec::new();
-            while let Some(chunk) = poll_fn(|cx| reader.poll(cx)).await {
-                all.extend_from_slice(&chunk?);
-            }
-            Ok(all)
-        };
-        let read = runtime.block_on(async { tokio::time::timeout(PATIENCE, read).await });
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let read = runtime.block_on(async {
+                let mut all = Vec::new();
+                while let Some(chunk) = poll_fn(|cx| reader.poll(cx)).await {
+                    all.extend_from_slice(&chunk?);
+                }
+                Ok(all)
+            });
+            done.send(read).unwrap();
+        });
+        let read = is_done.recv_timeout(PATIENCE);
         writing.join().unwrap();
-        read.unwrap()
+        read.expect("the reader still waits")
     }
 
     #[test]
