@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio::sync::mpsc;
 
+use crate::queue::BodyReader;
 use crate::under_way::{OnSent, UnderWay};
 
 /// What a body is made of.
@@ -16,12 +16,7 @@ pub(crate) enum Content {
     /// All of it is there.
     Whole(VecDeque<Bytes>),
     /// It comes while it is sent.
-    Stream(mpsc::UnboundedReceiver<Piece>),
-}
-
-pub(crate) enum Piece {
-    Chunk(Bytes),
-    End,
+    Stream(BodyReader),
 }
 
 impl Content {
@@ -30,40 +25,6 @@ impl Content {
         match self {
             Self::Whole(chunks) => Some(chunks.iter().map(|chunk| chunk.len() as u64).sum()),
             Self::Stream(_) => None,
-        }
-    }
-}
-
-/// The side of a streamed answer on which its body is written, see [`Response::stream`](crate::Response::stream).
-///
-/// Writing does not wait for the client: what it has not taken yet is kept, and a client that takes too little for
-/// too long is given up. If this is dropped without [`finish`](Self::finish), the answer breaks off, and the client
-/// notices.
-#[derive(Debug)]
-pub struct BodyWriter(mpsc::UnboundedSender<Piece>);
-
-impl BodyWriter {
-    pub(crate) fn new() -> (Self, Content) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), Content::Stream(receiver))
-    }
-
-    /// Writes a chunk. Does nothing if the client is gone.
-    pub fn write(&self, chunk: Bytes) {
-        let _ = self.0.send(Piece::Chunk(chunk));
-    }
-
-    /// Ends the body.
-    pub fn finish(self) {
-        let _ = self.0.send(Piece::End);
-    }
-}
-
-impl std::fmt::Debug for Piece {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Chunk(chunk) => f.debug_tuple("Chunk").field(&chunk.len()).finish(),
-            Self::End => f.write_str("End"),
         }
     }
 }
@@ -112,11 +73,11 @@ impl Body for AnswerBody {
         }
         let (chunk, is_last) = match &mut self.content {
             Content::Whole(chunks) => (chunks.pop_front(), chunks.is_empty()),
-            Content::Stream(pieces) => match ready!(pieces.poll_recv(cx)) {
-                Some(Piece::Chunk(chunk)) => (Some(chunk), false),
-                Some(Piece::End) => (None, true),
-                None => return Poll::Ready(Some(Err(io::Error::other("the answer was not finished")))),
-            },
+            Content::Stream(reader) => {
+                let chunk = ready!(reader.poll(cx)).transpose()?;
+                let is_last = chunk.is_none();
+                (chunk, is_last)
+            }
         };
         if is_last {
             self.end();

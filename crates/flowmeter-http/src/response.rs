@@ -6,7 +6,8 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::body::{BodyWriter, Content};
+use crate::BodyWriter;
+use crate::body::Content;
 use crate::under_way::OnSent;
 
 /// An answer.
@@ -28,8 +29,8 @@ impl Response {
     /// out.
     #[must_use]
     pub fn stream(content_type: impl Into<Cow<'static, str>>) -> (Self, BodyWriter) {
-        let (writer, content) = BodyWriter::new();
-        (Self::of(content_type.into(), content), writer)
+        let (writer, reader) = BodyWriter::new();
+        (Self::of(content_type.into(), Content::Stream(reader)), writer)
     }
 
     fn of(content_type: Cow<'static, str>, content: Content) -> Self {
