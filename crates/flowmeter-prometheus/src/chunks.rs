@@ -1,7 +1,7 @@
 //! Memory for a text that is sent while it is written.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -91,14 +91,16 @@ impl Kept {
     }
 
     /// Waits until at most so many bytes are kept. Returns whether that came about: not if readers let go of nothing for as long
-    /// as `patience`.
-    pub(crate) fn wait_for(&self, most: usize, patience: Duration) -> bool {
+    /// as `stall`, nor once `patience` is over.
+    pub(crate) fn wait_for(&self, most: usize, stall: Duration, patience: Duration) -> bool {
+        let start = Instant::now();
         let mut kept = self.lock();
         while *kept > most {
             let before = *kept;
-            let (now, timeout) =
-                self.0.1.wait_timeout(kept, patience).unwrap_or_else(PoisonError::into_inner);
-            if timeout.timed_out() && *now >= before {
+            let rest = patience.saturating_sub(start.elapsed());
+            let (now, _) =
+                self.0.1.wait_timeout(kept, stall.min(rest)).unwrap_or_else(PoisonError::into_inner);
+            if *now > most && (*now >= before || start.elapsed() >= patience) {
                 return false;
             }
             kept = now;
@@ -171,10 +173,12 @@ mod tests {
         let writer = ChunkWriter::counted(&kept);
         let (chunks, _) = write(&writer, 3, |_| true);
         assert_eq!(kept.bytes(), 3 * ChunkWriter::CHUNK + 1);
-        assert!(!kept.wait_for(ChunkWriter::CHUNK, Duration::ZERO), "nobody lets go");
+        let long = Duration::from_secs(60);
+        assert!(!kept.wait_for(ChunkWriter::CHUNK, Duration::ZERO, long), "nobody lets go");
+        assert!(!kept.wait_for(ChunkWriter::CHUNK, long, Duration::ZERO), "it has taken too long");
         std::thread::scope(|scope| {
             scope.spawn(|| drop(chunks));
-            assert!(kept.wait_for(0, Duration::from_secs(60)));
+            assert!(kept.wait_for(0, long, long));
         });
     }
 

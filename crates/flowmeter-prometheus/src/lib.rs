@@ -47,7 +47,9 @@
 //! Names that end as samples of counters and histograms do would be taken for those, so gauges and histograms do not: a
 //! gauge `taskSlotsTotal` becomes `..._total_task_slots`, a gauge `lag.count` becomes `..._lag_count_value`. A text is the
 //! label `value` of a series `..._info` that is 1. Two metrics whose names differ only in the suffix of their kinds clash, in
-//! all formats, because OpenMetrics has no place for both: the first is served, the other is counted and named in a log line.
+//! all formats, because OpenMetrics has no place for both: the one that came first is served, the other is counted and named in
+//! a log line. What clashes in one format alone, such as a histogram `lag` and a counter `lagSum` in OpenMetrics, is left out of
+//! that: the later one, counted as dropped values of each such answer; the first that is left out is named in a log line.
 //!
 //! `target_info` has the attributes of the process, and `flowmeter_build_info` the version of flowmeter.
 //!
@@ -60,12 +62,13 @@
 //! # Serving
 //!
 //! An answer is written on the reporter's thread, once for all who wait for the same, and sent while it is written. A client
-//! that takes its answer slowly is cut off, and what all of them have not taken yet is
-//! [bounded](PrometheusOptions::with_memory). TLS, credentials and limits are those of [`flowmeter_http`].
+//! that takes nothing, or next to nothing, is cut off, and what all of them have not taken yet is
+//! [bounded](PrometheusOptions::memory). TLS, credentials and limits are those of [`flowmeter_http`].
 
 #![forbid(unsafe_code)]
 
 mod chunks;
+mod clients;
 mod compress;
 mod encode;
 mod factory;

@@ -28,8 +28,9 @@ pub struct PrometheusOptions {
     /// Attributes of the process, which are labels of `target_info`. `service.name` is the program's name unless it is among
     /// them.
     pub target: Vec<(String, String)>,
-    /// How many bytes of answers that clients have not taken yet are kept: 256 MiB. An answer that would take more waits for
-    /// its clients, and breaks off if they take nothing; new scrapes are told to come back.
+    /// How many bytes of answers are kept that clients have not taken yet: 256 MiB, at least a chunk. An answer that would
+    /// take more waits for its clients, and one that takes nothing for a second is given up then, or all that lag when the answer
+    /// has waited for [`answer_patience`](ServerOptions::answer_patience). New scrapes are told to come back meanwhile.
     pub memory: usize,
 }
 
@@ -62,10 +63,11 @@ impl PrometheusOptions {
         self
     }
 
-    /// Sets the whole of how it serves.
+    /// Sets how it serves: address, limits, TLS and who may scrape. The ports stay, since those of a server are any ones by
+    /// default; set them with [`with_ports`](Self::with_ports).
     #[must_use]
     pub fn with_server(mut self, server: ServerOptions) -> Self {
-        self.server = server;
+        self.server = server.with_ports(self.server.ports);
         self
     }
 

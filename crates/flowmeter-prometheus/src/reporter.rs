@@ -1,17 +1,19 @@
 //! The reporter: a scrape endpoint.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use flowmeter_core::{Family, GroupView, Naming, Report, ReportError, ReportMode, Reporter, ReporterContext};
 use flowmeter_http::{BodyWriter, Request, Responder, Response, Server};
 use tracing::{info, warn};
 
 use crate::chunks::{ChunkWriter, Kept};
+use crate::clients::Clients;
 use crate::compress::Packer;
-use crate::encode::{About, Encoding, Output, encode_flink};
+use crate::encode::{About, Ages, Encoding, Output, encode_flink};
 use crate::options::PrometheusOptions;
 use crate::page;
 use crate::scrape::{Form, Scrape, Waiting};
@@ -25,6 +27,7 @@ pub struct PrometheusReporter {
     about: About,
     waiting: Waiting,
     kept: Kept,
+    ages: RefCell<Ages>,
     /// Whether a log line has named a metric that a format cannot have.
     said_left_out: Cell<bool>,
     context: Option<ReporterContext>,
@@ -40,6 +43,7 @@ impl PrometheusReporter {
             options: Arc::new(options),
             waiting: Waiting::default(),
             kept: Kept::default(),
+            ages: RefCell::default(),
             said_left_out: Cell::new(false),
             context: None,
             server: None,
@@ -55,40 +59,36 @@ impl PrometheusReporter {
         bodies: Vec<BodyWriter>,
     ) -> io::Result<()> {
         let packer = Packer::new(form.compression, form.accepted.format)?;
-        let patience = self.options.server.client_patience;
-        let mut bodies = Some(bodies);
-        let send = |chunk: bytes::Bytes| {
-            let Some(clients) = &bodies else { return };
-            context.count_bytes((chunk.len() * clients.len()) as u64);
-            clients.iter().for_each(|body| body.write(chunk.clone()));
-            drop(chunk);
-            if !self.kept.wait_for(self.options.memory, patience) {
-                // The answers break off, and their clients notice.
-                bodies = None;
-            }
+        let memory = self.options.memory.max(ChunkWriter::CHUNK);
+        let mut clients = Clients::new(bodies, &self.kept, memory, self.options.server.answer_patience);
+        let is_over = Cell::new(false);
+        let send = |chunk: Bytes| {
+            let length = chunk.len();
+            let count = clients.write(chunk);
+            context.count_bytes((length * count) as u64);
+            is_over.set(count == 0);
         };
+        let job = Job { report, context, form, is_over: &is_over };
         let mut result = Ok(());
         ChunkWriter::counted(&self.kept).write(send, |buffer, full| match packer {
-            None => self.encode(report, context, form, buffer, full),
-            Some(packer) => result = self.encode_packed(report, context, form, packer, buffer, full),
+            None => self.encode(&job, buffer, full),
+            Some(packer) => result = self.encode_packed(&job, packer, buffer, full),
         });
         result?;
-        bodies.into_iter().flatten().for_each(BodyWriter::finish);
+        clients.finish();
         Ok(())
     }
 
     fn encode_packed(
         &self,
-        report: &Report<'_>,
-        context: &ReporterContext,
-        form: &Form,
+        job: &Job<'_>,
         mut packer: Packer,
         packed: &mut Vec<u8>,
         full: &mut dyn FnMut(&mut Vec<u8>),
     ) -> io::Result<()> {
         let mut result = Ok(());
         let mut plain = Vec::with_capacity(ChunkWriter::CHUNK + ChunkWriter::CHUNK / 8);
-        self.encode(report, context, form, &mut plain, &mut |plain| {
+        self.encode(job, &mut plain, &mut |plain| {
             if result.is_ok() {
                 result = packer.pack(plain, packed);
             }
@@ -102,14 +102,8 @@ impl PrometheusReporter {
         packer.finish(packed)
     }
 
-    fn encode(
-        &self,
-        report: &Report<'_>,
-        context: &ReporterContext,
-        form: &Form,
-        bytes: &mut Vec<u8>,
-        full: &mut dyn FnMut(&mut Vec<u8>),
-    ) {
+    fn encode(&self, job: &Job<'_>, bytes: &mut Vec<u8>, full: &mut dyn FnMut(&mut Vec<u8>)) {
+        let Job { report, context, form, is_over } = *job;
         let mut output = Output { bytes, chunk: ChunkWriter::CHUNK, full };
         if self.options.naming.is_flink() {
             return encode_flink(report, &form.selection, &mut output);
@@ -122,6 +116,8 @@ impl PrometheusReporter {
             buckets: self.options.buckets,
             created: self.options.created,
             about: &self.about,
+            ages: &self.ages,
+            is_over,
         };
         let left_out = encoding.encode(report, &mut output);
         context.count_dropped(left_out.series);
@@ -137,6 +133,15 @@ impl PrometheusReporter {
             );
         }
     }
+}
+
+/// An answer that is being written.
+struct Job<'a> {
+    report: &'a Report<'a>,
+    context: &'a ReporterContext,
+    form: &'a Form,
+    /// Set when nobody waits for the rest.
+    is_over: &'a Cell<bool>,
 }
 
 /// When a client that was told to come back should.
@@ -162,7 +167,7 @@ fn handle(
                 let (answer, _) = Response::stream(form.accepted.content_type());
                 return responder.send(form.describe(answer));
             }
-            if kept.bytes() >= options.memory {
+            if kept.bytes() > options.memory {
                 let answer =
                     Response::unavailable("other clients are slow to take their answers; come back\n");
                 return responder.send(answer.with_header("retry-after", COME_BACK_SECONDS));
@@ -236,10 +241,10 @@ impl Reporter for PrometheusReporter {
                 (form, bodies)
             })
             .collect();
-        for (form, bodies) in answers {
-            self.answer(report, &context, &form, bodies)?;
-        }
-        Ok(())
+        let results = answers.into_iter().map(|(form, bodies)| self.answer(report, &context, &form, bodies));
+        // All of them, whatever becomes of one.
+        let results: Vec<_> = results.collect();
+        Ok(results.into_iter().collect::<io::Result<()>>()?)
     }
 
     fn stop(&mut self) {

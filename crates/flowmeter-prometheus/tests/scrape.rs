@@ -4,12 +4,10 @@
 
 mod client;
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use client::{get, request};
 use flowmeter_core::{Clock, Registry, ReporterHandle, ReporterOptions, TaskInfo};
@@ -285,6 +283,45 @@ fn open_metrics_has_no_name_twice() {
 }
 
 #[test]
+fn a_name_stays_with_whom_it_was_served_for_first() {
+    let registry = quiet_registry();
+    let handle = serve(&registry, PrometheusOptions::default().with_naming(NamingPolicy::Utf8));
+    let group = registry.add_group("g");
+    let first = group.counter("a_b");
+    first.inc_by(1_000);
+    assert_eq!(scrape_as(&handle, "text/plain"), ["g_a_b_total 1000"]);
+    // In the order of names it comes before the other.
+    let second = group.counter("a.b");
+    second.inc_by(2);
+    assert_eq!(scrape_as(&handle, "text/plain"), ["g_a_b_total 1000"]);
+    first.inc();
+    assert_eq!(scrape_as(&handle, "text/plain"), ["g_a_b_total 1001"]);
+    assert_eq!(handle.status().dropped_values, 2);
+}
+
+#[test]
+fn what_the_process_is_has_its_names_for_itself() {
+    let registry = quiet_registry();
+    let reporter = PrometheusReporter::new(
+        PrometheusOptions::default().with_ports(Ports::any()).with_naming(NamingPolicy::Utf8),
+    );
+    let handle = registry.add_reporter("prom", Box::new(reporter), ReporterOptions::default()).unwrap();
+    let (build, target) = (registry.add_group("flowmeter"), registry.add_group("target"));
+    let (build, target) = (build.text_gauge("build"), target.gauge::<u64>("info"));
+    build.set("mine");
+    let names = |accept| -> Vec<String> {
+        let name = |sample: &String| sample.split(['{', ' ']).next().unwrap().to_owned();
+        scrape_as(&handle, accept).iter().map(name).collect()
+    };
+    let own = ["flowmeter_build_info", "target_info"];
+    assert_eq!(names("text/plain"), own);
+    assert_eq!(names("application/openmetrics-text"), own);
+    assert_eq!(handle.status().dropped_values, 4, "both, in each answer");
+    assert_eq!(names("text/plain;version=1.0.0;escaping=allow-utf-8").len(), 4, "where they are others");
+    drop(target);
+}
+
+#[test]
 fn a_task_that_restarts_is_one_series_that_goes_on() {
     let clock = Arc::new(MockClock::default());
     let registry = quiet_registry_on(clock.clone());
@@ -311,40 +348,4 @@ fn a_task_that_restarts_is_one_series_that_goes_on() {
         assert_eq!(check(open()), first);
         clock.advance(Duration::from_secs(1));
     }
-}
-
-#[test]
-fn a_client_that_takes_nothing_holds_little_memory_and_nobody_up() {
-    let registry = quiet_registry();
-    let mut options = PrometheusOptions::default().with_memory(256 * 1024);
-    options.server.client_patience = Duration::from_millis(300);
-    let handle = serve(&registry, options);
-    let group = registry.add_group("g");
-    // More than the system keeps for a connection.
-    let long = "x".repeat(16 * 1024);
-    let counters: Vec<_> =
-        (0..2_000).map(|i| group.add_group_kv("i", &format!("{i}{long}")).counter("n")).collect();
-    let address = handle.endpoint().unwrap();
-    let address = address.strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap();
-    let mut idle = TcpStream::connect(address).unwrap();
-    idle.write_all(b"GET /metrics HTTP/1.1\r\nhost: h\r\n\r\n").unwrap();
-    let mut begins = [0; 12];
-    idle.read_exact(&mut begins).unwrap();
-    assert_eq!(&begins, b"HTTP/1.1 200");
-    // Others wait for it to be cut off, or are asked to come back.
-    let deadline = Instant::now() + PATIENCE;
-    let body = loop {
-        let (head, body) = get(&handle, "/metrics");
-        if head.starts_with("HTTP/1.1 200") {
-            break body;
-        }
-        assert!(head.starts_with("HTTP/1.1 503") && head.contains("retry-after: 1"), "{head}");
-        assert!(Instant::now() < deadline, "the idle client still holds the memory");
-        thread::yield_now();
-    };
-    assert_eq!(samples(&body).len(), counters.len());
-    let mut rest = Vec::new();
-    idle.set_read_timeout(Some(PATIENCE)).unwrap();
-    let _ = idle.read_to_end(&mut rest);
-    assert!(rest.len() < body.len(), "it was cut off");
 }

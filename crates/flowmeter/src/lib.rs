@@ -68,10 +68,9 @@ pub use flowmeter_derive::FacadeMetricSet as MetricSet;
 /// let password = std::fs::read_to_string("password")?;
 /// let server = ServerOptions::default()
 ///     .with_address([0, 0, 0, 0].into())
-///     .with_ports(Ports::range(9249, 9260))
 ///     .with_tls(TlsOptions::new("server.pem", "server.key"))
 ///     .with_auth(AuthOptions::default().with_basic("prometheus", Secret::new(password.trim())));
-/// let options = PrometheusOptions::default().with_server(server);
+/// let options = PrometheusOptions::default().with_ports(Ports::range(9249, 9260)).with_server(server);
 /// let flowmeter = Flowmeter::builder().prometheus("prometheus", options).start()?;
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())

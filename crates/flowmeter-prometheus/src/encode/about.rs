@@ -51,6 +51,15 @@ impl About {
         }
     }
 
+    /// The names that it has, as they are escaped for an answer.
+    pub(super) fn names(&self, escaping: Escaping) -> impl Iterator<Item = String> {
+        let stems = self.families.iter().map(move |info| info.stem);
+        stems.flat_map(move |stem| {
+            let name = escaping.escape(&format!("{stem}_info")).into_owned();
+            [name.strip_suffix("_info").unwrap_or(&name).to_owned(), name]
+        })
+    }
+
     /// Writes what is selected of it.
     pub(crate) fn write(&self, encoding: &Encoding<'_>, output: &mut Output<'_>) {
         for info in &self.families {

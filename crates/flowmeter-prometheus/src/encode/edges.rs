@@ -2,7 +2,7 @@
 
 use flowmeter_core::{Family, HistogramSnapshot, ValueType};
 
-use super::number::write_f64;
+use super::number::write_bound;
 
 /// The bounds of a family's classic buckets, the same for all of its series at all times, since a bucket that appears
 /// later has no past.
@@ -43,7 +43,7 @@ impl Edges {
     pub(super) fn labels(&self) -> Vec<Vec<u8>> {
         let label = |bound: &f64| {
             let mut label = Vec::new();
-            write_f64(*bound, &mut label);
+            write_bound(*bound, &mut label);
             label
         };
         self.bounds.iter().map(label).collect()

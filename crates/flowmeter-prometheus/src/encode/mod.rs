@@ -14,7 +14,8 @@ mod series;
 mod text;
 mod wire;
 
-use std::collections::HashSet;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 
 use flowmeter_core::{FamilyView, Report};
@@ -24,7 +25,7 @@ pub(crate) use flink::encode_flink;
 pub(crate) use selection::Selection;
 pub use text::{CONTENT_TYPE, TextEncoder};
 
-use crate::naming::{BaseUnit, Escaping, Kind, base_unit};
+use crate::naming::{BaseUnit, Escaping, Kind, base_unit_of};
 
 /// What an answer is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,6 +40,7 @@ pub(crate) enum Format {
 
 /// Which buckets histograms have where a format has both kinds. The text formats always have the classic ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Buckets {
     /// Classic buckets alone.
     Classic,
@@ -60,6 +62,9 @@ pub(crate) struct Encoding<'a> {
     /// Whether OpenMetrics says since when sums count.
     pub(crate) created: bool,
     pub(crate) about: &'a About,
+    pub(crate) ages: &'a RefCell<Ages>,
+    /// Set when nobody waits for the rest.
+    pub(crate) is_over: &'a Cell<bool>,
 }
 
 /// Where a report is written: a buffer that is emptied whenever it has grown by a chunk or a little more.
@@ -82,16 +87,16 @@ impl Encoding<'_> {
     /// Writes a report. Returns what the format cannot have beside the rest, because names are taken.
     pub(crate) fn encode(&self, report: &Report<'_>, output: &mut Output<'_>) -> LeftOut {
         self.about.write(self, output);
-        let mut taken = Taken::new(self);
+        let taken = self.has_one_name_for_several().then(|| self.refused(report));
         let mut left_out = LeftOut::default();
         let is_classic = self.format != Format::Protobuf || self.buckets == Buckets::Classic;
-        for family in report.families() {
+        for family in report.families().take_while(|_| !self.is_over.get()) {
             let family = if is_classic { family.for_classic_buckets() } else { family };
             let described = Described::of(&family, self.escaping);
             if !self.selection.takes(&described) {
                 continue;
             }
-            if !taken.admit(&described) {
+            if taken.as_ref().is_some_and(|refused| refused.contains(family.prepared())) {
                 left_out.add(&family, described.name);
                 continue;
             }
@@ -105,6 +110,33 @@ impl Encoding<'_> {
             output.bytes.extend_from_slice(open_metrics::END);
         }
         left_out
+    }
+
+    /// Whether names of samples could be another family's as well: in OpenMetrics, in which they must not be, and where
+    /// escaping takes away what told names apart.
+    fn has_one_name_for_several(&self) -> bool {
+        let loses = self.any_names && matches!(self.escaping, Escaping::Underscores | Escaping::Dots);
+        loses || self.format == Format::OpenMetrics
+    }
+
+    /// The families whose names are taken by others, which have been there for longer.
+    fn refused<'r>(&self, report: &'r Report<'_>) -> HashSet<&'r [u8]> {
+        let has_created = self.format == Format::OpenMetrics && self.created;
+        let mut families: Vec<_> = report.families().collect();
+        let mut ages = self.ages.borrow_mut();
+        ages.update(families.iter().map(FamilyView::prepared));
+        families.sort_by_key(|family| ages.of(family.prepared()));
+        let mut taken: HashSet<String> = self.about.names(self.escaping).collect();
+        let mut refused = HashSet::new();
+        for family in families {
+            let described = Described::of(&family, self.escaping);
+            if described.names(has_created).any(|name| taken.contains(&name)) {
+                refused.insert(family.prepared());
+            } else {
+                taken.extend(described.names(has_created));
+            }
+        }
+        refused
     }
 
     /// Whether the names of labels are to be written anew for this answer.
@@ -163,7 +195,7 @@ impl<'a> Described<'a> {
         Self {
             kind,
             name: escaping.escape(&(stem + kind.suffix())).into_owned(),
-            unit: base_unit(family.unit()),
+            unit: base_unit_of(family),
             help,
         }
     }
@@ -178,14 +210,15 @@ impl<'a> Described<'a> {
     }
 
     /// The names of its samples, and of itself.
-    fn names(&self) -> impl Iterator<Item = String> + '_ {
+    fn names(&self, has_created: bool) -> impl Iterator<Item = String> + '_ {
         let suffixes: &[&str] = match self.kind {
-            Kind::Counter => &["", "_total", "_created"],
-            Kind::Gauge => &[""],
-            Kind::Info => &["", "_info"],
-            Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
+            Kind::Counter => &["_created", "", "_total"],
+            Kind::Gauge => &["", ""],
+            Kind::Info => &["", "", "_info"],
+            Kind::Histogram => &["_created", "", "_bucket", "_sum", "_count"],
         };
-        suffixes.iter().map(|suffix| format!("{}{suffix}", self.stem()))
+        let skipped = usize::from(!has_created);
+        suffixes.iter().skip(skipped).map(|suffix| format!("{}{suffix}", self.stem()))
     }
 }
 
@@ -203,23 +236,29 @@ impl Help<'_> {
     }
 }
 
-/// The names of samples that an answer has, where they could be another family's as well: in OpenMetrics, in which
-/// they must not be, and where escaping takes away what told names apart.
-struct Taken(Option<HashSet<String>>);
+/// Since when families are there, in the order in which they came: where two want one name it is the first's, which some
+/// server may have series of.
+#[derive(Debug, Default)]
+pub(crate) struct Ages {
+    /// By what was prepared for a family.
+    since: HashMap<Box<[u8]>, u64>,
+    next: u64,
+}
 
-impl Taken {
-    fn new(encoding: &Encoding<'_>) -> Self {
-        let loses = encoding.any_names && matches!(encoding.escaping, Escaping::Underscores | Escaping::Dots);
-        Self((loses || encoding.format == Format::OpenMetrics).then(HashSet::new))
+impl Ages {
+    /// Takes in new families and forgets those that are gone.
+    fn update<'a>(&mut self, families: impl Iterator<Item = &'a [u8]>) {
+        let before = std::mem::take(&mut self.since);
+        for family in families {
+            let since = before.get(family).copied().unwrap_or_else(|| {
+                self.next += 1;
+                self.next
+            });
+            self.since.insert(family.into(), since);
+        }
     }
 
-    /// Takes the names of a family, unless any of them is taken.
-    fn admit(&mut self, described: &Described<'_>) -> bool {
-        let Some(taken) = &mut self.0 else { return true };
-        if described.names().any(|name| taken.contains(&name)) {
-            return false;
-        }
-        taken.extend(described.names());
-        true
+    fn of(&self, family: &[u8]) -> u64 {
+        self.since.get(family).copied().unwrap_or(u64::MAX)
     }
 }

@@ -34,6 +34,24 @@ pub(crate) fn write_f64(number: f64, out: &mut Vec<u8>) {
     }
 }
 
+/// Writes the bound of a bucket, as the [canonical form] of OpenMetrics has it: as Go's `%g`, with `.0` behind whole numbers.
+/// Servers that take labels as they come tell buckets apart by it.
+///
+/// [canonical form]: https://prometheus.io/docs/specs/om/open_metrics_spec/#considerations-canonical-numbers
+pub(super) fn write_bound(number: f64, out: &mut Vec<u8>) {
+    if !number.is_finite() {
+        return write_f64(number, out);
+    }
+    let text = format!("{number:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if (-4..6).contains(&exponent) || number == 0.0 {
+        return out.extend_from_slice(format!("{number:?}").as_bytes());
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    out.extend_from_slice(format!("{digits}e{sign}{:02}", exponent.abs()).as_bytes());
+}
+
 /// Writes a number as Java's `Double.toString` does, but infinities as Prometheus reads them.
 pub(super) fn write_java_f64(number: f64, out: &mut Vec<u8>) {
     let size = number.abs();
@@ -100,6 +118,28 @@ mod tests {
             (Number::F64(250.0), 3, "0.25"),
         ] {
             assert_eq!(written(number, decimals), expected);
+        }
+    }
+
+    #[test]
+    fn bounds_are_in_canonical_form() {
+        for (number, expected) in [
+            (0.0, "0.0"),
+            (1.0, "1.0"),
+            (0.25, "0.25"),
+            (-2.5, "-2.5"),
+            (65_536.0, "65536.0"),
+            (4_194_304.0, "4.194304e+06"),
+            (1e6, "1e+06"),
+            (0.0001, "0.0001"),
+            (0.000_015_258_789_062_5, "1.52587890625e-05"),
+            (2_f64.powi(-20), "9.5367431640625e-07"),
+            (1e-300, "1e-300"),
+            (f64::INFINITY, "+Inf"),
+        ] {
+            let mut out = Vec::new();
+            write_bound(number, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }
 

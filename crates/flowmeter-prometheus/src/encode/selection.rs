@@ -18,7 +18,7 @@ impl Selection {
     }
 
     pub(crate) fn takes(&self, described: &Described<'_>) -> bool {
-        self.is_all() || described.names().any(|name| self.0.contains(&name))
+        self.is_all() || described.names(true).any(|name| self.0.contains(&name))
     }
 
     pub(crate) fn takes_name(&self, name: &str) -> bool {

@@ -1,5 +1,7 @@
 //! The text exposition format 0.0.4.
 
+use std::cell::{Cell, RefCell};
+
 use flowmeter_core::{Family, FamilyView, GroupView, Report};
 
 use super::escape::write_help;
@@ -54,6 +56,8 @@ impl TextEncoder {
             buckets: Buckets::default(),
             created: false,
             about: &About::nothing(),
+            ages: &RefCell::default(),
+            is_over: &Cell::new(false),
         };
         encoding.encode(report, &mut Output { bytes: out, chunk, full: &mut full });
     }

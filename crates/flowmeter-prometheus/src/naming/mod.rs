@@ -17,7 +17,7 @@ pub(crate) use escaping::Escaping;
 pub(crate) use flink::{FlinkFamily, FlinkName, prepare_flink_family, prepare_flink_group};
 pub(crate) use labels::{Labels, open_label, write_label_value};
 pub use native::NativeNames;
-pub(crate) use unit::{BaseUnit, base_unit};
+pub(crate) use unit::{BaseUnit, base_unit_of};
 pub use utf8::Utf8Names;
 
 /// The naming policy for which metrics can give themselves names, which are written as they are if Prometheus takes them
@@ -36,6 +36,7 @@ pub enum NamingPolicy {
     /// What Flink's Prometheus reporter writes: its names, types, labels and spelling of values, in the text format whatever
     /// a scraper asks for. Dashboards and alerts that were made for Flink go on working. Metrics that Flink has renamed are
     /// there under both names.
+    #[non_exhaustive]
     Flink {
         /// Whether characters that Flink takes for no part of a name become underscores in the values of labels as
         /// well, which Flink does unless told otherwise.
@@ -50,6 +51,12 @@ impl NamingPolicy {
     #[must_use]
     pub fn flink() -> Self {
         Self::Flink { filter_label_values: true }
+    }
+
+    /// Flink's names, with the values of labels as they are: Flink's `filterLabelValueCharacters: false`.
+    #[must_use]
+    pub fn flink_with_any_label_values() -> Self {
+        Self::Flink { filter_label_values: false }
     }
 
     pub(crate) fn is_flink(&self) -> bool {
@@ -166,6 +173,9 @@ impl Kind {
     }
 }
 
+/// How samples of one kind or another end.
+const SAMPLE_SUFFIXES: [&str; 6] = ["_total", "_count", "_sum", "_bucket", "_created", "_info"];
+
 /// The reporter's own: `target_info` and `flowmeter_build_info`.
 const RESERVED_STEMS: [&str; 2] = ["target", "flowmeter_build"];
 
@@ -179,10 +189,9 @@ fn write_stem(names: &dyn Names, family: &Family, out: &mut Vec<u8>) {
     if name.is_empty() {
         name.push_str("metric");
     }
-    // A reader would take the first for a counter, and the others for a sample of a histogram: `promtool check metrics`
-    // refuses them, and a gauge `lag_count` beside a histogram `lag` would be one series twice.
-    let ends_as_another =
-        || ["_total", "_count", "_sum", "_bucket"].iter().any(|suffix| name.ends_with(suffix));
+    // A reader would take it for one of these: `promtool check metrics` refuses some of them, and a gauge `lag_count`
+    // beside a histogram `lag` would be one series twice.
+    let ends_as_another = || SAMPLE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix));
     if RESERVED_STEMS.contains(&&*name)
         || (matches!(kind, Kind::Gauge | Kind::Histogram) && ends_as_another())
     {

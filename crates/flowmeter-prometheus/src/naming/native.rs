@@ -4,7 +4,7 @@
 
 use flowmeter_core::{Family, MetricKind, Unit, push_snake_case};
 
-use super::{Kind, Names, POLICY, base_unit, is_metric_name};
+use super::{Kind, Names, POLICY, base_unit_of, is_metric_name};
 
 /// Prometheus' own conventions: snake case, base units, the unit and `_total` as suffixes.
 ///
@@ -59,7 +59,7 @@ pub(super) fn push_unit(family: &Family, own: usize, name: &mut String) {
     if ratio_of_sum {
         return;
     }
-    if let Some(unit) = base_unit(family.unit()) {
+    if let Some(unit) = base_unit_of(family) {
         let stem = |said: &&str| name.strip_suffix(said)?.strip_suffix('_').map(str::len);
         if let Some(stem) = unit.said.iter().find_map(stem).filter(|stem| *stem > own) {
             name.truncate(stem);
@@ -207,6 +207,13 @@ mod tests {
                     Metric::new("mailboxLatencyMs").with_unit(Unit::MILLISECONDS),
                 ),
             ),
+            (
+                "g_share_ms_per_s",
+                metric_name::<Histogram<f64>>("g", Metric::new("share").with_unit(Unit::new("ms/s"))),
+            ),
+            ("g_state_info_value", metric_name::<Gauge<u64>>("g", Metric::new("stateInfo"))),
+            ("g_n_created_value", metric_name::<Gauge<u64>>("g", Metric::new("nCreated"))),
+            ("target_info_value", metric_name::<Gauge<u64>>("target", Metric::new("info"))),
             ("g_ms_seconds", metric_name::<Gauge<u64>>("g", Metric::new("ms").with_unit(Unit::MILLISECONDS))),
             (
                 "g_receive_rate_bytes_per_second",

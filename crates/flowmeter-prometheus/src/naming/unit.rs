@@ -3,7 +3,7 @@
 //! Sources: [naming practices](https://prometheus.io/docs/practices/naming/), and the table of the
 //! [OpenTelemetry compatibility document](https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/).
 
-use flowmeter_core::Unit;
+use flowmeter_core::{Family, MetricKind, Unit};
 
 /// A unit with its suffix, and by which power of ten values are divided to be in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +14,17 @@ pub(crate) struct BaseUnit {
     pub(super) said: &'static [&'static str],
 }
 
-/// The base unit of a unit; nothing for counts of things.
-pub(crate) fn base_unit(unit: &Unit) -> Option<BaseUnit> {
+/// The base unit of a family's values; nothing for counts of things.
+pub(crate) fn base_unit_of(family: &Family) -> Option<BaseUnit> {
+    // Buckets have the edges that they were recorded with, of which those of times alone are in the base unit.
+    let is_kept = |unit: &BaseUnit| {
+        family.kind() != MetricKind::Histogram || unit.decimals == 0 || unit.suffix == "seconds"
+    };
+    base_unit(family.unit()).filter(is_kept)
+}
+
+/// The base unit of a unit.
+fn base_unit(unit: &Unit) -> Option<BaseUnit> {
     let (suffix, decimals, said): (_, _, &[_]) = match unit.as_str() {
         "s" => ("seconds", 0, &[]),
         "ms" => ("seconds", 3, &["ms", "millis", "milliseconds"]),
