@@ -8,7 +8,8 @@ use crate::GzipEncoder;
 use crate::encode::Format;
 use crate::negotiation::Compression;
 
-/// How hard general compressors try: most of what there is to win comes with little.
+/// How hard it tries: most of what there is to win comes with little.
+#[cfg(feature = "zstd")]
 const ZSTD_LEVEL: i32 = 1;
 
 /// What packs an answer as it is written. Its memory is that of one answer and goes with it.
@@ -16,6 +17,7 @@ pub(crate) enum Packer {
     /// Text in lines of which each repeats most of the one before.
     Lines(GzipEncoder),
     Gzip(GzEncoder<Vec<u8>>),
+    #[cfg(feature = "zstd")]
     Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
 }
 
@@ -28,6 +30,7 @@ impl Packer {
                 Some(Self::Gzip(GzEncoder::new(Vec::new(), flate2::Compression::fast())))
             }
             (Compression::Gzip, _) => Some(Self::Lines(GzipEncoder::new())),
+            #[cfg(feature = "zstd")]
             (Compression::Zstd, _) => {
                 Some(Self::Zstd(zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?))
             }
@@ -42,6 +45,7 @@ impl Packer {
                 encoder.write_all(bytes)?;
                 out.append(encoder.get_mut());
             }
+            #[cfg(feature = "zstd")]
             Self::Zstd(encoder) => {
                 encoder.write_all(bytes)?;
                 out.append(encoder.get_mut());
@@ -55,6 +59,7 @@ impl Packer {
         match self {
             Self::Lines(encoder) => encoder.finish(out),
             Self::Gzip(encoder) => out.append(&mut encoder.finish()?),
+            #[cfg(feature = "zstd")]
             Self::Zstd(encoder) => out.append(&mut encoder.finish()?),
         }
         Ok(())

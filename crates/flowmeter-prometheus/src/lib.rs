@@ -23,7 +23,7 @@
 //! | [OpenMetrics] 1.0 | classic histograms, `_created`, units, info metrics, exemplars |
 //! | [text] 0.0.4 and 1.0.0 | classic histograms; for whoever asks for nothing else |
 //!
-//! `Accept-Encoding` chooses between gzip, zstd and neither. `?name[]=` selects metrics by name, any number of them;
+//! `Accept-Encoding` chooses between gzip, zstd (feature `zstd`, on by default) and neither. `?name[]=` selects metrics by name, any number of them;
 //! a scrape with it is not a whole one, and does not let closed groups go. `HEAD` says what `GET` would.
 //!
 //! A histogram's classic buckets are edges of its exponential ones, or those that it was

@@ -88,6 +88,7 @@ impl Accepted {
 pub(crate) enum Compression {
     Identity,
     Gzip,
+    #[cfg(feature = "zstd")]
     Zstd,
 }
 
@@ -107,13 +108,14 @@ impl Compression {
             *place = Some(element.quality());
         }
         let gzip = gzip.or(any).unwrap_or(0);
-        let zstd = zstd.or(any).unwrap_or(0);
+        let zstd = if cfg!(feature = "zstd") { zstd.or(any).unwrap_or(0) } else { 0 };
         // What was not mentioned is taken, but whoever takes anything packed wants it so.
         let identity = identity.or(any.filter(|quality| *quality == 0));
         let most = gzip.max(zstd).max(identity.unwrap_or(1));
         match most {
             0 => None,
             _ if gzip == most => Some(Self::Gzip),
+            #[cfg(feature = "zstd")]
             _ if zstd == most => Some(Self::Zstd),
             _ => Some(Self::Identity),
         }
@@ -124,6 +126,7 @@ impl Compression {
         match self {
             Self::Identity => None,
             Self::Gzip => Some("gzip"),
+            #[cfg(feature = "zstd")]
             Self::Zstd => Some("zstd"),
         }
     }
@@ -210,6 +213,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "zstd")]
     fn answers_are_packed_as_scrapers_ask() {
         let of = |header: &str| Compression::of([header].into_iter());
         for (header, expected) in [

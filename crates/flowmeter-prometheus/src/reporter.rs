@@ -159,7 +159,7 @@ fn handle(
     match request.path() {
         "/metrics" => {
             let Some(form) = Form::of(request, &options.naming) else {
-                let answer = Response::not_acceptable("there is gzip, zstd, and what is not compressed\n");
+                let answer = Response::not_acceptable("there is gzip, and what is not compressed\n");
                 return responder.send(answer);
             };
             if request.is_head() {

@@ -33,10 +33,11 @@
 //! | feature | brings |
 //! |---|---|
 //! | `derive` | `#[derive(MetricSet)]`, for metric sets of your own |
-//! | `prometheus` | the Prometheus reporter, in the module `prometheus`; builds zstd in C |
+//! | `prometheus` | the Prometheus reporter, in the module `prometheus` |
 //! | `stream` | the standard metric sets of a stream processor, in the module `stream` |
 //! | `system` | metrics of process, threads, control group and host, in the module `system` |
 //! | `tls` | HTTPS for what serves; builds some C and assembly |
+//! | `zstd` | answers that are compressed by zstd, beside gzip; builds it in C |
 //! | `full` | all of these |
 //! | `counting-allocator`, `jemalloc`, `mimalloc` | statistics of the allocator, in the module `system`; the latter two build these in C |
 //! | `tokio` | metrics of tokio runtimes, in the module `system` |
