@@ -89,6 +89,7 @@ fn a_client_that_trickles_along_is_given_up() {
     let files = Files::new(&authority.issue(1));
     let mut options = options().with_tls(files.options());
     options.client_patience = Duration::from_millis(200);
+    options.least_rate = 1 << 30;
     let (server, told) = large(&options);
     let mut trickling = Client::new(&authority).connect(&server);
     trickling.write_all(get("/").as_bytes()).unwrap();
@@ -101,4 +102,30 @@ fn a_client_that_trickles_along_is_given_up() {
         thread::sleep(Duration::from_millis(20));
     }
     assert!(taken < LARGE && told.try_recv().is_err(), "it was not given all");
+}
+
+#[test]
+fn a_connection_is_kept_until_another_client_needs_it() {
+    let authority = Authority::new();
+    let files = Files::new(&authority.issue(1));
+    let patience = Duration::from_millis(500);
+    let options = options().with_connections(1).with_request_patience(patience);
+    let server =
+        start(&options.with_idle_patience(Duration::from_secs(3600)).with_tls(files.options()), echo);
+    let client = Client::new(&authority);
+    let mut stream = client.connect(&server);
+    let mut ask = |path: &str| {
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes()).unwrap();
+        let (end, mut answer) = (format!("\r\n\r\n{path} None"), Vec::new());
+        while !answer.ends_with(end.as_bytes()) {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+    };
+    ask("/1");
+    thread::sleep(patience * 2);
+    ask("/2");
+    assert!(client.exchange(&server, &get("/3")).unwrap().ends_with("/3 None"));
+    assert_eq!(read_all(&mut stream), "", "it has ended as it should");
 }
