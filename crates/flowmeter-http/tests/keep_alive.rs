@@ -10,35 +10,15 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{PATIENCE, assert_serves, connect, echo, exchange, get, options, read_all, start};
+use common::{PATIENCE, ask, assert_serves, connect, echo, exchange, get, options, read_all, receive, start};
 use flowmeter_http::{Request, Responder, Response, Server};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn send(stream: &mut TcpStream, path: &str) -> io::Result<()> {
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes())
-}
-
-/// Reads an answer of [`echo`], after which the connection stays.
-fn receive(stream: &mut TcpStream, path: &str) -> io::Result<()> {
-    let (end, mut answer) = (format!("\r\n\r\n{path} None"), Vec::new());
-    while !answer.ends_with(end.as_bytes()) {
-        let mut byte = [0];
-        stream.read_exact(&mut byte)?;
-        answer.push(byte[0]);
-    }
-    Ok(())
-}
-
-fn ask(stream: &mut TcpStream, path: &str) {
-    send(stream, path).unwrap();
-    receive(stream, path).unwrap();
-}
-
 /// A client that has got an answer and stays.
 fn idle(server: &Server) -> TcpStream {
     let mut stream = connect(server);
-    ask(&mut stream, "/first");
+    ask(&mut stream, "/first").unwrap();
     stream
 }
 
@@ -57,7 +37,7 @@ fn a_connection_stays_for_longer_than_a_request_may_take() {
     let mut stream = idle(&server);
     for path in ["/second", "/third"] {
         assert!(stays(&mut stream, patience * 2), "it was closed before {path}");
-        ask(&mut stream, path);
+        ask(&mut stream, path).unwrap();
     }
 }
 
@@ -105,12 +85,15 @@ fn a_connection_that_is_not_used_is_closed() {
 fn who_is_idle_for_longest_makes_room() {
     let server = start(&options().with_connections(2).with_idle_patience(HOUR), echo);
     let mut clients = [idle(&server), idle(&server)];
-    ask(&mut clients[0], "/second");
+    ask(&mut clients[0], "/second").unwrap();
     // Now it is the other one.
     assert_serves(&server);
     assert_eq!(read_all(&mut clients[1]), "");
-    ask(&mut clients[0], "/third");
+    ask(&mut clients[0], "/third").unwrap();
 }
+
+/// A request after which the connection may stay.
+const KEPT: &str = "GET /later HTTP/1.1\r\nHost: h\r\n\r\n";
 
 #[test]
 fn nobody_whose_answer_is_under_way_makes_room() {
@@ -123,7 +106,7 @@ fn nobody_whose_answer_is_under_way_makes_room() {
         },
     );
     let mut waiting = idle(&server);
-    send(&mut waiting, "/later").unwrap();
+    waiting.write_all(KEPT.as_bytes()).unwrap();
     let responder = asks.recv_timeout(PATIENCE).unwrap();
     let mut idle = idle(&server);
     for _ in 0..3 {
@@ -133,7 +116,7 @@ fn nobody_whose_answer_is_under_way_makes_room() {
     // There are two again, and the next one has to wait until the answer under way has left.
     let mut next = [connect(&server), connect(&server)];
     for stream in &mut next {
-        stream.write_all(b"GET /later HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        stream.write_all(KEPT.as_bytes()).unwrap();
     }
     let second = asks.recv_timeout(PATIENCE).unwrap();
     responder.send(Response::text("/later None"));
@@ -158,7 +141,7 @@ fn many_who_keep_their_connection_take_turns() {
                 let mut stream = connect(&server);
                 for _ in 0..20 {
                     // A request may cross with the end of its connection: it is sent again then.
-                    while send(&mut stream, "/x").and_then(|()| receive(&mut stream, "/x")).is_err() {
+                    while ask(&mut stream, "/x").is_err() {
                         assert!(Instant::now() < deadline, "it does not get its turn");
                         stream = connect(&server);
                     }

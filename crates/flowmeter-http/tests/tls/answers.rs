@@ -8,7 +8,7 @@ use flowmeter_http::{AuthOptions, Secret};
 use tokio_rustls::rustls::{ProtocolVersion, version};
 
 use crate::certificates::{Authority, Client, Files};
-use crate::common::{LARGE, PATIENCE, echo, get, large, options, read_all, start};
+use crate::common::{LARGE, PATIENCE, ask, echo, get, large, options, read_all, start};
 
 #[test]
 fn requests_are_answered_in_both_versions() {
@@ -114,18 +114,9 @@ fn a_connection_is_kept_until_another_client_needs_it() {
         start(&options.with_idle_patience(Duration::from_secs(3600)).with_tls(files.options()), echo);
     let client = Client::new(&authority);
     let mut stream = client.connect(&server);
-    let mut ask = |path: &str| {
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes()).unwrap();
-        let (end, mut answer) = (format!("\r\n\r\n{path} None"), Vec::new());
-        while !answer.ends_with(end.as_bytes()) {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            answer.push(byte[0]);
-        }
-    };
-    ask("/1");
+    ask(&mut stream, "/1").unwrap();
     thread::sleep(patience * 2);
-    ask("/2");
+    ask(&mut stream, "/2").unwrap();
     assert!(client.exchange(&server, &get("/3")).unwrap().ends_with("/3 None"));
     assert_eq!(read_all(&mut stream), "", "it has ended as it should");
 }
