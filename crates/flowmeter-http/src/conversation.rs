@@ -8,9 +8,9 @@ use http::{HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -28,6 +28,7 @@ pub(crate) struct Conversation<H> {
     handler: Arc<H>,
     options: Arc<ServerOptions>,
     stopped: watch::Receiver<bool>,
+    room: Arc<Notify>,
 }
 
 impl<H> Clone for Conversation<H> {
@@ -36,17 +37,23 @@ impl<H> Clone for Conversation<H> {
             handler: Arc::clone(&self.handler),
             options: Arc::clone(&self.options),
             stopped: self.stopped.clone(),
+            room: Arc::clone(&self.room),
         }
     }
 }
 
 impl<H: Handler> Conversation<H> {
     pub(crate) fn new(handler: H, options: ServerOptions, stopped: watch::Receiver<bool>) -> Self {
-        Self { handler: Arc::new(handler), options: Arc::new(options), stopped }
+        Self { handler: Arc::new(handler), options: Arc::new(options), stopped, room: Arc::default() }
     }
 
     pub(crate) fn options(&self) -> &ServerOptions {
         &self.options
+    }
+
+    /// Where to tell that somebody waits for a connection, so that an idle one ends.
+    pub(crate) fn room(&self) -> &Notify {
+        &self.room
     }
 
     /// Waits until the server stops.
@@ -73,7 +80,8 @@ impl<H: Handler> Conversation<H> {
     /// Serves one connection until it ends, or the server does and no answer is under way.
     pub(crate) async fn hold(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
         let under_way = UnderWay::default();
-        let io = TokioIo::new(Connection::new(stream, under_way.clone(), self.options.client_patience));
+        let room = Arc::clone(&self.room);
+        let io = TokioIo::new(Connection::new(stream, under_way.clone(), &self.options, room));
         let service = service_fn(|request: http::Request<Incoming>| {
             // At once, since HTTP looks for the end of the connection before it polls the answer.
             under_way.asked();
@@ -81,8 +89,8 @@ impl<H: Handler> Conversation<H> {
             async move { Ok::<_, Infallible>(self.answer(request, under_way).await) }
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.options.request_patience)
+            // The connection has clocks of its own, which tell an idle client from one that asks slowly.
+            .header_read_timeout(None)
             .max_headers(self.options.headers)
             .max_buf_size(HEAD_LIMIT)
             .serve_connection(io, service);

@@ -2,7 +2,9 @@
 //!
 //! A [`Server`] has a thread of its own, with a private single-threaded runtime, and answers `GET` and `HEAD`. It
 //! binds the loopback address unless told otherwise, and everything that comes from outside has a limit: connections,
-//! header sizes, the time to send a request and the time to take an answer.
+//! header sizes, the time to send a request, the time to stay without one, and the time to take an answer, with the
+//! rate at which it is taken. [`ServerOptions`] has them all. A client may keep its connection for further requests
+//! as long as nobody else waits for it.
 //!
 //! A [`Handler`] is called on the server's thread and must return at once; it answers through a [`Responder`], now or
 //! later and from any thread, so that what is slow is done elsewhere.
@@ -67,6 +69,7 @@
 
 #![forbid(unsafe_code)]
 
+mod asking;
 mod auth;
 mod body;
 mod config;

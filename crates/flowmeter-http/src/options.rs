@@ -15,16 +15,27 @@ pub struct ServerOptions {
     pub address: IpAddr,
     /// The ports to try: any free one.
     pub ports: Ports,
-    /// Connections at a time; more of them wait: 64.
+    /// Connections at a time: 64. More of them wait, and idle ones are closed for them.
     pub connections: usize,
     /// The most headers of a request: 64. Their size together is limited to 16 KiB.
     pub headers: usize,
-    /// How long a client may take to send a request, and may stay without sending one: 10 s.
+    /// How long a client may take to send a request, from its first byte, and from the connection to the end of its
+    /// first request: 10 s.
     pub request_patience: Duration,
+    /// How long a connection may stay without another request after an answer: 2 min 30 s, so that clients who come
+    /// every two minutes need not connect anew. Those that are idle for longest are closed before that if others wait
+    /// for a connection.
+    pub idle_patience: Duration,
     /// How long an answer may take to be made: 30 s. After that the client gets a 503.
     pub answer_patience: Duration,
-    /// How long a client may take nothing of its answer: 10 s.
+    /// How long an answer waits for a client that takes nothing of it, or less than [`least_rate`](Self::least_rate):
+    /// 10 s. After that the client is cut off.
     pub client_patience: Duration,
+    /// How many bytes a second a client has to take of an answer on average, once [`client_patience`] is used up:
+    /// 64 KiB. Time in which the client waits for more of the answer does not count.
+    ///
+    /// [`client_patience`]: Self::client_patience
+    pub least_rate: u64,
     /// Who is served: everybody who reaches the server.
     pub auth: AuthOptions,
     /// HTTPS: none, but HTTP.
@@ -40,8 +51,10 @@ impl Default for ServerOptions {
             connections: 64,
             headers: 64,
             request_patience: Duration::from_secs(10),
+            idle_patience: Duration::from_secs(150),
             answer_patience: Duration::from_secs(30),
             client_patience: Duration::from_secs(10),
+            least_rate: 64 * 1024,
             auth: AuthOptions::default(),
             #[cfg(feature = "tls")]
             tls: None,
@@ -61,6 +74,55 @@ impl ServerOptions {
     #[must_use]
     pub fn with_ports(mut self, ports: Ports) -> Self {
         self.ports = ports;
+        self
+    }
+
+    /// Sets how many connections there may be at a time: 1 to 65,536.
+    #[must_use]
+    pub fn with_connections(mut self, connections: usize) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// Sets how many headers a request may have: 1 to 1,024.
+    #[must_use]
+    pub fn with_headers(mut self, headers: usize) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// Sets how long a client may take to send a request: 10 ms to a day, like all of these times.
+    #[must_use]
+    pub fn with_request_patience(mut self, patience: Duration) -> Self {
+        self.request_patience = patience;
+        self
+    }
+
+    /// Sets how long a connection may stay without another request after an answer.
+    #[must_use]
+    pub fn with_idle_patience(mut self, patience: Duration) -> Self {
+        self.idle_patience = patience;
+        self
+    }
+
+    /// Sets how long an answer may take to be made.
+    #[must_use]
+    pub fn with_answer_patience(mut self, patience: Duration) -> Self {
+        self.answer_patience = patience;
+        self
+    }
+
+    /// Sets how long an answer waits for a client that takes nothing of it, or less than the least rate.
+    #[must_use]
+    pub fn with_client_patience(mut self, patience: Duration) -> Self {
+        self.client_patience = patience;
+        self
+    }
+
+    /// Sets how many bytes a second a client has to take on average, 1 or more, once its patience is used up.
+    #[must_use]
+    pub fn with_least_rate(mut self, bytes: u64) -> Self {
+        self.least_rate = bytes;
         self
     }
 
@@ -94,26 +156,55 @@ impl ServerOptions {
 
     /// With nothing in it that a server could not take.
     pub(crate) fn within_limits(self) -> Self {
+        let patience = |patience: Duration| patience.clamp(SHORTEST_PATIENCE, LONGEST_PATIENCE);
         Self {
             connections: self.connections.clamp(1, MOST_CONNECTIONS),
             headers: self.headers.clamp(1, MOST_HEADERS),
-            request_patience: self.request_patience.min(LONGEST_PATIENCE),
-            answer_patience: self.answer_patience.min(LONGEST_PATIENCE),
-            client_patience: self.client_patience.min(LONGEST_PATIENCE),
+            request_patience: patience(self.request_patience),
+            idle_patience: patience(self.idle_patience),
+            answer_patience: patience(self.answer_patience),
+            client_patience: patience(self.client_patience),
+            least_rate: self.least_rate.max(1),
             ..self
         }
     }
 }
 
-/// What options can ask for at most; more of it is taken for so much.
+/// What options can ask for at least and at most; less and more of it is taken for so much.
 pub(crate) const MOST_CONNECTIONS: usize = 65_536;
 pub(crate) const MOST_HEADERS: usize = 1_024;
+pub(crate) const SHORTEST_PATIENCE: Duration = Duration::from_millis(10);
 pub(crate) const LONGEST_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Secret;
+
+    #[test]
+    fn what_no_server_could_take_is_brought_within_limits() {
+        let all = |count: usize, patience: Duration, rate: u64| {
+            ServerOptions::default()
+                .with_connections(count)
+                .with_headers(count)
+                .with_request_patience(patience)
+                .with_idle_patience(patience)
+                .with_answer_patience(patience)
+                .with_client_patience(patience)
+                .with_least_rate(rate)
+        };
+        let said = |options: ServerOptions| format!("{options:?}");
+        let good = all(7, Duration::from_secs(7), 7);
+        assert_eq!(said(good.clone().within_limits()), said(good));
+        let least = said(all(1, SHORTEST_PATIENCE, 1));
+        assert_eq!(said(all(0, Duration::ZERO, 0).within_limits()), least);
+        let most = ServerOptions {
+            connections: MOST_CONNECTIONS,
+            headers: MOST_HEADERS,
+            ..all(0, LONGEST_PATIENCE, u64::MAX)
+        };
+        assert_eq!(said(all(usize::MAX, Duration::MAX, u64::MAX).within_limits()), said(most));
+    }
 
     #[test]
     fn credentials_are_safe_on_this_host_and_in_tls() {

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
@@ -125,9 +126,9 @@ fn serve(
         let open = Arc::new(Semaphore::new(connections));
         let accept = async {
             loop {
-                let Ok(permit) = Arc::clone(&open).acquire_owned().await else { return };
                 match listener.accept().await {
                     Ok((stream, _)) => {
+                        let Some(permit) = permit(&open, conversation.room()).await else { return };
                         let connection = transport.carry(stream, conversation.clone());
                         tokio::spawn(async move {
                             connection.await;
@@ -137,6 +138,7 @@ fn serve(
                     Err(error) => {
                         // Out of file descriptors, most likely: others will be closed.
                         debug!(%error, "cannot accept a connection");
+                        conversation.room().notify_one();
                         sleep(Duration::from_millis(50)).await;
                     }
                 }
@@ -147,4 +149,38 @@ fn serve(
         let all = u32::try_from(connections).unwrap_or(u32::MAX);
         let _ = timeout(FAREWELL, open.acquire_many(all)).await;
     });
+}
+
+/// Waits until there may be one more connection, and has an idle one end for it if need be.
+async fn permit(open: &Arc<Semaphore>, room: &Notify) -> Option<OwnedSemaphorePermit> {
+    if let Ok(permit) = Arc::clone(open).try_acquire_owned() {
+        return Some(permit);
+    }
+    room.notify_one();
+    let permit = Arc::clone(open).acquire_owned().await.ok();
+    // If none was idle and another one has ended, nobody needs to make room any more.
+    pin!(room.notified()).enable();
+    permit
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[test]
+    fn nobody_makes_room_that_is_no_longer_needed() {
+        let (open, room) = (Arc::new(Semaphore::new(1)), Notify::new());
+        let is_ready = |future: std::pin::Pin<&mut dyn Future<Output = ()>>| {
+            future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+        };
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let busy = runtime.block_on(permit(&open, &room)).unwrap();
+        let mut next = pin!(async { drop(permit(&open, &room).await) });
+        assert!(!is_ready(next.as_mut()), "there is one already");
+        drop(busy);
+        assert!(is_ready(next.as_mut()));
+        assert!(!is_ready(pin!(room.notified())), "who is idle now may stay");
+    }
 }

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{LARGE, PATIENCE, connect, echo, exchange, get, large, options, read_all, start};
-use flowmeter_http::{Error, Ports, Request, Responder, Response, Server};
+use flowmeter_http::{BodyWriter, Error, Ports, Request, Responder, Response, Server};
 
 #[test]
 fn requests_are_answered() {
@@ -256,13 +256,17 @@ fn stopping_lets_answers_under_way_finish_and_frees_the_port() {
 
 #[test]
 fn stopping_does_not_wait_for_clients_that_hang() {
-    let (server, _told) = large(&options());
+    // Nothing else ends it.
+    let (server, _told) = large(&options().with_client_patience(Duration::from_secs(3600)));
     let mut stuck = connect(&server);
     stuck.write_all(get("/").as_bytes()).unwrap();
     stuck.read_exact(&mut [0; 1]).unwrap();
-    let start = Instant::now();
-    server.stop();
-    assert!(start.elapsed() < PATIENCE);
+    let (stopped, is_stopped) = mpsc::channel();
+    thread::spawn(move || {
+        server.stop();
+        stopped.send(()).unwrap();
+    });
+    is_stopped.recv_timeout(PATIENCE).unwrap();
 }
 
 /// Answers with a stream: `/whole` is finished, `/broken` is not.
@@ -274,7 +278,13 @@ fn streaming(request: Request, responder: Responder) {
             body.write(format!("{i:099}\n").into());
         }
         if request.path() == "/whole" {
-            body.finish();
+            return body.finish();
+        }
+        // What is not taken yet is not sent any more.
+        let deadline = Instant::now() + PATIENCE;
+        while body.backlog() > 0 {
+            assert!(Instant::now() < deadline, "it is not taken");
+            thread::yield_now();
         }
     });
 }
@@ -300,4 +310,33 @@ fn a_body_that_breaks_off_is_not_taken_for_whole() {
     let answer = exchange(&server, get("/broken"));
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "it began well");
     assert!(!answer.ends_with("\r\n0\r\n\r\n"), "but the last chunk is missing");
+}
+
+#[test]
+fn a_body_hears_that_its_client_is_gone_or_wants_none() {
+    let (written, bodies) = mpsc::channel();
+    let server = start(&options(), move |_: Request, responder: Responder| {
+        let (response, body) = Response::stream("text/plain");
+        responder.send(response);
+        written.send(body).unwrap();
+    });
+    let hears = |body: BodyWriter| {
+        let deadline = Instant::now() + PATIENCE;
+        while !body.is_gone() {
+            body.write("x".into());
+            assert!(Instant::now() < deadline, "{body:?}");
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(body.backlog(), 0);
+    };
+    let mut stream = connect(&server);
+    stream.write_all(get("/").as_bytes()).unwrap();
+    let body = bodies.recv_timeout(PATIENCE).unwrap();
+    body.write("x".into());
+    stream.read_exact(&mut [0; 1]).unwrap();
+    assert!(!body.is_gone());
+    drop(stream);
+    hears(body);
+    exchange(&server, get("/").replace("GET", "HEAD"));
+    hears(bodies.recv_timeout(PATIENCE).unwrap());
 }

@@ -111,6 +111,7 @@ fn more_clients_than_connections_take_turns() {
 fn a_client_that_trickles_along_is_given_up() {
     let mut options = options();
     options.client_patience = Duration::from_millis(200);
+    options.least_rate = 1 << 30;
     options.connections = 1;
     let (server, _told) = large(&options);
     let mut trickling = connect(&server);

@@ -10,26 +10,41 @@ use std::time::Duration;
 
 use flowmeter_core::{ConfigError, ConfigKey, ConfigSection, ConfigValue, FromConfig, KeyInfo};
 
-use crate::options::{LONGEST_PATIENCE, MOST_CONNECTIONS, MOST_HEADERS};
+use crate::options::{LONGEST_PATIENCE, MOST_CONNECTIONS, MOST_HEADERS, SHORTEST_PATIENCE};
 use crate::{Ports, ServerOptions};
 
 const ADDRESS: ConfigKey<IpAddr> =
     ConfigKey::new("address", "The address to listen on. Anything but loopback lets other hosts in.")
         .with_default("127.0.0.1");
-const CONNECTIONS: ConfigKey<usize> =
-    ConfigKey::new("server.connections", "Connections at a time; more of them wait.").with_default("64");
+const CONNECTIONS: ConfigKey<usize> = ConfigKey::new(
+    "server.connections",
+    "Connections at a time; more of them wait, and idle ones are closed for them.",
+)
+.with_default("64");
 const HEADERS: ConfigKey<usize> =
     ConfigKey::new("server.headers", "The most headers of a request.").with_default("64");
 const REQUEST_PATIENCE: ConfigKey<Duration> = ConfigKey::new(
     "server.request-patience",
-    "How long a client may take to send a request, and may stay without sending one.",
+    "How long a client may take to send a request, from its first byte, or from the connection for the first one.",
 )
 .with_default("10s");
+const IDLE_PATIENCE: ConfigKey<Duration> = ConfigKey::new(
+    "server.idle-patience",
+    "How long a connection may stay without another request after an answer.",
+)
+.with_default("2min 30s");
 const ANSWER_PATIENCE: ConfigKey<Duration> =
     ConfigKey::new("server.answer-patience", "How long an answer may take to be made.").with_default("30s");
-const CLIENT_PATIENCE: ConfigKey<Duration> =
-    ConfigKey::new("server.client-patience", "How long a client may take nothing of its answer.")
-        .with_default("10s");
+const CLIENT_PATIENCE: ConfigKey<Duration> = ConfigKey::new(
+    "server.client-patience",
+    "How long an answer waits for a client that takes nothing of it, or less than `server.least-rate`.",
+)
+.with_default("10s");
+const LEAST_RATE: ConfigKey<u64> = ConfigKey::new(
+    "server.least-rate",
+    "How many bytes a second a client has to take on average, once `server.client-patience` is used up.",
+)
+.with_default("65536");
 
 impl ServerOptions {
     /// The keys of sections of whatever serves, but for the port, whose default is not everybody's.
@@ -38,8 +53,10 @@ impl ServerOptions {
         CONNECTIONS.info(),
         HEADERS.info(),
         REQUEST_PATIENCE.info(),
+        IDLE_PATIENCE.info(),
         ANSWER_PATIENCE.info(),
         CLIENT_PATIENCE.info(),
+        LEAST_RATE.info(),
         auth::USERNAME.info(),
         auth::PASSWORD.info(),
         auth::PASSWORD_FILE.info(),
@@ -95,7 +112,7 @@ impl ServerOptions {
             _ => Err(section.invalid(key, format!("it can be 1 to {most}"))),
         };
         let patience = |key: &ConfigKey<Duration>| match section.get(key)? {
-            patience if patience.is_zero() => Err(section.invalid(key, "nobody is as quick")),
+            patience if patience < SHORTEST_PATIENCE => Err(section.invalid(key, "nobody is as quick")),
             patience if patience <= LONGEST_PATIENCE => Ok(patience),
             _ => Err(section.invalid(key, "it is more than a day")),
         };
@@ -105,8 +122,13 @@ impl ServerOptions {
             connections: count(&CONNECTIONS, MOST_CONNECTIONS)?,
             headers: count(&HEADERS, MOST_HEADERS)?,
             request_patience: patience(&REQUEST_PATIENCE)?,
+            idle_patience: patience(&IDLE_PATIENCE)?,
             answer_patience: patience(&ANSWER_PATIENCE)?,
             client_patience: patience(&CLIENT_PATIENCE)?,
+            least_rate: match section.get(&LEAST_RATE)? {
+                0 => return Err(section.invalid(&LEAST_RATE, "it can be 1 or more")),
+                rate => rate,
+            },
             auth: auth::from_section(section)?,
             #[cfg(feature = "tls")]
             tls: tls::from_section(section)?,
@@ -173,7 +195,9 @@ mod tests {
             .with("server.headers", 2)
             .with("server.request-patience", "3s")
             .with("server.answer-patience", "4s")
-            .with("server.client-patience", "5s");
+            .with("server.client-patience", "5s")
+            .with("server.idle-patience", "6s")
+            .with("server.least-rate", 7);
         let expected = ServerOptions {
             address: "::1".parse().unwrap(),
             ports: Ports::range(9249, 9260),
@@ -182,6 +206,8 @@ mod tests {
             request_patience: Duration::from_secs(3),
             answer_patience: Duration::from_secs(4),
             client_patience: Duration::from_secs(5),
+            idle_patience: Duration::from_secs(6),
+            least_rate: 7,
             ..ServerOptions::default()
         };
         let options = ServerOptions::from_section(&section, &PORT).unwrap();
@@ -209,6 +235,8 @@ mod tests {
             ("server.headers", "100000000000", "it can be 1 to 1024"),
             ("server.request-patience", "500years", "it is more than a day"),
             ("server.client-patience", "0s", "nobody is as quick"),
+            ("server.idle-patience", "9ms", "nobody is as quick"),
+            ("server.least-rate", "0", "it can be 1 or more"),
         ] {
             assert!(
                 said(key, value).starts_with(&format!("`x.{key}` cannot be `{value}`, {expected}")),

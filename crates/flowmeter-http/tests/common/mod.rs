@@ -71,6 +71,23 @@ pub(crate) fn read_all(stream: &mut impl Read) -> String {
     String::from_utf8(answer).unwrap()
 }
 
+/// Asks a server of [`echo`] on a connection that stays.
+pub(crate) fn ask(stream: &mut (impl Read + Write), path: &str) -> io::Result<()> {
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes())?;
+    receive(stream, path)
+}
+
+/// Reads an answer of [`echo`], and no further.
+pub(crate) fn receive(stream: &mut impl Read, path: &str) -> io::Result<()> {
+    let (end, mut answer) = (format!("\r\n\r\n{path} None"), Vec::new());
+    while !answer.ends_with(end.as_bytes()) {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        answer.push(byte[0]);
+    }
+    Ok(())
+}
+
 /// Looks whether a server of [`echo`] serves a good client, whatever others do.
 pub(crate) fn assert_serves(server: &Server) {
     let answer = exchange(server, get("/good"));

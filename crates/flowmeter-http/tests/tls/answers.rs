@@ -8,7 +8,7 @@ use flowmeter_http::{AuthOptions, Secret};
 use tokio_rustls::rustls::{ProtocolVersion, version};
 
 use crate::certificates::{Authority, Client, Files};
-use crate::common::{LARGE, PATIENCE, echo, get, large, options, read_all, start};
+use crate::common::{LARGE, PATIENCE, ask, echo, get, large, options, read_all, start};
 
 #[test]
 fn requests_are_answered_in_both_versions() {
@@ -89,6 +89,7 @@ fn a_client_that_trickles_along_is_given_up() {
     let files = Files::new(&authority.issue(1));
     let mut options = options().with_tls(files.options());
     options.client_patience = Duration::from_millis(200);
+    options.least_rate = 1 << 30;
     let (server, told) = large(&options);
     let mut trickling = Client::new(&authority).connect(&server);
     trickling.write_all(get("/").as_bytes()).unwrap();
@@ -101,4 +102,21 @@ fn a_client_that_trickles_along_is_given_up() {
         thread::sleep(Duration::from_millis(20));
     }
     assert!(taken < LARGE && told.try_recv().is_err(), "it was not given all");
+}
+
+#[test]
+fn a_connection_is_kept_until_another_client_needs_it() {
+    let authority = Authority::new();
+    let files = Files::new(&authority.issue(1));
+    let patience = Duration::from_millis(500);
+    let options = options().with_connections(1).with_request_patience(patience);
+    let server =
+        start(&options.with_idle_patience(Duration::from_secs(3600)).with_tls(files.options()), echo);
+    let client = Client::new(&authority);
+    let mut stream = client.connect(&server);
+    ask(&mut stream, "/1").unwrap();
+    thread::sleep(patience * 2);
+    ask(&mut stream, "/2").unwrap();
+    assert!(client.exchange(&server, &get("/3")).unwrap().ends_with("/3 None"));
+    assert_eq!(read_all(&mut stream), "", "it has ended as it should");
 }
