@@ -110,12 +110,12 @@ impl SharedCounter {
         self.shards.add(n);
     }
 
-    /// Adds one, with an [`Exemplar`](crate::Exemplar) of it.
+    /// Adds one, with an [`Exemplar`] of it.
     pub fn inc_with_exemplar(&self, context: &TraceContext) {
         self.inc_by_with_exemplar(1, context);
     }
 
-    /// Adds `n`, with an [`Exemplar`](crate::Exemplar) of it.
+    /// Adds `n`, with an [`Exemplar`] of it.
     pub fn inc_by_with_exemplar(&self, n: u64, context: &TraceContext) {
         self.inc_by(n);
         self.keep_exemplar(n, context);
@@ -141,12 +141,12 @@ impl CounterWriter {
         self.writer.add(n);
     }
 
-    /// Adds one, with an [`Exemplar`](crate::Exemplar) of it.
+    /// Adds one, with an [`Exemplar`] of it.
     pub fn inc_with_exemplar(&self, context: &TraceContext) {
         self.inc_by_with_exemplar(1, context);
     }
 
-    /// Adds `n`, with an [`Exemplar`](crate::Exemplar) of it.
+    /// Adds `n`, with an [`Exemplar`] of it.
     pub fn inc_by_with_exemplar(&self, n: u64, context: &TraceContext) {
         self.inc_by(n);
         self.keep_exemplar(n, context);
@@ -218,12 +218,12 @@ impl SharedMeter {
         self.shards.add(n);
     }
 
-    /// Counts an event, with an [`Exemplar`](crate::Exemplar) of it.
+    /// Counts an event, with an [`Exemplar`] of it.
     pub fn mark_with_exemplar(&self, context: &TraceContext) {
         self.mark_by_with_exemplar(1, context);
     }
 
-    /// Counts `n` events, with an [`Exemplar`](crate::Exemplar) of it.
+    /// Counts `n` events, with an [`Exemplar`] of it.
     pub fn mark_by_with_exemplar(&self, n: u64, context: &TraceContext) {
         self.mark_by(n);
         self.keep_exemplar(n, context);
@@ -249,12 +249,12 @@ impl MeterWriter {
         self.writer.add(n);
     }
 
-    /// Counts an event, with an [`Exemplar`](crate::Exemplar) of it.
+    /// Counts an event, with an [`Exemplar`] of it.
     pub fn mark_with_exemplar(&self, context: &TraceContext) {
         self.mark_by_with_exemplar(1, context);
     }
 
-    /// Counts `n` events, with an [`Exemplar`](crate::Exemplar) of it.
+    /// Counts `n` events, with an [`Exemplar`] of it.
     pub fn mark_by_with_exemplar(&self, n: u64, context: &TraceContext) {
         self.mark_by(n);
         self.keep_exemplar(n, context);
