@@ -59,7 +59,8 @@
 //!   receiver that loses datagrams tells nobody.
 //! - **Unix datagrams:** the same. What a daemon has not read when it dies is lost, and nobody is told.
 //! - **TCP and Unix streams:** when a connection breaks, what was written to it in the same report and in the one before.
-//!   The next connection begins with a whole line. TCP is tried again with backoff.
+//!   More is lost if a daemon dies that has not read for longer. The next connection begins with a whole line, and is tried
+//!   again with backoff where it fails.
 //!
 //! The sockets are those of Unix systems.
 //!

@@ -23,8 +23,8 @@ pub(crate) struct Datagrams {
     peer: Option<SocketAddr>,
     /// Values that the socket took since it last had no error to tell of. If it tells of one, it may be of any of these.
     unconfirmed: u64,
-    /// Whether the last that was heard of the peer is that it refused something.
-    refused: bool,
+    /// Whether the peer is to be tried before anything is sent: nothing is known of it, or that it refused something.
+    doubted: bool,
     /// Values that may be lost.
     pub(super) uncertain: u64,
 }
@@ -42,7 +42,7 @@ impl Datagrams {
             }
             Address::UnixDatagram(path) | Address::UnixStream(path) => Target::Unix(path),
         };
-        Self { target, socket: None, peer: None, unconfirmed: 0, refused: false, uncertain: 0 }
+        Self { target, socket: None, peer: None, unconfirmed: 0, doubted: true, uncertain: 0 }
     }
 
     pub(super) fn is_udp(&self) -> bool {
@@ -64,9 +64,9 @@ impl Datagrams {
                 };
                 self.peer = Some(peer);
                 let socket = self.socket.insert(socket);
-                if self.refused {
+                if self.doubted {
                     probe(socket.as_fd())?;
-                    self.refused = false;
+                    self.doubted = false;
                 }
                 Ok(peer.ip().is_loopback())
             }
@@ -80,7 +80,7 @@ impl Datagrams {
                     socket.set_nonblocking(true)?;
                     self.socket = Some(socket.into());
                 }
-                self.refused = false;
+                self.doubted = false;
                 Ok(true)
             }
         }
@@ -176,7 +176,7 @@ impl Datagrams {
 
     /// Has the next report begin with a new socket, perhaps to another address.
     fn doubt(&mut self) {
-        self.refused = true;
+        self.doubted = true;
         self.socket = None;
         if let Target::Udp(resolver) = &mut self.target {
             resolver.doubt();
@@ -216,8 +216,7 @@ fn connect_to_first(addresses: &[SocketAddr]) -> io::Result<(OwnedFd, SocketAddr
     Err(last.unwrap_or_else(|| ErrorKind::AddrNotAvailable.into()))
 }
 
-/// Tries a peer that has refused something with an empty line, which daemons skip, so that no value is lost if there is still
-/// nobody. On this host the answer is there at once.
+/// Tries a peer with an empty line, which daemons skip, so that no value is lost if there is nobody. On this host the answer is there at once.
 fn probe(socket: BorrowedFd<'_>) -> io::Result<()> {
     rustix::net::send(socket, b"\n", SendFlags::empty())?;
     match sockopt::socket_error(socket)? {

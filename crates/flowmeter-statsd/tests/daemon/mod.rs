@@ -36,6 +36,12 @@ pub(crate) struct Running {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What takes each packet.
+type Take<'a> = &'a mut dyn FnMut(&[u8]);
+
+/// A connection.
+type Connection = Box<dyn std::io::Read + Send>;
+
 /// How often a daemon looks whether it is to end.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -113,10 +119,10 @@ impl Running {
         dialect: Dialect,
         state: &Arc<Mutex<State>>,
         torn: Arc<Mutex<State>>,
-        split: fn(&mut Vec<u8>, &mut dyn FnMut(&[u8])),
-        mut accept: impl FnMut() -> Option<Box<dyn std::io::Read + Send>> + Send + 'static,
+        split: fn(&mut Vec<u8>, Take<'_>),
+        mut accept: impl FnMut() -> Option<Connection> + Send + 'static,
     ) -> Self {
-        let mut open: Vec<(Box<dyn std::io::Read + Send>, Vec<u8>)> = Vec::new();
+        let mut open: Vec<(Connection, Vec<u8>)> = Vec::new();
         Self::run(address, dialect, state, move |take| {
             open.extend(accept().map(|stream| (stream, Vec::new())));
             if open.is_empty() {
@@ -146,7 +152,7 @@ impl Running {
         address: Address,
         dialect: Dialect,
         state: &Arc<Mutex<State>>,
-        mut read: impl FnMut(&mut dyn FnMut(&[u8])) -> bool + Send + 'static,
+        mut read: impl FnMut(Take<'_>) -> bool + Send + 'static,
     ) -> Self {
         let (state, stop) = (Arc::clone(state), Arc::new(AtomicBool::new(false)));
         let (of_thread, stopping) = (Arc::clone(&state), Arc::clone(&stop));
@@ -205,7 +211,7 @@ pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) -> Result<(), ()> {
 }
 
 /// Takes a datagram, if there was one.
-fn received(result: std::io::Result<usize>, buffer: &[u8], take: &mut dyn FnMut(&[u8])) -> bool {
+fn received(result: std::io::Result<usize>, buffer: &[u8], take: Take<'_>) -> bool {
     match result {
         Ok(length) => take(&buffer[..length]),
         Err(error) if is_nothing(&error) => return false,
@@ -223,10 +229,7 @@ fn listen(port: u16) -> TcpListener {
     TcpListener::bind(("127.0.0.1", port)).unwrap()
 }
 
-fn accept<S>(
-    accepted: std::io::Result<S>,
-    open: impl FnOnce(S) -> Box<dyn std::io::Read + Send>,
-) -> Option<Box<dyn std::io::Read + Send>> {
+fn accept<S>(accepted: std::io::Result<S>, open: impl FnOnce(S) -> Connection) -> Option<Connection> {
     match accepted {
         Ok(stream) => Some(open(stream)),
         Err(error) => {
@@ -236,7 +239,7 @@ fn accept<S>(
     }
 }
 
-fn whole_lines(bytes: &mut Vec<u8>, take: &mut dyn FnMut(&[u8])) {
+fn whole_lines(bytes: &mut Vec<u8>, take: Take<'_>) {
     // Those of one packet stay together: a zero comes right before what is below it.
     if let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') {
         take(&bytes[..=end]);
@@ -244,7 +247,7 @@ fn whole_lines(bytes: &mut Vec<u8>, take: &mut dyn FnMut(&[u8])) {
     }
 }
 
-fn whole_packets(bytes: &mut Vec<u8>, take: &mut dyn FnMut(&[u8])) {
+fn whole_packets(bytes: &mut Vec<u8>, take: Take<'_>) {
     while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
         let length = u32::from_le_bytes(*length) as usize;
         let Some(packet) = rest.get(..length) else { break };
