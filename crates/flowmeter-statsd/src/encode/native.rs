@@ -5,8 +5,8 @@ use flowmeter_core::{
 };
 
 use super::Encoding;
-use super::number::{write_f64, write_number, write_u64};
-use super::sample::{Sampled, Sampler};
+use super::number::{write_f64, write_number, write_shown, write_u64};
+use super::sample::{Sampled, Sampler, shortened};
 use super::scale::Scale;
 use crate::packets::Packets;
 use crate::unsaid::Reason;
@@ -237,15 +237,17 @@ fn encode_statistics(
     source: Source<'_, '_>,
     packets: &mut Packets,
 ) {
-    let quantiles = QUANTILES.map(|(quantile, name)| (name, recorded.quantile(quantile)));
-    let statistics: [(&[u8], _); 3] = [
-        (b".min", recorded.min().map(Number::to_f64)),
-        (b".max", recorded.max().map(Number::to_f64)),
-        (b".mean", recorded.mean()),
-    ];
+    let (min, max) = (recorded.min().map(Number::to_f64), recorded.max().map(Number::to_f64));
+    let quantiles = QUANTILES.map(|(quantile, name)| {
+        let value = recorded.quantile(quantile);
+        // A bucket does not say more digits; the extremes do.
+        let is_extreme = value == min || value == max;
+        (name, value.map(|value| if is_extreme { scale.apply(value) } else { shortened(scale.apply(value)) }))
+    });
+    let statistics: [(&[u8], _); 3] = [(b".min", min), (b".max", max), (b".mean", recorded.mean())];
+    let statistics = statistics.map(|(name, value)| (name, value.map(|value| scale.apply(value))));
     for (name, value) in statistics.into_iter().chain(quantiles) {
         let Some(value) = value else { continue };
-        let value = scale.apply(value);
         if value.is_finite() {
             place.write_gauge(name, Number::F64(value), packets.out());
             encoding.end_unit(packets, source, false);
@@ -286,6 +288,6 @@ fn write_each(place: &Place<'_>, sampled: &[Sampled], kind: &[u8], out: &mut Vec
 fn write_rate(alike: &[Sampled], out: &mut Vec<u8>) {
     if let Some(rate) = alike.first().and_then(|sampled| sampled.weight.rate()) {
         // Without an exponent, which not all daemons read.
-        out.extend_from_slice(format!("|@{rate}").as_bytes());
+        write_shown(format_args!("|@{rate}"), out);
     }
 }

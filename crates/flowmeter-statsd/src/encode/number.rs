@@ -1,5 +1,7 @@
 //! Numbers as daemons read them.
 
+use std::io::Write as _;
+
 use flowmeter_core::Number;
 
 /// Writes a number that is finite, without an exponent for integers, in as few digits as tell it from others.
@@ -43,18 +45,24 @@ pub(crate) fn write_java_f64(number: f64, out: &mut Vec<u8>) {
     if number.is_infinite() {
         return out.extend_from_slice(if number > 0.0 { b"Infinity" } else { b"-Infinity" });
     }
+    let start = out.len();
     if number == 0.0 || (1e-3..1e7).contains(&number.abs()) {
         // Rust's way of telling floats from integers is Java's in this range.
-        return out.extend_from_slice(format!("{number:?}").as_bytes());
+        return write_shown(format_args!("{number:?}"), out);
     }
-    let text = format!("{number:e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    out.extend_from_slice(digits.as_bytes());
-    if !digits.contains('.') {
-        out.extend_from_slice(b".0");
+    write_shown(format_args!("{number:e}"), out);
+    if let Some(exponent) = out[start..].iter().position(|byte| *byte == b'e') {
+        out[start + exponent] = b'E';
+        if !out[start..].contains(&b'.') {
+            out.splice(start + exponent..start + exponent, *b".0");
+        }
     }
-    out.push(b'E');
-    out.extend_from_slice(exponent.as_bytes());
+}
+
+/// Writes what is shown of something.
+pub(crate) fn write_shown(shown: std::fmt::Arguments<'_>, out: &mut Vec<u8>) {
+    // Memory takes all.
+    let _ = out.write_fmt(shown);
 }
 
 #[cfg(test)]

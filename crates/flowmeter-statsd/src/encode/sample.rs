@@ -55,8 +55,13 @@ pub(crate) struct Sampler {
     sampled: Vec<Sampled>,
 }
 
-/// How much of the ranks between a value and the nearer end one value may stand for. None: each stands for itself.
-const SHARES: [f64; 8] = [0.0, 1.0 / 64.0, 1.0 / 32.0, 1.0 / 16.0, 1.0 / 8.0, 1.0 / 4.0, 1.0 / 2.0, 1.0];
+/// How many shares there are to choose from: down to a 64th, four to each half.
+const SHARES: usize = 25;
+
+/// How much of the ranks between a value and the nearer end one value may stand for.
+fn share(number: usize) -> f64 {
+    (-((SHARES - 1 - number.min(SHARES - 1)) as f64) / 4.0).exp2()
+}
 
 impl Sampler {
     /// Reads what was recorded, values that are `integers` or not.
@@ -94,7 +99,9 @@ impl Sampler {
         let in_buckets: u64 = self.levels.iter().map(|(_, count)| digits_of(*count)).sum();
         if in_buckets <= most as u64 {
             self.sample_buckets();
-        } else if let Some(share) = SHARES.into_iter().find(|share| self.has_blocks(*share, most)) {
+        } else if self.count <= most as u64 {
+            self.sample_blocks(0.0);
+        } else if let Some(share) = self.least_share(most) {
             self.sample_blocks(share);
         } else {
             let middle = self.count.div_ceil(2);
@@ -126,9 +133,20 @@ impl Sampler {
         }
     }
 
-    fn has_blocks(&self, share: f64, most: usize) -> bool {
-        // Each of them is the whole of it where they share nothing.
-        (share > 0.0 || self.count <= most as u64) && blocks(self.count, share).nth(most).is_none()
+    /// The least share with which there are not more blocks.
+    fn least_share(&self, most: usize) -> Option<f64> {
+        let fits = |number: usize| blocks(self.count, share(number)).nth(most).is_none();
+        let (mut too_small, mut enough) = (0, SHARES);
+        while too_small < enough {
+            let middle = usize::midpoint(too_small, enough);
+            if fits(middle) {
+                enough = middle;
+            } else {
+                too_small = middle + 1;
+            }
+        }
+        // It does so but for the rounding of blocks.
+        (enough..SHARES).find(|number| fits(*number)).map(share)
     }
 
     fn sample_blocks(&mut self, share: f64) {
@@ -160,7 +178,7 @@ impl Sampler {
 }
 
 /// To five digits: a bucket says no more, and each digit is sent.
-fn shortened(value: f64) -> f64 {
+pub(super) fn shortened(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;
     }
@@ -179,7 +197,7 @@ fn digits_of(count: u64) -> u64 {
 }
 
 /// Ranks from 1 to a number in blocks: the first of each, and which power of four its size is. A block is at most a share of
-/// what lies between it and the nearer end.
+/// what lies between it and the nearer end, as if that were never more than an eighth of all.
 fn blocks(count: u64, share: f64) -> impl Iterator<Item = (u64, u32)> {
     let mut before = 0;
     std::iter::from_fn(move || {
@@ -187,7 +205,7 @@ fn blocks(count: u64, share: f64) -> impl Iterator<Item = (u64, u32)> {
         if left == 0 {
             return None;
         }
-        let most = (share * left.min(before + 1) as f64) as u64;
+        let most = (share * left.min(before + 1).min(count.div_ceil(8)) as f64) as u64;
         let power = most.checked_ilog2().unwrap_or(0) / 2;
         let first = before + 1;
         before += 1 << (2 * power);
