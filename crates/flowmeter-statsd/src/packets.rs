@@ -212,6 +212,11 @@ impl<'a> Lot<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use flowmeter_core::{Report, ReportError, Reporter};
+    use flowmeter_testkit::{PATIENCE, on_request, quiet_registry};
+
     use super::*;
 
     fn packed(framing: Framing, limit: usize, units: &[&str]) -> (Vec<Vec<u8>>, Vec<u64>, usize) {
@@ -250,6 +255,58 @@ mod tests {
     fn nothing_is_no_packet() {
         assert!(packed(Framing::Datagram, 6, &[]).0.is_empty());
         assert!(packed(Framing::Length, 6, &["much too long\n"]).0.is_empty());
+    }
+
+    /// The marks behind the counters of a report.
+    fn marks() -> Vec<ReportMark> {
+        struct Marks(Arc<Mutex<Vec<ReportMark>>>);
+
+        impl Reporter for Marks {
+            fn deltas(&self) -> bool {
+                true
+            }
+
+            fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+                for family in report.families() {
+                    family.for_each(|series| {
+                        series.delta();
+                        self.0.lock().unwrap().push(series.mark());
+                        Ok::<_, ReportError>(())
+                    })?;
+                }
+                Ok(())
+            }
+        }
+
+        let registry = quiet_registry();
+        let group = registry.add_group("g");
+        let counters = ["a", "b", "c"].map(|name| group.counter(name));
+        let marks = Arc::default();
+        let reporter = Box::new(Marks(Arc::clone(&marks)));
+        registry.add_reporter("marks", reporter, on_request()).unwrap().report_now(PATIENCE).unwrap();
+        drop(counters);
+        marks.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn packets_end_behind_the_last_series_that_is_whole() {
+        let marks = marks();
+        let mut packets = Packets::default();
+        packets.begin(Framing::Datagram, 8);
+        for (unit, mark) in [
+            ("aa\n", Some(marks[0])),
+            ("gauge\n", None),
+            ("gauge\n", None),
+            ("bb\n", Some(marks[1])),
+            ("g\n", None),
+            ("gauge\n", None),
+        ] {
+            packets.out().extend_from_slice(unit.as_bytes());
+            packets.end_unit(mark, 1).unwrap();
+        }
+        packets.end();
+        let ends: Vec<_> = packets.ready().packets().iter().map(|packet| packet.mark).collect();
+        assert_eq!(ends, [Some(marks[0]), Some(marks[1]), Some(marks[1])]);
     }
 
     #[test]

@@ -168,7 +168,7 @@ fn hosts_have_names_and_ipv6() {
     let mut truth = 0;
     for (host, listens) in [("localhost", "localhost"), ("::1", "::1")] {
         if UdpSocket::bind((listens, 0)).is_err() {
-            println!("skipped {host}: this machine does not have it");
+            // This machine does not have it.
             continue;
         }
         let running = Running::udp_on(listens, Dialect::Plain, &state, 0);
@@ -223,7 +223,8 @@ fn a_daemon_that_hangs_gets_all_when_it_goes_on() {
 fn a_connection_that_breaks_within_a_line_is_gone_on_with_at_a_new_one() {
     let (listener, address) = silent_peer();
     // More than the buffers of a connection hold.
-    let long = StatsdOptions::default().with_address(address.clone()).with_prefix("x".repeat(1_000));
+    let prefix = format!("begin{}", "x".repeat(1_000));
+    let long = StatsdOptions::default().with_address(address.clone()).with_prefix(prefix.clone());
     let mut job = Job::new(long.with_timeout(Duration::from_millis(100)), 16_000);
     job.report().unwrap_err();
     // It reads a part, and resets the rest.
@@ -245,7 +246,8 @@ fn a_connection_that_breaks_within_a_line_is_gone_on_with_at_a_new_one() {
     let (truth, uncertain) = (job.truth, job.uncertain());
     job.registry.shutdown(PATIENCE);
     let second = reader.join().unwrap();
-    parse(Dialect::Plain, &second).unwrap();
+    let lines = parse(Dialect::Plain, &second).unwrap();
+    assert!(lines.iter().all(|line| line.name.starts_with(&prefix)), "from the beginning of each");
     for line in second.split_inclusive(|byte| *byte == b'\n') {
         daemon.take(Dialect::Plain, line).unwrap();
     }

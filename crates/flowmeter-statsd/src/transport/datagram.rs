@@ -129,14 +129,18 @@ impl Datagrams {
         }
     }
 
-    /// Some packets of several were not taken, and the system does not say why. Where the socket is full it is waited for;
-    /// where it is not, it had an error to tell of, which is lost, so the peer is tried before anything else goes there.
+    /// Some packets of several were not taken, and the system does not say why. Where the socket is full it is waited for.
+    /// Where it is not, UDP had an error to tell of, which is lost, so the peer is tried before anything else goes there; a
+    /// Unix socket has room again, or says the same again.
     fn find_out_why(&mut self, deadline: Instant) -> io::Result<()> {
         let Some(socket) = &self.socket else { return Err(ErrorKind::NotConnected.into()) };
         if !is_writable(socket.as_fd(), Duration::ZERO)? {
             return wait(socket.as_fd(), deadline);
         }
-        let tried = if self.is_udp() { probe(socket.as_fd()) } else { Ok(()) };
+        if !self.is_udp() {
+            return Ok(());
+        }
+        let tried = probe(socket.as_fd());
         self.lose();
         tried.map_err(|error| self.failed(error))
     }
