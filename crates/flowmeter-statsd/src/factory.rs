@@ -209,3 +209,95 @@ impl FromConfig for HistogramMode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(pairs: &[(&str, &str)]) -> ConfigSection {
+        pairs
+            .iter()
+            .fold(ConfigSection::new("reporters.x"), |section, (key, value)| section.with(*key, *value))
+    }
+
+    fn shown(pairs: &[(&str, &str)]) -> String {
+        format!("{:?}", options(&section(pairs)).unwrap())
+    }
+
+    #[test]
+    fn an_empty_section_is_the_defaults() {
+        assert_eq!(shown(&[]), format!("{:?}", StatsdOptions::default()));
+    }
+
+    #[test]
+    fn every_key_has_its_effect() {
+        let pairs = [
+            ("address", "unixstream:///s"),
+            ("dialect", "dogstatsd"),
+            ("prefix", "flink"),
+            ("histograms", "timers"),
+            ("histogram-values", "7"),
+            ("packet-size", "512"),
+            ("spread", "3s"),
+            ("timeout", "4s"),
+            ("heartbeat", "5s"),
+            ("resolve-interval", "6s"),
+            ("scope.delimiter", "_"),
+        ];
+        let expected = StatsdOptions::default()
+            .with_address(Address::UnixStream("/s".into()))
+            .with_dialect(Dialect::DogStatsd)
+            .with_prefix("flink")
+            .with_histograms(HistogramMode::Timers)
+            .with_histogram_values(7)
+            .with_packet_size(512)
+            .with_spread(Duration::from_secs(3))
+            .with_timeout(Duration::from_secs(4))
+            .with_heartbeat(Duration::from_secs(5))
+            .with_resolve_interval(Duration::from_secs(6))
+            .with_delimiter('_');
+        assert_eq!(shown(&pairs), format!("{expected:?}"));
+        let keys = KEYS.iter().chain(ReporterOptions::keys());
+        section(&pairs).check(keys).unwrap();
+    }
+
+    #[test]
+    fn hosts_are_given_as_flink_has_them() {
+        let address = |pairs: &[(&str, &str)]| options(&section(pairs)).unwrap().address.to_string();
+        assert_eq!(address(&[("host", "statsd")]), "udp://statsd:8125");
+        assert_eq!(address(&[("host", "::1"), ("port", "9")]), "udp://[::1]:9");
+        assert_eq!(address(&[("port", "9")]), "udp://127.0.0.1:9");
+    }
+
+    #[test]
+    fn a_short_interval_has_a_shorter_spread() {
+        assert_eq!(options(&section(&[("interval", "100ms")])).unwrap().spread, Duration::from_millis(50));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (pairs, key, said) in [
+            (&[("address", "localhost:8125")][..], "address", "begins with none of"),
+            (&[("address", "udp://h"), ("host", "h")], "host", "leave one of them out"),
+            (&[("address", "udp://h"), ("port", "1")], "port", "leave one of them out"),
+            (&[("host", "h"), ("port", "0")], "port", "nobody listens there"),
+            (&[("host", "a b")], "host", "no name of a host"),
+            (&[("host", "h:1")], "host", "no name of a host"),
+            (&[("dialect", "etsy")], "dialect", "`plain`, `dogstatsd`, `graphite` or `flink`"),
+            (&[("histograms", "distributions")], "histograms", "only the dialect `dogstatsd`"),
+            (&[("dialect", "flink"), ("histograms", "timers")], "histograms", "as Flink has them"),
+            (&[("histograms", "all")], "histograms", "`statistics`, `timers`"),
+            (&[("histogram-values", "0")], "histogram-values", "it can be 1 to 10000"),
+            (&[("packet-size", "100")], "packet-size", "it can be 256 to 65507"),
+            (&[("packet-size", "65508")], "packet-size", "it can be 256 to 65507"),
+            (&[("spread", "10s")], "spread", "no less than `interval`"),
+            (&[("spread", "1")], "spread", "it has no unit"),
+            (&[("timeout", "0s")], "timeout", "no daemon can take anything"),
+            (&[("scope.delimiter", ":")], "scope.delimiter", "StatsD has a meaning for it"),
+        ] {
+            let error = options(&section(pairs)).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`reporters.x.{key}` cannot be")), "{error}");
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}

@@ -269,7 +269,7 @@ mod tests {
             fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
                 for family in report.families() {
                     family.for_each(|series| {
-                        series.delta();
+                        let _ = series.delta();
                         self.0.lock().unwrap().push(series.mark());
                         Ok::<_, ReportError>(())
                     })?;
