@@ -38,7 +38,7 @@ fn lints() -> Result<()> {
 }
 
 /// The features of the facade that compile for any target; the others need its C compiler.
-const PORTABLE: &str = "flowmeter/derive,flowmeter/prometheus,flowmeter/stream,flowmeter/system,flowmeter/tokio,\
+const PORTABLE: &str = "flowmeter/derive,flowmeter/prometheus,flowmeter/statsd,flowmeter/stream,flowmeter/system,flowmeter/tokio,\
                         flowmeter/counting-allocator";
 
 /// The libraries compile elsewhere too. A target that the toolchain has not, and cannot get, is skipped, out loud.
