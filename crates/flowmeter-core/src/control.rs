@@ -168,6 +168,12 @@ impl Control {
         self.work.notify_one();
     }
 
+    /// Waits on the reporter's thread until it is to stop, at most for a time. Returns whether it is.
+    pub(crate) fn wait_for_stop(&self, patience: Duration) -> bool {
+        let waited = self.work.wait_timeout_while(self.lock(), patience, |state| !state.stopping);
+        waited.unwrap_or_else(PoisonError::into_inner).0.stopping
+    }
+
     pub(crate) fn wait_stopped(&self, patience: Duration) -> Result<(), Error> {
         let state = self.wait(patience, |state| state.stopped.is_some())?;
         match &state.stopped {

@@ -85,6 +85,20 @@ impl<'a> GroupView<'a> {
         components
     }
 
+    /// The parts of the flat identifier of the system group of a kind, which is this group or one above it: without user groups.
+    /// Nothing if there is none.
+    #[must_use]
+    pub fn system_components(&self, kind: ScopeKind) -> Option<Vec<Cow<'a, str>>> {
+        if kind == ScopeKind::Root {
+            return Some(Vec::new());
+        }
+        let mut node = self.node;
+        while node.kind() != kind || is_user(node) {
+            node = node.parent()?;
+        }
+        Some(Self { node, options: self.options }.components())
+    }
+
     /// The components joined by the reporter's delimiter, a dot by default. Where a component has it, an underscore is in its
     /// place, or a hyphen if the delimiter is an underscore, so that components stay apart.
     #[must_use]

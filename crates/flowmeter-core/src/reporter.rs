@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::control::Control;
 use crate::group_view::DEFAULT_DELIMITER;
@@ -172,6 +173,13 @@ impl ReporterContext {
     /// Tells how many values were sent without knowing whether they arrived.
     pub fn count_uncertain(&self, values: u64) {
         self.control.counts.uncertain.add(values);
+    }
+
+    /// Waits for a time, on the reporter's own thread, or until the reporter is to stop, which it returns: a report that takes
+    /// its time, so as not to overrun its backend, is to hurry then.
+    #[must_use]
+    pub fn pause(&self, time: Duration) -> bool {
+        self.control.wait_for_stop(time)
     }
 
     /// Tells that a report of a pull reporter reached its backend in full, so that groups whose values were final in it may leave.

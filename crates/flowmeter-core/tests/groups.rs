@@ -30,6 +30,16 @@ fn system_groups_have_flinks_scopes_variables_and_identifiers() {
     assert_eq!(operator.view().logical_scope(), "taskmanager.job.task.operator");
     assert_eq!(operator.view().identifier(), "h.taskmanager.tm-1.My Job.Filter.3");
     assert_eq!(task.view().identifier(), "h.taskmanager.tm-1.My Job.Map.3");
+    let below = operator.add_group("a").add_group_kv("b", "c");
+    for (kind, of_group) in [
+        (ScopeKind::Operator, operator.view()),
+        (ScopeKind::Task, task.view()),
+        (ScopeKind::TaskManagerJob, job.view()),
+    ] {
+        assert_eq!(below.view().system_components(kind), Some(of_group.components()));
+    }
+    assert_eq!(below.view().system_components(ScopeKind::JobManager), None);
+    assert_eq!(registry.add_group("a").view().system_components(ScopeKind::Root), Some(Vec::new()));
     assert_eq!(job.view().identifier(), "h.taskmanager.tm-1.My Job");
     let expected = [
         ("host", "h"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use flowmeter_core::{Error, Report, ReportError, Reporter, ReporterOptions};
+use flowmeter_core::{Error, Report, ReportError, Reporter, ReporterContext, ReporterOptions};
 use flowmeter_testkit::{
     Capture, MockClock, PATIENCE, driven, names, on_request, quiet_registry, quiet_registry_on,
 };
@@ -442,4 +442,39 @@ fn the_shortest_reporter_is_short() {
     let _counter = task_manager.counter("n");
     handle.report_now(PATIENCE).unwrap();
     assert_eq!(lines.recv().unwrap(), "h.taskmanager.tm.n Number(U64(0))");
+}
+
+/// Takes its time, unless it is to stop.
+struct Leisurely {
+    context: Option<ReporterContext>,
+    outcomes: mpsc::Sender<bool>,
+}
+
+impl Reporter for Leisurely {
+    fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
+        self.context = Some(context.clone());
+        Ok(())
+    }
+
+    fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
+        let is_first = report.families().count() == 0;
+        let time = if is_first { Duration::from_millis(1) } else { Duration::MAX };
+        self.outcomes.send(self.context.as_ref().is_some_and(|context| context.pause(time))).unwrap();
+        Ok(())
+    }
+}
+
+#[test]
+fn a_report_that_takes_its_time_hears_of_the_end() {
+    let (outcomes, seen) = mpsc::channel();
+    let registry = quiet_registry();
+    let reporter = Box::new(Leisurely { context: None, outcomes });
+    let handle = registry.add_reporter("leisurely", reporter, on_request()).unwrap();
+    handle.report_now(PATIENCE).unwrap();
+    assert!(!seen.recv_timeout(PATIENCE).unwrap(), "the time went by");
+    let counter = registry.add_group("g").counter("n");
+    let outcomes = registry.shutdown(PATIENCE);
+    assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
+    assert!(seen.recv_timeout(PATIENCE).unwrap(), "the last report need not wait");
+    drop(counter);
 }

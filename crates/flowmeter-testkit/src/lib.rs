@@ -4,7 +4,7 @@
 //! - [`Capture`] is a reporter that remembers what it was given, and fails, panics or hangs on request.
 //! - [`driven`] puts both into a registry that reports on request.
 //! - [`compatibility`] takes any reporter through what all of them must do.
-//! - [`exposition`] reads what Prometheus would, strictly.
+//! - [`exposition`] reads what Prometheus would, and [`statsd`] what a StatsD daemon would, strictly.
 //!
 //! ```
 //! use flowmeter_testkit::{Capture, PATIENCE, driven};
@@ -26,6 +26,7 @@ pub mod compatibility;
 pub mod exposition;
 mod observed;
 mod pair;
+pub mod statsd;
 
 use std::sync::Arc;
 use std::time::Duration;

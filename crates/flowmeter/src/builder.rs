@@ -99,6 +99,14 @@ impl FlowmeterBuilder {
         self.reporter(name, reporter, ReporterOptions::default())
     }
 
+    /// Adds a StatsD reporter.
+    #[cfg(feature = "statsd")]
+    pub fn statsd(self, name: impl Into<String>, options: flowmeter_statsd::StatsdOptions) -> Self {
+        let reporter_options = ReporterOptions::default().with_scope_delimiter(options.delimiter);
+        let reporter = Box::new(flowmeter_statsd::StatsdReporter::new(options));
+        self.reporter(name, reporter, reporter_options)
+    }
+
     /// Starts all reporters.
     ///
     /// # Errors

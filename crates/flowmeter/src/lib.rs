@@ -34,6 +34,7 @@
 //! |---|---|
 //! | `derive` | `#[derive(MetricSet)]`, for metric sets of your own |
 //! | `prometheus` | the Prometheus reporter, in the module `prometheus` |
+//! | `statsd` | the StatsD reporter, in the module `statsd` |
 //! | `stream` | the standard metric sets of a stream processor, in the module `stream` |
 //! | `system` | metrics of process, threads, control group and host, in the module `system` |
 //! | `tls` | HTTPS for what serves |
@@ -85,6 +86,9 @@ pub mod prometheus {
     pub use flowmeter_prometheus::*;
 }
 
+#[cfg(feature = "statsd")]
+#[doc(inline)]
+pub use flowmeter_statsd as statsd;
 #[cfg(feature = "stream")]
 #[doc(inline)]
 pub use flowmeter_stream as stream;

@@ -1,0 +1,85 @@
+//! StatsD reporter: sends what flowmeter measures to StatsD, Datadog's Agent, Graphite and whatever else reads their lines.
+//!
+//! ```
+//! use flowmeter_core::{Registry, ReporterOptions};
+//! use flowmeter_statsd::{Dialect, StatsdOptions, StatsdReporter};
+//!
+//! let registry = Registry::new();
+//! let options = StatsdOptions::default()
+//!     .with_address("udp://127.0.0.1:8125".parse()?)
+//!     .with_dialect(Dialect::DogStatsd);
+//! registry.add_reporter("statsd", Box::new(StatsdReporter::new(options)), ReporterOptions::default())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Lines
+//!
+//! | [`Dialect`] | a counter that grew by 5 |
+//! |---|---|
+//! | `plain` | `host-1.taskmanager.tm-1.wordcount.count.0.numRecordsIn:5\|c` |
+//! | `dogstatsd` | `taskmanager.job.task.operator.numRecordsIn:5\|c\|#host:host-1,tm_id:tm-1` |
+//! | `graphite` | `taskmanager.job.task.operator.numRecordsIn;host=host-1;tm_id=tm-1:5\|c` |
+//! | `flink` | `host-1.taskmanager.tm-1.wordcount.count.0.numRecordsIn:5\|g` |
+//!
+//! Plain names are identifiers by the scope formats. With tags a name is the logical scope and the metric, and all
+//! variables that are not empty are tags. Names have ASCII letters, digits, `_`, `-` and dots, and underscores for
+//! everything else, because daemons remove or misread that; so have Graphite's tags. Datadog's tags have all but `,`,
+//! `|`, `#` and control characters in their values. Two series that come out alike clash: the later is withheld and named.
+//!
+//! | metric | is sent as |
+//! |---|---|
+//! | counters, meters | `c`, what they grew by; once as they begin, and then only if they grew, or with each [heartbeat] |
+//! | gauges, up-down counters | `g`, in each report; truth values as 1 and 0; one below zero as `x:0\|g` and `x:-3\|g` in one packet, since a sign alone means a change |
+//! | histograms | what they recorded since the last report, by [`HistogramMode`]; times in milliseconds, as everywhere in StatsD |
+//!
+//! Counters and gauges keep their units, so that integers are exact. Texts, infinities and what is not a number cannot be
+//! said, nor what is longer than a packet: they are counted as dropped, and a log line names the first of each.
+//!
+//! Where the values of a histogram are sent, a bounded number of them stands for all: with the rate `0.0625` one stands
+//! for sixteen. Rates are powers of a quarter, so counts come out exact whichever way a daemon divides (a packet that has room
+//! for one value only has any rate, which is right to the last digit of a float). Values are the middles of exact exponential
+//! buckets, off by at most [`relative_error`](flowmeter_core::HistogramSnapshot::relative_error); where buckets are too many for
+//! a packet, ranks are joined, fewer of them towards both ends, and the least and the greatest value are always there. A
+//! histogram goes into one packet, whole or not at all.
+//!
+//! The dialect `flink` has what Flink 2.3 sends: whole sums as gauges, `.rate` and `.count` of meters, statistics of histograms
+//! over their lives, Java's spelling of numbers, `NaN`, `Infinity` and texts; but not each number twice, as Flink does, and line
+//! ends in names are underscores.
+//!
+//! # Delivery
+//!
+//! Packets are filled with lines, and none is split. They go out in batches with one system call where there is one for that,
+//! and large reports by UDP are [spread](StatsdOptions::spread), so as not to overrun the daemon. Nothing waits longer than
+//! [`timeout`](StatsdOptions::timeout).
+//!
+//! What a socket has taken is not sent again, and what it has not taken goes into the next report. What it took counts as
+//! delivered, but for this, which counts as uncertain:
+//!
+//! - **UDP:** what was sent before the system told that a datagram was refused, since it last told of none. A network or a
+//!   receiver that loses datagrams tells nobody.
+//! - **Unix datagrams:** the same. What a daemon has not read when it dies is lost, and nobody is told.
+//! - **TCP and Unix streams:** when a connection breaks, what was written to it in the same report and in the one before.
+//!   More is lost if a daemon dies that has not read for longer. The next connection begins with a whole line, and is tried
+//!   again with backoff where it fails.
+//!
+//! The sockets are those of Unix systems.
+//!
+//! [heartbeat]: StatsdOptions::heartbeat
+
+#![forbid(unsafe_code)]
+
+mod address;
+mod encode;
+mod factory;
+mod naming;
+mod options;
+mod pace;
+mod packets;
+mod reporter;
+mod transport;
+mod unsaid;
+
+pub use address::{Address, DEFAULT_PORT, ParseAddressError};
+pub use factory::StatsdFactory;
+pub use options::{Dialect, HistogramMode, StatsdOptions};
+pub use reporter::StatsdReporter;

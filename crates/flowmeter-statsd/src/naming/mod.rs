@@ -1,0 +1,79 @@
+//! What is prepared once for a group and once for a family.
+
+mod characters;
+mod flink;
+
+use flowmeter_core::{Family, GroupView};
+
+use crate::{Dialect, StatsdOptions};
+use characters::Characters;
+
+pub(crate) use flink::{FlinkFamily, FlinkName};
+
+/// Writes what stands before, between or behind the names of a group's metrics: for names alone the identifier, else the tags.
+pub(crate) fn prepare_group(options: &StatsdOptions, group: &GroupView<'_>, out: &mut Vec<u8>) {
+    match options.dialect {
+        Dialect::Plain => {
+            write_prefix(options, out);
+            for component in group.components() {
+                Characters::Plain.write_component(&component, options.delimiter, out);
+                write_char(options.delimiter, out);
+            }
+        }
+        Dialect::Flink => flink::prepare_group(options, group, out),
+        Dialect::DogStatsd => write_tags(group, ["|#", ",", ":"], Characters::DatadogTag, out),
+        Dialect::Graphite => write_tags(group, [";", ";", "="], Characters::Plain, out),
+    }
+}
+
+/// Writes the name of a family: the last part of an identifier, or all of it where there are tags.
+pub(crate) fn prepare_family(options: &StatsdOptions, family: &Family, out: &mut Vec<u8>) {
+    match options.dialect {
+        Dialect::Plain => Characters::Plain.write_component(family.name(), options.delimiter, out),
+        Dialect::Flink => Characters::Flink.write_component(family.name(), options.delimiter, out),
+        Dialect::DogStatsd | Dialect::Graphite => {
+            let start = out.len();
+            write_prefix(options, out);
+            if !family.logical_scope().is_empty() {
+                Characters::Plain.write(family.logical_scope(), out);
+                out.push(b'.');
+            }
+            Characters::Plain.write(family.name(), out);
+            // Datadog takes no other names.
+            if options.dialect == Dialect::DogStatsd
+                && !out[start..].first().is_some_and(u8::is_ascii_alphabetic)
+            {
+                out.splice(start..start, *b"m_");
+            }
+        }
+    }
+}
+
+fn write_prefix(options: &StatsdOptions, out: &mut Vec<u8>) {
+    if !options.prefix.is_empty() {
+        Characters::Plain.write(&options.prefix, out);
+        out.push(b'.');
+    }
+}
+
+fn write_char(c: char, out: &mut Vec<u8>) {
+    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+/// Writes the variables, with what stands before the first, before others, and between key and value. Empty ones have no
+/// tag, and of keys that are written alike the first has it.
+fn write_tags(group: &GroupView<'_>, [first, next, is]: [&str; 3], values: Characters, out: &mut Vec<u8>) {
+    let mut keys: Vec<Vec<u8>> = Vec::with_capacity(12);
+    for (key, value) in group.variables().filter(|(_, value)| !value.is_empty()) {
+        let mut tag = Vec::with_capacity(key.len());
+        Characters::Plain.write(key, &mut tag);
+        if keys.contains(&tag) {
+            continue;
+        }
+        out.extend_from_slice(if keys.is_empty() { first } else { next }.as_bytes());
+        out.extend_from_slice(&tag);
+        out.extend_from_slice(is.as_bytes());
+        values.write(value, out);
+        keys.push(tag);
+    }
+}

@@ -1,0 +1,93 @@
+//! How fast a report goes out.
+
+use std::time::{Duration, Instant};
+
+/// Spreads a report over some time, by how many bytes the last one had: a burst would overrun the receiver's buffer, and what is
+/// too much for that is lost.
+pub(crate) struct Pace {
+    spread: Duration,
+    /// How many bytes the last report had.
+    expected: u64,
+    begun: Instant,
+    sent: u64,
+}
+
+/// So many bytes go out at once: the half of what receivers on Linux have room for unless told otherwise.
+const BURST: u64 = 104 * 1024;
+
+/// How fast the first report goes out, of which nothing is known: so many bytes a second.
+const FIRST_RATE: u64 = 32 * 1024 * 1024;
+
+impl Pace {
+    pub(crate) fn new(spread: Duration) -> Self {
+        Self { spread, expected: 0, begun: Instant::now(), sent: 0 }
+    }
+
+    /// Begins a report.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        (self.begun, self.sent) = (now, 0);
+    }
+
+    /// Ends a report, of which all was sent or not.
+    pub(crate) fn end(&mut self, is_complete: bool) {
+        self.expected = if is_complete { self.sent } else { self.expected.max(self.sent) };
+    }
+
+    /// Notes bytes that went out, and returns how long to wait until there is room for more.
+    pub(crate) fn pause_after(&mut self, bytes: u64, now: Instant) -> Duration {
+        self.sent += bytes;
+        let ahead = self.sent.saturating_sub(BURST);
+        let expected = self.expected.saturating_sub(BURST);
+        let due = if ahead == 0 {
+            Duration::ZERO
+        } else if expected == 0 {
+            Duration::from_secs_f64(ahead as f64 / FIRST_RATE as f64)
+        } else {
+            self.spread.mul_f64(ahead as f64 / expected as f64)
+        };
+        // Never beyond the time that is given to all of it.
+        due.min(self.spread).saturating_sub(now.saturating_duration_since(self.begun))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_spread_as_the_last_one_was_long() {
+        let begun = Instant::now();
+        let mut pace = Pace::new(Duration::from_secs(1));
+        pace.expected = BURST + 1000;
+        pace.begin(begun);
+        assert_eq!(pace.pause_after(BURST, begun), Duration::ZERO);
+        assert_eq!(pace.pause_after(500, begun), Duration::from_millis(500));
+        assert_eq!(pace.pause_after(0, begun + Duration::from_millis(400)), Duration::from_millis(100));
+        assert_eq!(pace.pause_after(250, begun + Duration::from_secs(1)), Duration::ZERO);
+        assert_eq!(pace.pause_after(100_000, begun), Duration::from_secs(1), "and no longer");
+        pace.end(true);
+        assert_eq!(pace.expected, BURST + 100_750);
+    }
+
+    #[test]
+    fn small_reports_and_those_that_need_no_spreading_go_out_at_once() {
+        let begun = Instant::now();
+        let mut pace = Pace::new(Duration::from_secs(1));
+        pace.expected = BURST / 2;
+        pace.begin(begun);
+        assert_eq!(pace.pause_after(BURST / 2, begun), Duration::ZERO);
+        assert_ne!(pace.pause_after(BURST, begun), Duration::ZERO, "it is not small any more");
+        let mut pace = Pace::new(Duration::ZERO);
+        pace.begin(begun);
+        assert_eq!(pace.pause_after(u64::from(u32::MAX), begun), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_report_that_breaks_off_says_less_of_the_next() {
+        let mut pace = Pace::new(Duration::from_secs(1));
+        pace.expected = 1000;
+        pace.pause_after(10, Instant::now());
+        pace.end(false);
+        assert_eq!(pace.expected, 1000);
+    }
+}

@@ -1,0 +1,114 @@
+//! How packets reach a daemon.
+//!
+//! A transport never waits beyond a deadline. It says how many packets were taken; those are not sent again. What was taken and
+//! may be lost all the same, because the peer refused it or the connection broke, it counts as uncertain.
+
+mod datagram;
+mod resolve;
+mod stream;
+mod wait;
+
+use std::io;
+use std::time::Instant;
+
+use crate::packets::{Framing, Lot};
+use crate::{Address, StatsdOptions};
+use datagram::Datagrams;
+use stream::Stream;
+
+/// What is sent at most in one piece where nothing else is known: what most networks pass.
+const NETWORK_PACKET: usize = 1432;
+
+/// The same where no network is in between.
+const LOCAL_PACKET: usize = 8192;
+
+/// What became of packets.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// How many were taken, from the first on.
+    pub(crate) packets: usize,
+    /// Why not all.
+    pub(crate) result: io::Result<()>,
+}
+
+/// A way to a daemon.
+pub(crate) enum Transport {
+    Datagrams(Datagrams),
+    Stream(Stream),
+}
+
+impl Transport {
+    pub(crate) fn new(options: &StatsdOptions) -> Self {
+        let address = options.address.clone();
+        match address {
+            Address::Udp(..) | Address::UnixDatagram(_) => {
+                Self::Datagrams(Datagrams::new(address, options.resolve_interval))
+            }
+            Address::Tcp(..) | Address::UnixStream(_) => Self::Stream(Stream::new(address)),
+        }
+    }
+
+    /// What is around the lines of a packet.
+    pub(crate) fn framing(&self) -> Framing {
+        match self {
+            Self::Datagrams(_) => Framing::Datagram,
+            Self::Stream(stream) if stream.is_unix() => Framing::Length,
+            Self::Stream(_) => Framing::Lines,
+        }
+    }
+
+    /// Whether a receiver that is slow loses what is sent too fast.
+    pub(crate) fn can_overrun(&self) -> bool {
+        matches!(self, Self::Datagrams(datagrams) if datagrams.is_udp())
+    }
+
+    /// Begins a report: opens what is not open, and looks what became of the last report. Returns how many bytes a packet should
+    /// have at most. With `at_once` it does not keep to the time after which a connection is tried again.
+    pub(crate) fn begin(&mut self, deadline: Instant, at_once: bool) -> io::Result<usize> {
+        match self {
+            Self::Datagrams(datagrams) => {
+                let is_local = datagrams.begin(deadline)?;
+                Ok(if is_local { LOCAL_PACKET } else { NETWORK_PACKET })
+            }
+            Self::Stream(stream) => stream.begin(deadline, at_once).map(|()| LOCAL_PACKET),
+        }
+    }
+
+    /// Sends packets until the deadline.
+    pub(crate) fn send(&mut self, lot: Lot<'_>, deadline: Instant) -> Sent {
+        match self {
+            Self::Datagrams(datagrams) => datagrams.send(lot, deadline),
+            Self::Stream(stream) => stream.send(lot, deadline),
+        }
+    }
+
+    /// Ends a report of which all was taken: fails if that is known to be lost.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        match self {
+            Self::Datagrams(datagrams) => datagrams.end(),
+            Self::Stream(_) => Ok(()),
+        }
+    }
+
+    /// How many values were taken and may be lost, since it was asked last.
+    pub(crate) fn take_uncertain(&mut self) -> u64 {
+        let uncertain = match self {
+            Self::Datagrams(datagrams) => &mut datagrams.uncertain,
+            Self::Stream(stream) => &mut stream.uncertain,
+        };
+        std::mem::take(uncertain)
+    }
+
+    /// Closes it.
+    pub(crate) fn close(&mut self) {
+        match self {
+            Self::Datagrams(datagrams) => datagrams.close(),
+            Self::Stream(stream) => stream.close(),
+        }
+    }
+}
+
+/// How many values packets have.
+fn values(lot: Lot<'_>, packets: usize) -> u64 {
+    lot.packets().iter().take(packets).map(|packet| packet.values).sum()
+}

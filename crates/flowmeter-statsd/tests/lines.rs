@@ -1,0 +1,226 @@
+//! What the dialects look like, and what is sent when.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod job;
+
+use std::path::Path;
+use std::time::Duration;
+
+use flowmeter_statsd::{Dialect, HistogramMode, StatsdOptions};
+use flowmeter_testkit::on_request;
+use flowmeter_testkit::statsd::{self, Daemon};
+use job::Job;
+
+fn options(dialect: Dialect) -> StatsdOptions {
+    StatsdOptions::default().with_dialect(dialect)
+}
+
+fn read_as(dialect: Dialect) -> statsd::Dialect {
+    match dialect {
+        Dialect::Plain => statsd::Dialect::Plain,
+        Dialect::DogStatsd => statsd::Dialect::DogStatsd,
+        Dialect::Graphite => statsd::Dialect::Graphite,
+        _ => statsd::Dialect::Flink,
+    }
+}
+
+/// Compares packets with a file, or writes that anew.
+fn compare(packets: &[Vec<u8>], golden: &str) {
+    let mut text = packets.join(&b"\n--\n"[..]);
+    text.push(b'\n');
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(golden);
+    if std::env::var_os("FLOWMETER_WRITE_GOLDEN").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let expected = std::fs::read(&path).unwrap_or_default();
+    let shown = String::from_utf8_lossy(&text);
+    assert!(text == expected, "differs from {golden}; FLOWMETER_WRITE_GOLDEN=1 rewrites it:\n{shown}");
+}
+
+#[test]
+fn each_dialect_is_as_its_golden_file_has_it() {
+    for (options, golden) in [
+        (options(Dialect::Plain), "plain.txt"),
+        (options(Dialect::Plain).with_histograms(HistogramMode::Timers), "plain_timers.txt"),
+        (options(Dialect::DogStatsd), "dogstatsd.txt"),
+        (options(Dialect::DogStatsd).with_histograms(HistogramMode::Histograms), "dogstatsd_histograms.txt"),
+        (options(Dialect::Graphite), "graphite.txt"),
+        (options(Dialect::Flink), "flink.txt"),
+        (options(Dialect::Plain).with_prefix("a job").with_packet_size(256), "plain_prefix.txt"),
+    ] {
+        let job = Job::full();
+        let dialect = read_as(options.dialect);
+        let wire = job.send(options);
+        let packets = wire.report();
+        let mut daemon = Daemon::default();
+        for packet in &packets {
+            daemon.take(dialect, packet).unwrap();
+        }
+        compare(&packets, golden);
+    }
+}
+
+#[test]
+fn what_stands_still_is_said_once_and_with_each_heartbeat() {
+    let mut job = Job::empty();
+    let group = job.registry.add_group("g");
+    let (grows, stands, gauge) =
+        (group.counter("grows"), group.counter("stands"), group.gauge::<i64>("gauge"));
+    let histogram = group.histogram::<u64>("histogram");
+    let wire = job.send(options(Dialect::Plain).with_heartbeat(Duration::from_secs(60)));
+    let report = || {
+        grows.inc();
+        job.clock.advance(Duration::from_secs(10));
+        wire.lines()
+    };
+    let first = ["g.gauge:0|g", "g.grows:1|c", "g.histogram.count:0|c", "g.stands:0|c"];
+    assert_eq!(report(), first, "each begins");
+    for _ in 0..5 {
+        assert_eq!(report(), ["g.gauge:0|g", "g.grows:1|c"]);
+    }
+    assert_eq!(report(), first, "the heart beats");
+    let new = group.counter("new");
+    assert_eq!(report(), ["g.gauge:0|g", "g.grows:1|c", "g.new:0|c"], "this one begins");
+    assert_eq!(report(), ["g.gauge:0|g", "g.grows:1|c"]);
+    job.hold((stands, gauge, histogram, new));
+}
+
+#[test]
+fn without_a_heart_there_are_no_beats() {
+    let mut job = Job::empty();
+    let counter = job.registry.add_group("g").counter("n");
+    let wire = job.send(options(Dialect::Plain));
+    job.clock.advance(Duration::from_secs(5));
+    assert_eq!(wire.lines(), ["g.n:0|c"]);
+    for _ in 0..100 {
+        job.clock.advance(Duration::from_secs(60));
+        assert!(wire.report().is_empty());
+    }
+    counter.inc();
+    assert_eq!(wire.lines(), ["g.n:1|c"]);
+    job.hold(counter);
+}
+
+#[test]
+fn what_cannot_be_said_is_dropped_and_counted() {
+    let mut job = Job::empty();
+    let group = job.registry.add_group("g");
+    let (text, nan) = (group.text_gauge("text"), group.gauge::<f64>("nan"));
+    text.set("a text");
+    nan.set(f64::NAN);
+    let (long, fits) = (group.counter("x".repeat(300)), group.counter("fits"));
+    let distribution = group.histogram::<u64>("y".repeat(300));
+    distribution.record(5);
+    let wire = job.send(options(Dialect::DogStatsd).with_packet_size(256));
+    assert_eq!(wire.lines(), ["g.fits:0|c"]);
+    assert_eq!(wire.handle.status().dropped_values, 4);
+    nan.set(1.0);
+    assert_eq!(
+        wire.lines(),
+        ["g.fits:0|c", "g.nan:1|g"],
+        "the clock stands still, so the counter still begins"
+    );
+    assert_eq!(wire.handle.status().dropped_values, 6);
+    job.hold((text, nan, long, fits, distribution));
+}
+
+#[test]
+fn delimiters_are_those_of_the_reporter() {
+    let job = Job::full();
+    let wire =
+        job.send_as(options(Dialect::Plain).with_delimiter('_'), on_request().with_scope_delimiter('_'));
+    let line = "host-1_taskmanager_tm.1-7_word-count_count_1_numRecordsIn:18446744073709551612|c";
+    let lines = wire.lines();
+    assert!(
+        lines
+            .iter()
+            .any(|found| found.replace("tm.1_7", "tm.1-7").replace("word_count", "word-count") == line),
+        "{lines:#?}"
+    );
+}
+
+/// What a daemon has of a histogram after some reports: how many values, and the value at a rank.
+fn samples(daemon: &Daemon, name: &str) -> Vec<(f64, u64)> {
+    let mut samples: Vec<_> = daemon
+        .samples
+        .iter()
+        .filter(|((found, _), _)| found == name)
+        .flat_map(|(_, all)| all.clone())
+        .collect();
+    samples.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    samples
+}
+
+fn quantile(samples: &[(f64, u64)], quantile: f64) -> f64 {
+    let count: u64 = samples.iter().map(|(_, weight)| weight).sum();
+    let rank = (quantile * count as f64).ceil() as u64;
+    let mut up_to = 0;
+    let at = samples.iter().find(|(_, weight)| {
+        up_to += weight;
+        up_to >= rank
+    });
+    at.unwrap().0
+}
+
+#[test]
+fn the_values_of_a_histogram_have_its_count_and_its_shape() {
+    for (options, spread) in [
+        (options(Dialect::DogStatsd).with_packet_size(8192), 0.05),
+        (options(Dialect::DogStatsd).with_packet_size(1432).with_histograms(HistogramMode::Timers), 0.1),
+        (options(Dialect::Plain).with_packet_size(8192).with_histograms(HistogramMode::Timers), 0.1),
+    ] {
+        let dialect = read_as(options.dialect);
+        let mut job = Job::empty();
+        let group = job.registry.add_group("g");
+        let latency = group.histogram::<Duration>("latency");
+        let wire = job.send(options);
+        let mut daemon = Daemon::default();
+        // Exponentially distributed, in several reports.
+        const VALUES: u64 = 100_003;
+        let value = |number: u64| -(1.0 - (number as f64 + 0.5) / VALUES as f64).ln() * 0.010;
+        for number in 0..VALUES {
+            // In another order, so that each report has all of the range.
+            latency.record(Duration::from_secs_f64(value(number * 7_919 % VALUES)));
+            if number % 40_000 == 0 {
+                wire.report().iter().for_each(|packet| daemon.take(dialect, packet).unwrap());
+            }
+        }
+        for _ in 0..2 {
+            wire.report().iter().for_each(|packet| daemon.take(dialect, packet).unwrap());
+        }
+        let samples = samples(&daemon, "g.latency");
+        assert_eq!(samples.iter().map(|(_, weight)| weight).sum::<u64>(), VALUES, "the count is exact");
+        for q in [0.5, 0.75, 0.95, 0.99, 0.999] {
+            let (found, expected) = (quantile(&samples, q), value((q * VALUES as f64) as u64) * 1e3);
+            assert!((found / expected - 1.0).abs() < spread, "{dialect:?} p{q}: {found} ms, not {expected}");
+        }
+        let (least, greatest) = (samples[0].0, samples[samples.len() - 1].0);
+        assert!((greatest / (value(VALUES - 1) * 1e3) - 1.0).abs() < 0.05, "{greatest}");
+        assert!(least < 0.1, "{least}");
+        job.hold(latency);
+    }
+}
+
+#[test]
+fn statistics_are_of_what_was_recorded_since() {
+    let mut job = Job::empty();
+    let histogram = job.registry.add_group("g").histogram::<u64>("size");
+    let wire = job.send(options(Dialect::Plain));
+    let value_of = |lines: &[String], name: &str| -> f64 {
+        let line = lines.iter().find(|line| line.starts_with(&format!("g.size.{name}:")));
+        line.unwrap().split([':', '|']).nth(1).unwrap().parse().unwrap()
+    };
+    (1..=100).for_each(|value| histogram.record(value));
+    let lines = wire.lines();
+    for (name, expected) in [("count", 100.0), ("min", 1.0), ("max", 100.0), ("mean", 50.5)] {
+        assert_eq!(value_of(&lines, name), expected, "{name}");
+    }
+    assert!((value_of(&lines, "p95") / 95.0 - 1.0).abs() < 0.02);
+    (1_000..1_010).for_each(|value| histogram.record(value));
+    let lines = wire.lines();
+    assert_eq!((value_of(&lines, "count"), value_of(&lines, "max")), (10.0, 1009.0));
+    assert!((value_of(&lines, "min") / 1000.0 - 1.0).abs() < 0.05, "all of it is new");
+    assert_eq!(wire.lines(), ["g.size.count:0|c"], "and nothing more");
+    job.hold(histogram);
+}
