@@ -217,6 +217,12 @@ impl Ours {
     /// Makes groups for the jobs of some label sets.
     #[must_use]
     pub fn new(reporter: &TextReporter, sets: &[LabelSet]) -> Self {
+        Self::with_job_names(reporter, sets, |_| "")
+    }
+
+    /// The same, with jobs that have names, made of their ids: flat identifiers tell them apart by these.
+    #[must_use]
+    pub fn with_job_names(reporter: &TextReporter, sets: &[LabelSet], name: fn(&str) -> &str) -> Self {
         let registry = Registry::new();
         let options = ReporterOptions::default().with_interval(Duration::MAX);
         let reporter = registry
@@ -226,7 +232,7 @@ impl Ours {
         let mut jobs: Vec<(String, TaskManagerJobGroup)> = Vec::new();
         for set in sets {
             if jobs.last().is_none_or(|(id, _)| *id != set[2]) {
-                jobs.push((set[2].clone(), task_manager.job(&set[2], "")));
+                jobs.push((set[2].clone(), task_manager.job(&set[2], name(&set[2]))));
             }
         }
         Self { jobs, _task_manager: task_manager, reporter, registry }

@@ -360,7 +360,7 @@ fn dropping_the_registry_shuts_it_down_and_handles_survive_it() {
 fn a_reporter_that_cannot_start_leaves_its_name_free() {
     struct Unable;
     impl Reporter for Unable {
-        fn start(&mut self, _: &flowmeter_core::ReporterContext) -> Result<(), ReportError> {
+        fn start(&mut self, _: &ReporterContext) -> Result<(), ReportError> {
             Err("no port".into())
         }
         fn report(&mut self, _: &Report<'_>) -> Result<(), ReportError> {

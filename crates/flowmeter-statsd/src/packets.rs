@@ -59,8 +59,11 @@ pub(crate) struct Packets {
 }
 
 impl Packets {
-    /// How many packets are sent at a time.
+    /// How many packets are sent at a time at most.
     pub(crate) const LOT: usize = 64;
+
+    /// How many bytes are enough for sending them: few enough to be in a near cache still when the system copies them.
+    const LOT_BYTES: usize = 48 * 1024;
 
     /// Throws all away and begins anew.
     pub(crate) fn begin(&mut self, framing: Framing, limit: usize) {
@@ -145,7 +148,7 @@ impl Packets {
     /// Whether there are enough for sending them.
     #[inline]
     pub(crate) fn is_lot(&self) -> bool {
-        self.ready.len() >= Self::LOT
+        self.ready.len() >= Self::LOT || self.open.start >= Self::LOT_BYTES
     }
 
     /// Ends the last packet, if there is anything in it.

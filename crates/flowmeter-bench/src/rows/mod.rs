@@ -7,6 +7,7 @@ mod histogram;
 mod interference;
 mod registry;
 mod scrape;
+mod statsd;
 mod system;
 mod timely;
 
@@ -56,6 +57,8 @@ pub const ROWS: &[(&str, Measure)] = &[
     ("scrape/text-100k", scrape::text),
     ("scrape/gzip-100k", scrape::gzip),
     ("scrape/histograms-10k", scrape::histograms),
+    ("statsd/unread", statsd::unread),
+    ("statsd/drained", statsd::drained),
     ("interference/record", interference::record),
     ("interference/register", interference::register),
     ("interference/ten-scrapes", interference::ten_scrapes),

@@ -53,7 +53,7 @@ pub(super) fn text(effort: Effort) -> Row {
 }
 
 /// CPU milliseconds of the thread of this process with this name, so far.
-fn cpu_of(name: &str) -> f64 {
+pub(super) fn cpu_of(name: &str) -> f64 {
     let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let of_name = |task: &fs::DirEntry| {
         fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name)
