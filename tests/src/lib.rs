@@ -17,6 +17,7 @@ pub struct Contributing;
 
 mod backends;
 mod compression;
+mod datadog;
 mod demo;
 mod every_kind;
 mod exemplar;
@@ -27,9 +28,11 @@ mod python_client;
 pub mod reference;
 mod scrape;
 mod served;
+mod statsd;
 
 pub use backends::{Folder, program};
 pub use compression::decompress;
+pub use datadog::{Agent, DatadogClient, SocketKind};
 pub use demo::Demo;
 pub use every_kind::{EveryKind, Held, Labels, Series};
 pub use exemplar::Exemplar;
@@ -38,6 +41,7 @@ pub use protobuf::{Message, Protoc};
 pub use python_client::{ParsedSample, PythonClient};
 pub use scrape::{Answer, get};
 pub use served::Served;
+pub use statsd::{Flush, State, Statsd, StatsdConfig, Timer};
 
 use std::thread;
 use std::time::{Duration, Instant};

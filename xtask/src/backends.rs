@@ -1,8 +1,9 @@
 //! Installs the real servers of the end-to-end tests, and what reads our formats beside them.
 //!
 //! They are Debian's packages, of a newer suite than most machines have, unpacked into a folder of the repository that
-//! git ignores, and the official Python client in it too, of a version that reads all names. Only tools that run with the
-//! machine's own libraries are installed system-wide, where they are missing. No server starts by itself.
+//! git ignores, and in it too the official Python clients of Prometheus and of Datadog, and Etsy's StatsD, of fixed
+//! versions. Only tools that run with the machine's own libraries are installed system-wide, where they are missing. No
+//! server starts by itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,25 +26,31 @@ const PACKAGES: [(&str, &str); 4] = [
 const SUITES: [&str; 2] = ["sid", "forky"];
 
 /// Tools of the machine's own suite, with what succeeds where each is there: those that say the same as our metrics of the
-/// system, and those that read what Prometheus is sent.
-const TOOLS: [(&str, &[&str]); 6] = [
+/// system, those that read what Prometheus is sent, and those that install and run what is not Debian's.
+const TOOLS: [(&str, &[&str]); 8] = [
     ("procps", &["ps", "-V"]),
     ("iproute2", &["ip", "-V"]),
     ("zstd", &["zstd", "-V"]),
     ("protobuf-compiler", &["protoc", "--version"]),
     ("python3", &["python3", "--version"]),
     ("python3-pip", &["python3", "-m", "pip", "--version"]),
+    ("nodejs", &["node", "--version"]),
+    ("npm", &["npm", "--version"]),
 ];
 
-/// The official Python client, whose parsers read names in UTF-8; Debian's is older.
-const PYTHON_CLIENT: (&str, &str) = ("prometheus_client", "0.26.0");
+/// The official Python clients: Prometheus', whose parsers read names in UTF-8, while Debian's is older, and Datadog's.
+const PYTHON_CLIENTS: [(&str, &str); 2] = [("prometheus_client", "0.26.0"), ("datadog", "0.56.0")];
+
+/// Etsy's StatsD.
+const STATSD: (&str, &str) = ("statsd", "0.9.0");
 
 /// Installs what is missing. Returns the folder.
 pub(crate) fn install() -> Result<PathBuf> {
     let folder = root().join(".backends");
     tools()?;
     packages(&folder)?;
-    python_client(&folder)?;
+    python_clients(&folder)?;
+    statsd(&folder)?;
     Ok(folder)
 }
 
@@ -58,7 +65,8 @@ fn tools() -> Result<()> {
     let by_hand = || {
         let packages = missing.join(" and ");
         format!(
-            "install the packages of `ps`, `free`, `ip`, `zstd`, `protoc`, `python3` and its pip yourself ({packages})"
+            "install the packages of `ps`, `free`, `ip`, `zstd`, `protoc`, `python3` and its pip, `node` and `npm` \
+             yourself ({packages})"
         )
     };
     program("apt-get").args(["-qq", "update"]).run().with_context(by_hand)?;
@@ -97,25 +105,75 @@ fn packages(folder: &Path) -> Result<()> {
     bail!("cannot install the servers ({}): {by_hand}", failures.join("; "))
 }
 
-/// Installs the Python client, unless this version of it is there.
-fn python_client(folder: &Path) -> Result<()> {
-    let (name, version) = PYTHON_CLIENT;
+/// Installs the Python clients, unless these versions of them are there.
+fn python_clients(folder: &Path) -> Result<()> {
     let python = folder.join("python");
-    if python.join(format!("{name}-{version}.dist-info")).is_dir() {
+    let is_there =
+        |(name, version): &(&str, &str)| python.join(format!("{name}-{version}.dist-info")).is_dir();
+    if PYTHON_CLIENTS.iter().all(is_there) {
         return Ok(());
     }
-    if python.exists() {
-        fs::remove_dir_all(&python).with_context(|| format!("cannot remove {}", python.display()))?;
-    }
-    let requirement = format!("{name}=={version}");
+    remove(&python)?;
+    let requirements = PYTHON_CLIENTS.map(|(name, version)| format!("{name}=={version}"));
+    let all = requirements.join(" and ");
     program("python3")
-        .args(["-m", "pip", "install", "--quiet", "--no-deps", &requirement, "--target"])
+        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
         .args([&python])
+        .args(&requirements)
         .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
         .env("PIP_ROOT_USER_ACTION", "ignore")
         .run()
-        .with_context(|| format!("cannot install {requirement}"))?;
+        .with_context(|| {
+            format!(
+                "cannot install {all}: install them yourself, with pip and `--target {}`",
+                python.display()
+            )
+        })?;
+    say(&format!("installed {all}"));
+    Ok(())
+}
+
+/// Installs Etsy's StatsD, unless this version of it is there.
+fn statsd(folder: &Path) -> Result<()> {
+    let (name, version) = STATSD;
+    let node = folder.join("node");
+    let package = node.join("node_modules").join(name).join("package.json");
+    let is_there = |package: String| package.contains(&format!("\"version\": \"{version}\""));
+    if fs::read_to_string(package).is_ok_and(is_there) {
+        return Ok(());
+    }
+    remove(&node)?;
+    fs::create_dir_all(&node).with_context(|| format!("cannot make {}", node.display()))?;
+    let requirement = format!("{name}@{version}");
+    program("npm")
+        .args([
+            "install",
+            "--loglevel=error",
+            "--no-audit",
+            "--no-fund",
+            "--omit=optional",
+            "--ignore-scripts",
+        ])
+        // It would try for more than a minute.
+        .args(["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"])
+        .args([&requirement, "--prefix"])
+        .args([&node])
+        .run()
+        .with_context(|| {
+            format!(
+                "cannot install {requirement}: install Etsy's StatsD yourself, with npm and `--prefix {}`",
+                node.display()
+            )
+        })?;
     say(&format!("installed {requirement}"));
+    Ok(())
+}
+
+/// Removes a folder, if there is one.
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
     Ok(())
 }
 

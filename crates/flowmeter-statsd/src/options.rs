@@ -63,11 +63,11 @@ pub struct StatsdOptions {
     /// How many values at most stand for what a histogram recorded since the last report, where values are sent: 128. There
     /// are fewer where a packet has no room for them.
     pub histogram_values: usize,
-    /// How many bytes a packet has at most: 1432 over UDP, which is what most networks pass in one piece, 8192 on this
+    /// How many bytes a packet has at most: 1432 over UDP, which is what most networks pass in one piece, 7680 on this
     /// host and for all else.
     pub packet_size: Option<usize>,
-    /// Over how much time a report is spread that goes out by UDP, so as not to overrun the receiver: 1 s. It takes no time at
-    /// the end of the program.
+    /// Over how much time a report is spread that goes out by UDP, so as not to overrun the receiver: 1 s. One that is
+    /// longer than the report before takes more, half a second for each MiB, and the one at the end of the program none.
     pub spread: Duration,
     /// How long a report waits in all for a daemon to take it: 2 s.
     pub timeout: Duration,

@@ -72,7 +72,11 @@ impl Sampler {
             // The only integer in a narrow bucket is the nearest to its middle.
             if integers { middle.round() } else { middle }
         };
-        let extreme = |number: Option<Number>| number.map_or(0.0, Number::to_f64);
+        // Extremes of a time may be middles too.
+        let extreme = |number: Option<Number>| {
+            let number = number.map_or(0.0, Number::to_f64);
+            if integers { number.round() } else { number }
+        };
         let (min, max) = (extreme(recorded.min()), extreme(recorded.max()));
         self.count = recorded.count();
         self.extremes = (scale.apply(min), scale.apply(max));

@@ -19,8 +19,9 @@ use stream::Stream;
 /// What is sent at most in one piece where nothing else is known: what most networks pass.
 const NETWORK_PACKET: usize = 1432;
 
-/// The same where no network is in between.
-const LOCAL_PACKET: usize = 8192;
+/// The same where no network is in between. Linux keeps a datagram of up to some 7,800 bytes in 8 KiB of the receiver's buffer,
+/// and a longer one in 16 KiB.
+const LOCAL_PACKET: usize = 7680;
 
 /// What became of packets.
 #[derive(Debug)]
