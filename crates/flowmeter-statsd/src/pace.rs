@@ -12,8 +12,8 @@ pub(crate) struct Pace {
     sent: u64,
 }
 
-/// So many bytes go out at once: the half of what receivers on Linux have room for unless told otherwise, where a packet of
-/// 1432 bytes takes 2304.
+/// So many bytes go out at once, and a lot of packets more: what receivers on Linux have room for unless told otherwise, where
+/// a packet of 1432 bytes takes 2304.
 const BURST: u64 = 64 * 1024;
 
 /// How fast the first report goes out, of which nothing is known, and what others have more than the one before: so many bytes
@@ -21,9 +21,6 @@ const BURST: u64 = 64 * 1024;
 const FIRST_RATE: u64 = 2 * 1024 * 1024;
 
 impl Pace {
-    /// How many bytes go out between two looks at the time.
-    pub(crate) const STEP: usize = 16 * 1024;
-
     pub(crate) fn new(spread: Duration) -> Self {
         Self { spread, expected: 0, begun: Instant::now(), sent: 0 }
     }

@@ -62,7 +62,8 @@ impl Packets {
     /// How many packets are sent at a time at most.
     pub(crate) const LOT: usize = 64;
 
-    /// How many bytes are enough for sending them: few enough to be in a near cache still when the system copies them.
+    /// How many bytes are enough for sending them: few enough to be in a near cache still when the system copies them, and
+    /// for a receiver to have room for them.
     const LOT_BYTES: usize = 48 * 1024;
 
     /// Throws all away and begins anew.
@@ -194,17 +195,6 @@ impl<'a> Lot<'a> {
         Self { packets: self.packets.get(first..).unwrap_or_default(), ..self }
     }
 
-    /// The first, and those behind it that make no more than so many bytes with it.
-    pub(crate) fn up_to(self, bytes: usize) -> Self {
-        let mut sum = 0;
-        let fits = self.lengths().take_while(|length| {
-            sum += length;
-            sum <= bytes
-        });
-        let count = fits.count().max(1).min(self.packets.len());
-        Self { packets: &self.packets[..count], ..self }
-    }
-
     /// The bytes of each.
     pub(crate) fn payloads(self) -> impl Iterator<Item = &'a [u8]> {
         self.packets.iter().map(move |packet| &self.bytes[packet.start..packet.end - self.trailer])
@@ -256,21 +246,6 @@ mod tests {
         assert_eq!((values, too_long), (vec![2, 1, 1], 1));
         let (packets, ..) = packed(Framing::Lines, 6, &units);
         assert_eq!(packets, [b"aa\nbb\n".to_vec(), b"cc\ndd\n".to_vec(), b"e\n".to_vec()]);
-    }
-
-    #[test]
-    fn a_few_packets_are_sent_at_a_time() {
-        let mut packets = Packets::default();
-        packets.begin(Framing::Datagram, 4);
-        for unit in ["aaaa\n", "b\n", "cccc\n"] {
-            packets.out().extend_from_slice(unit.as_bytes());
-            packets.end_unit(None, 1).unwrap();
-        }
-        packets.end();
-        let lot = packets.ready();
-        let counts = [0, 4, 5, 8, 9, 100].map(|bytes| lot.up_to(bytes).packets().len());
-        assert_eq!(counts, [1, 1, 2, 2, 3, 3]);
-        assert!(lot.without(3).up_to(4).packets().is_empty());
     }
 
     #[test]

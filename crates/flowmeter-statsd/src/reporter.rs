@@ -10,7 +10,7 @@ use crate::encode::{Encoding, Native, encode};
 use crate::naming;
 use crate::options::StatsdOptions;
 use crate::pace::Pace;
-use crate::packets::{Lot, Packets};
+use crate::packets::Packets;
 use crate::transport::Transport;
 use crate::unsaid::Unsaid;
 
@@ -105,17 +105,7 @@ struct Outgoing<'a> {
 impl Outgoing<'_> {
     /// Sends what is ready, and tells the core what was taken.
     fn send(&mut self, packets: &mut Packets) -> io::Result<()> {
-        let mut left = packets.ready();
-        while !left.packets().is_empty() {
-            let lot = if self.transport.can_overrun() { left.up_to(Pace::STEP) } else { left };
-            left = left.without(lot.packets().len());
-            self.send_lot(lot)?;
-        }
-        packets.forget_ready();
-        Ok(())
-    }
-
-    fn send_lot(&mut self, lot: Lot<'_>) -> io::Result<()> {
+        let lot = packets.ready();
         let sent = self.transport.send(lot, self.deadline);
         let bytes: u64 = lot.lengths().take(sent.packets).map(|length| length as u64).sum();
         self.context.count_bytes(bytes);
@@ -123,6 +113,7 @@ impl Outgoing<'_> {
             self.report.acknowledge(mark);
         }
         sent.result?;
+        packets.forget_ready();
         if self.transport.can_overrun() {
             let pause = self.pace.pause_after(bytes, Instant::now());
             if !pause.is_zero() && !self.context.pause(pause) {
