@@ -31,6 +31,7 @@ fn lints() -> Result<()> {
     // The facade stands on its own with each of its features, and with none.
     clippy(&["--package", "flowmeter"])?;
     clippy(&["--package", "flowmeter", "--features", "prometheus"])?;
+    clippy(&["--package", "flowmeter", "--features", "statsd"])?;
     clippy(&["--package", "flowmeter", "--features", "derive"])?;
     clippy(&["--package", "flowmeter", "--features", "stream"])?;
     clippy(&["--package", "flowmeter", "--features", "system"])
