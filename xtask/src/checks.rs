@@ -32,6 +32,7 @@ fn lints() -> Result<()> {
     clippy(&["--package", "flowmeter"])?;
     clippy(&["--package", "flowmeter", "--features", "prometheus"])?;
     clippy(&["--package", "flowmeter", "--features", "prometheus,tls"])?;
+    clippy(&["--package", "flowmeter", "--features", "statsd"])?;
     clippy(&["--package", "flowmeter", "--features", "derive"])?;
     clippy(&["--package", "flowmeter", "--features", "stream"])?;
     clippy(&["--package", "flowmeter", "--features", "system"])

@@ -1,5 +1,6 @@
 //! The reporter from a configuration.
 
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use flowmeter_core::{
@@ -142,7 +143,8 @@ fn address(section: &ConfigSection) -> Result<Address, ConfigError> {
             let is_host = !host.is_empty()
                 && !host.contains(|c: char| c.is_whitespace() || matches!(c, '/' | '[' | ']'));
             // Colons are those of IPv6.
-            if !is_host || (host.contains(':') && host.parse::<std::net::Ipv6Addr>().is_err()) {
+            let (address, _zone) = host.split_once('%').unwrap_or((&host, ""));
+            if !is_host || (host.contains(':') && address.parse::<Ipv6Addr>().is_err()) {
                 return Err(section.invalid(&HOST, "it is no name of a host, and no IP address"));
             }
             Ok(Address::Udp(host, port))
@@ -266,6 +268,7 @@ mod tests {
         let address = |pairs: &[(&str, &str)]| options(&section(pairs)).unwrap().address.to_string();
         assert_eq!(address(&[("host", "statsd")]), "udp://statsd:8125");
         assert_eq!(address(&[("host", "::1"), ("port", "9")]), "udp://[::1]:9");
+        assert_eq!(address(&[("host", "fe80::1%eth0")]), "udp://[fe80::1%eth0]:8125");
         assert_eq!(address(&[("port", "9")]), "udp://127.0.0.1:9");
     }
 

@@ -62,7 +62,7 @@
 //!   More is lost if a daemon dies that has not read for longer. The next connection begins with a whole line, and is tried
 //!   again with backoff where it fails.
 //!
-//! The sockets are those of Unix systems.
+//! Systems without Unix sockets have UDP and TCP.
 //!
 //! [heartbeat]: StatsdOptions::heartbeat
 

@@ -1,13 +1,13 @@
 //! Datagrams, by UDP or to a Unix socket.
 
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+#[cfg(unix)]
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::net::{SendFlags, sockopt};
+use rustix::fd::{AsFd, BorrowedFd};
 
 use super::resolve::Resolver;
 use super::wait::{is_writable, timed_out, until_writable};
@@ -18,7 +18,7 @@ use crate::packets::{Lot, Packets};
 /// A socket that is connected to where datagrams go, so that the system tells of those that were refused.
 pub(crate) struct Datagrams {
     target: Target,
-    socket: Option<OwnedFd>,
+    socket: Option<Socket>,
     /// Where the socket is connected to by UDP.
     peer: Option<SocketAddr>,
     /// Values that the socket took since it last had no error to tell of. If it tells of one, it may be of any of these.
@@ -32,6 +32,12 @@ pub(crate) struct Datagrams {
 enum Target {
     Udp(Resolver),
     Unix(PathBuf),
+}
+
+enum Socket {
+    Udp(UdpSocket),
+    #[cfg(unix)]
+    Unix(UnixDatagram),
 }
 
 impl Datagrams {
@@ -65,20 +71,17 @@ impl Datagrams {
                 self.peer = Some(peer);
                 let socket = self.socket.insert(socket);
                 if self.doubted {
-                    probe(socket.as_fd())?;
+                    probe(socket)?;
                     self.doubted = false;
                 }
                 Ok(peer.ip().is_loopback())
             }
             Target::Unix(path) => {
                 if self.socket.is_none() {
-                    let socket = UnixDatagram::unbound()?;
                     let described = |error: io::Error| {
                         io::Error::new(error.kind(), format!("{}: {error}", path.display()))
                     };
-                    socket.connect(&*path).map_err(described)?;
-                    socket.set_nonblocking(true)?;
-                    self.socket = Some(socket.into());
+                    self.socket = Some(connect_unix(path).map_err(described)?);
                 }
                 self.doubted = false;
                 Ok(true)
@@ -121,7 +124,7 @@ impl Datagrams {
     fn send_some(&self, lot: Lot<'_>, deadline: Instant) -> io::Result<usize> {
         let Some(socket) = &self.socket else { return Err(ErrorKind::NotConnected.into()) };
         loop {
-            match send_lot(socket.as_fd(), lot) {
+            match socket.send_lot(lot) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if is_full(&error) => wait(socket.as_fd(), deadline)?,
                 result => return result,
@@ -140,7 +143,7 @@ impl Datagrams {
         if !self.is_udp() {
             return Ok(());
         }
-        let tried = probe(socket.as_fd());
+        let tried = probe(socket);
         self.lose();
         tried.map_err(|error| self.failed(error))
     }
@@ -159,17 +162,14 @@ impl Datagrams {
     /// Asks the socket whether it has an error to tell of.
     fn check(&mut self) -> io::Result<()> {
         let Some(socket) = &self.socket else { return Ok(()) };
-        match sockopt::socket_error(socket) {
-            Ok(Ok(())) => {
+        match socket.take_error() {
+            Ok(None) => {
                 self.unconfirmed = 0;
                 Ok(())
             }
-            Ok(Err(error)) | Err(error) => {
+            Ok(Some(error)) | Err(error) => {
                 self.lose();
-                Err(io::Error::new(
-                    io::Error::from(error).kind(),
-                    format!("datagrams of this report did not arrive: {error}"),
-                ))
+                Err(io::Error::new(error.kind(), format!("datagrams of this report did not arrive: {error}")))
             }
         }
     }
@@ -200,7 +200,7 @@ fn is_full(error: &io::Error) -> bool {
 }
 
 /// The first address that a socket can be connected to, which says whether there is a way there and no more.
-fn connect_to_first(addresses: &[SocketAddr]) -> io::Result<(OwnedFd, SocketAddr)> {
+fn connect_to_first(addresses: &[SocketAddr]) -> io::Result<(Socket, SocketAddr)> {
     let connect = |address: &SocketAddr| {
         let socket = match address {
             SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),
@@ -208,7 +208,7 @@ fn connect_to_first(addresses: &[SocketAddr]) -> io::Result<(OwnedFd, SocketAddr
         }?;
         socket.connect(address)?;
         socket.set_nonblocking(true)?;
-        Ok((socket.into(), *address))
+        Ok((Socket::Udp(socket), *address))
     };
     let mut last = None;
     for address in addresses {
@@ -221,44 +221,83 @@ fn connect_to_first(addresses: &[SocketAddr]) -> io::Result<(OwnedFd, SocketAddr
 }
 
 /// Tries a peer with an empty line, which daemons skip, so that no value is lost if there is nobody. On this host the answer is there at once.
-fn probe(socket: BorrowedFd<'_>) -> io::Result<()> {
-    rustix::net::send(socket, b"\n", SendFlags::empty())?;
-    match sockopt::socket_error(socket)? {
-        Ok(()) => Ok(()),
-        Err(error) => Err(io::Error::new(
-            io::Error::from(error).kind(),
-            format!("nobody listens at the daemon's address: {error}"),
-        )),
-    }
-}
-
-/// Sends packets with one call to the system, as many as it takes.
-#[cfg(target_os = "linux")]
-fn send_lot(socket: BorrowedFd<'_>, lot: Lot<'_>) -> io::Result<usize> {
-    use rustix::net::{MMsgHdr, SendAncillaryBuffer, sendmmsg};
-
-    let mut payloads = [IoSlice::new(&[]); Packets::LOT];
-    let count = payloads
-        .iter_mut()
-        .zip(lot.payloads())
-        .map(|(slice, payload)| *slice = IoSlice::new(payload))
-        .count();
-    let mut controls = [(); Packets::LOT].map(|()| SendAncillaryBuffer::default());
-    let messages = payloads[..count].chunks(1).zip(&mut controls);
-    let mut messages: Vec<_> = messages.map(|(payload, control)| MMsgHdr::new(payload, control)).collect();
-    Ok(sendmmsg(socket, &mut messages, SendFlags::empty())?)
-}
-
-/// Sends packets, as many as the system takes. Fails if it does not take the first.
-#[cfg(not(target_os = "linux"))]
-fn send_lot(socket: BorrowedFd<'_>, lot: Lot<'_>) -> io::Result<usize> {
-    let mut sent = 0;
-    for payload in lot.payloads().take(Packets::LOT) {
-        match rustix::net::send(socket, payload, SendFlags::empty()) {
-            Ok(_) => sent += 1,
-            Err(error) if sent == 0 => return Err(error.into()),
-            Err(_) => break,
+fn probe(socket: &Socket) -> io::Result<()> {
+    socket.send(b"\n")?;
+    match socket.take_error()? {
+        None => Ok(()),
+        Some(error) => {
+            Err(io::Error::new(error.kind(), format!("nobody listens at the daemon's address: {error}")))
         }
     }
-    Ok(sent)
+}
+
+#[cfg(unix)]
+fn connect_unix(path: &Path) -> io::Result<Socket> {
+    let socket = UnixDatagram::unbound()?;
+    socket.connect(path)?;
+    socket.set_nonblocking(true)?;
+    Ok(Socket::Unix(socket))
+}
+
+#[cfg(not(unix))]
+fn connect_unix(_: &Path) -> io::Result<Socket> {
+    Err(io::Error::new(ErrorKind::Unsupported, "this system has no Unix sockets"))
+}
+
+impl Socket {
+    fn send(&self, packet: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Udp(socket) => socket.send(packet),
+            #[cfg(unix)]
+            Self::Unix(socket) => socket.send(packet),
+        }
+        .map(drop)
+    }
+
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        match self {
+            Self::Udp(socket) => socket.take_error(),
+            #[cfg(unix)]
+            Self::Unix(socket) => socket.take_error(),
+        }
+    }
+
+    /// Sends packets with one call to the system, as many as it takes.
+    #[cfg(target_os = "linux")]
+    fn send_lot(&self, lot: Lot<'_>) -> io::Result<usize> {
+        use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg};
+
+        let mut payloads = [io::IoSlice::new(&[]); Packets::LOT];
+        let slices = payloads.iter_mut().zip(lot.payloads());
+        let count = slices.map(|(slice, payload)| *slice = io::IoSlice::new(payload)).count();
+        let mut controls = [(); Packets::LOT].map(|()| SendAncillaryBuffer::default());
+        let messages = payloads[..count].chunks(1).zip(&mut controls);
+        let mut messages: Vec<_> =
+            messages.map(|(payload, control)| MMsgHdr::new(payload, control)).collect();
+        Ok(sendmmsg(self, &mut messages, SendFlags::empty())?)
+    }
+
+    /// Sends packets, as many as the system takes. Fails if it does not take the first.
+    #[cfg(not(target_os = "linux"))]
+    fn send_lot(&self, lot: Lot<'_>) -> io::Result<usize> {
+        let mut sent = 0;
+        for payload in lot.payloads().take(Packets::LOT) {
+            match self.send(payload) {
+                Ok(()) => sent += 1,
+                Err(error) if sent == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(sent)
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Udp(socket) => socket.as_fd(),
+            #[cfg(unix)]
+            Self::Unix(socket) => socket.as_fd(),
+        }
+    }
 }

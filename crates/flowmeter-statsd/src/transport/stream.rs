@@ -2,13 +2,12 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd};
+#[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::io::FdFlags;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+use rustix::fd::{AsFd, BorrowedFd};
 
 use super::resolve::Resolver;
 use super::wait::{timed_out, until_writable};
@@ -42,6 +41,7 @@ enum Target {
 
 enum Socket {
     Tcp(TcpStream),
+    #[cfg(unix)]
     Unix(UnixStream),
 }
 
@@ -199,7 +199,11 @@ fn connect_tcp(resolver: &mut Resolver, deadline: Instant) -> io::Result<Socket>
 }
 
 /// Connects to a Unix socket, without waiting for room among those that want to be let in.
+#[cfg(unix)]
 fn connect_unix(path: &Path) -> io::Result<Socket> {
+    use rustix::io::FdFlags;
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+
     let connect = || -> io::Result<_> {
         let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
         rustix::io::fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
@@ -210,10 +214,16 @@ fn connect_unix(path: &Path) -> io::Result<Socket> {
     connect().map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
+#[cfg(not(unix))]
+fn connect_unix(_: &Path) -> io::Result<Socket> {
+    Err(io::Error::new(ErrorKind::Unsupported, "this system has no Unix sockets"))
+}
+
 impl Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
+            #[cfg(unix)]
             Self::Unix(stream) => stream.write(bytes),
         }
     }
@@ -225,6 +235,7 @@ impl Socket {
             let mut ignored = [0; 1024];
             let read = match self {
                 Self::Tcp(stream) => stream.read(&mut ignored),
+                #[cfg(unix)]
                 Self::Unix(stream) => stream.read(&mut ignored),
             };
             match read {
@@ -242,6 +253,7 @@ impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(stream) => stream.as_fd(),
+            #[cfg(unix)]
             Self::Unix(stream) => stream.as_fd(),
         }
     }

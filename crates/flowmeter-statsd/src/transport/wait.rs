@@ -1,10 +1,10 @@
 //! Waiting for a socket, with a deadline.
 
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::BorrowedFd;
 
 /// Waits until a socket takes something. Returns whether it does before the deadline.
 pub(super) fn until_writable(socket: BorrowedFd<'_>, deadline: Instant) -> io::Result<bool> {
@@ -21,11 +21,9 @@ pub(super) fn until_writable(socket: BorrowedFd<'_>, deadline: Instant) -> io::R
 
 /// Whether a socket takes something, or has an error to tell of, within a time.
 pub(super) fn is_writable(socket: BorrowedFd<'_>, patience: Duration) -> io::Result<bool> {
-    let timeout = Timespec {
-        tv_sec: i64::try_from(patience.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: patience.subsec_nanos().into(),
-    };
-    match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], Some(&timeout)) {
+    // A time that the system has no number for is as good as forever.
+    let timeout = Timespec::try_from(patience).ok();
+    match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], timeout.as_ref()) {
         Ok(ready) => Ok(ready > 0),
         Err(error) if error == rustix::io::Errno::INTR => Ok(false),
         Err(error) => Err(error.into()),
