@@ -1,30 +1,43 @@
 //! Datagrams, by UDP or to a Unix socket.
 
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 #[cfg(unix)]
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fd::{AsFd, BorrowedFd};
+use rustix::io::Errno;
+use tracing::warn;
 
 use super::resolve::Resolver;
 use super::wait::{is_writable, timed_out, until_writable};
 use super::{Sent, values};
-use crate::Address;
 use crate::packets::{Lot, Packets};
+use crate::{Address, StatsdOptions};
 
 /// A socket that is connected to where datagrams go, so that the system tells of those that were refused.
+///
+/// It tells of them late, a round trip after they went to another host. So what the socket took counts as arrived when there
+/// is still nothing to tell at the beginning of the report after the next. A peer that refused something gets an empty line
+/// and nothing else, until it has not refused that.
 pub(crate) struct Datagrams {
     target: Target,
     socket: Option<Socket>,
-    /// Where the socket is connected to by UDP.
+    /// Where the socket is connected to by UDP, or the last one was.
     peer: Option<SocketAddr>,
-    /// Values that the socket took since it last had no error to tell of. If it tells of one, it may be of any of these.
-    unconfirmed: u64,
-    /// Whether the peer is to be tried before anything is sent: nothing is known of it, or that it refused something.
-    doubted: bool,
+    standing: Standing,
+    /// Values that the socket took in the report before, and in this one. If it tells of an error, it may be of any of these.
+    before: u64,
+    since: u64,
+    /// Whether the socket was opened anew within this report.
+    is_reopened: bool,
+    /// How many bytes a packet has at most, after a longer one was too long.
+    pub(super) longest: usize,
+    /// Whether a peer has answered as soon as something was sent to it.
+    answers_at_once: fn(&IpAddr) -> bool,
     /// Values that may be lost.
     pub(super) uncertain: u64,
 }
@@ -40,6 +53,19 @@ enum Socket {
     Unix(UnixDatagram),
 }
 
+/// What is known of a peer by UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Nothing.
+    Unknown,
+    /// It refused something, or there was no way to it. There is no socket then.
+    Refused,
+    /// It got an empty line after it had refused something, and may yet refuse that.
+    Tried,
+    /// It has refused nothing since.
+    Good,
+}
+
 impl Datagrams {
     pub(super) fn new(address: Address, resolve_interval: Duration) -> Self {
         let target = match address {
@@ -48,42 +74,65 @@ impl Datagrams {
             }
             Address::UnixDatagram(path) | Address::UnixStream(path) => Target::Unix(path),
         };
-        Self { target, socket: None, peer: None, unconfirmed: 0, doubted: true, uncertain: 0 }
+        Self {
+            target,
+            socket: None,
+            peer: None,
+            standing: Standing::Unknown,
+            before: 0,
+            since: 0,
+            is_reopened: false,
+            longest: usize::MAX,
+            answers_at_once: IpAddr::is_loopback,
+            uncertain: 0,
+        }
     }
 
     pub(super) fn is_udp(&self) -> bool {
         matches!(self.target, Target::Udp(_))
     }
 
-    /// Opens the socket, or looks what became of the datagrams of the last report. Returns whether they stay on this host.
-    pub(super) fn begin(&mut self, deadline: Instant) -> io::Result<bool> {
-        if self.check().is_err() {
-            self.doubt();
+    /// Opens the socket, or looks what became of the datagrams of the last reports. Returns whether they stay on this host.
+    /// With `at_once` it does not wait for what a peer says that refused something.
+    pub(super) fn begin(&mut self, deadline: Instant, at_once: bool) -> io::Result<bool> {
+        self.is_reopened = false;
+        if self.check().is_ok() {
+            self.before = std::mem::take(&mut self.since);
+            if self.standing == Standing::Tried {
+                self.standing = Standing::Good;
+            }
         }
         match &mut self.target {
             Target::Udp(resolver) => {
                 let addresses = resolver.addresses(deadline)?;
-                let current = self.peer.filter(|peer| self.socket.is_some() && addresses.contains(peer));
-                let (socket, peer) = match (self.socket.take(), current) {
-                    (Some(socket), Some(peer)) => (socket, peer),
-                    _ => connect_to_first(addresses)?,
-                };
-                self.peer = Some(peer);
-                let socket = self.socket.insert(socket);
-                if self.doubted {
-                    probe(socket)?;
-                    self.doubted = false;
+                if self.socket.is_none() || !self.peer.is_some_and(|peer| addresses.contains(&peer)) {
+                    self.socket = None;
+                    match open_one(addresses, &mut self.peer) {
+                        Ok(socket) => self.socket = Some(socket),
+                        Err(error) => {
+                            self.doubt();
+                            return Err(error);
+                        }
+                    }
+                    let has_answered = self.peer.is_some_and(|peer| (self.answers_at_once)(&peer.ip()));
+                    let is_doubted = self.standing == Standing::Refused && !has_answered;
+                    self.standing = if is_doubted { Standing::Tried } else { Standing::Good };
                 }
-                Ok(peer.ip().is_loopback())
+                if self.standing == Standing::Tried && !at_once {
+                    return Err(io::Error::new(
+                        ErrorKind::ConnectionRefused,
+                        format!(
+                            "datagrams were refused; {} is tried, and gets the next report if it does not refuse that",
+                            self.shown_peer()
+                        ),
+                    ));
+                }
+                Ok(self.peer.is_some_and(|peer| peer.ip().is_loopback()))
             }
             Target::Unix(path) => {
                 if self.socket.is_none() {
-                    let described = |error: io::Error| {
-                        io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-                    };
-                    self.socket = Some(connect_unix(path).map_err(described)?);
+                    self.socket = Some(connect_unix(path).map_err(|error| described(path, &error))?);
                 }
-                self.doubted = false;
                 Ok(true)
             }
         }
@@ -98,25 +147,33 @@ impl Datagrams {
             let left = lot.without(packets);
             match self.send_some(left, deadline) {
                 Ok(count) => {
-                    self.unconfirmed += values(left, count);
+                    self.since += values(left, count);
                     packets += count;
                     let is_all = count == left.packets().len().min(Packets::LOT);
                     if !is_all && let Err(error) = self.find_out_why(deadline) {
                         break Err(error);
                     }
                 }
-                Err(error) => break Err(self.failed(error)),
+                Err(error) if self.reopens(&error) => {}
+                Err(error) => {
+                    if is_too_long(&error) {
+                        self.shorten(left.lengths().next().unwrap_or_default());
+                    }
+                    break Err(self.failed(error));
+                }
             }
         };
         Sent { packets, result }
     }
 
     pub(super) fn end(&mut self) -> io::Result<()> {
-        self.check().inspect_err(|_| self.doubt())
+        self.check()
     }
 
     pub(super) fn close(&mut self) {
-        let _ = self.check();
+        if self.check().is_ok() && self.standing == Standing::Tried {
+            self.lose();
+        }
         self.socket = None;
     }
 
@@ -126,7 +183,8 @@ impl Datagrams {
         loop {
             match socket.send_lot(lot) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if is_full(&error) => wait(socket.as_fd(), deadline)?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => wait(socket.as_fd(), deadline)?,
+                Err(error) if is(&error, Errno::NOBUFS) => wait_for_device(deadline)?,
                 result => return result,
             }
         }
@@ -148,87 +206,144 @@ impl Datagrams {
         tried.map_err(|error| self.failed(error))
     }
 
+    /// Whether an error says that a daemon has gone, and another has come in its place.
+    fn reopens(&mut self, error: &io::Error) -> bool {
+        let Target::Unix(path) = &self.target else { return false };
+        let has_gone = matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotConnected);
+        if self.is_reopened || !has_gone {
+            return false;
+        }
+        self.is_reopened = true;
+        let Ok(socket) = connect_unix(path) else { return false };
+        self.socket = Some(socket);
+        self.lose();
+        true
+    }
+
     /// What the socket took lately may be lost, if that is what an error says.
     fn failed(&mut self, error: io::Error) -> io::Error {
         if error.kind() == ErrorKind::TimedOut {
             return error;
         }
+        let peer = self.peer.map_or_else(String::new, |_| format!(" of {}", self.shown_peer()));
         self.lose();
-        self.doubt();
-        let peer = self.peer.map_or_else(String::new, |peer| format!(" of {peer}"));
+        if !is_too_long(&error) {
+            self.doubt();
+        }
         io::Error::new(error.kind(), format!("the daemon{peer} did not take a datagram: {error}"))
     }
 
-    /// Asks the socket whether it has an error to tell of.
+    /// Has packets be shorter from the next report on than one that was too long.
+    fn shorten(&mut self, length: usize) {
+        let longest = (length / 2).max(StatsdOptions::LEAST_PACKET_SIZE);
+        if longest < self.longest {
+            self.longest = longest;
+            warn!(
+                length,
+                longest, "a packet is too long for the way to the daemon; they are shorter from now on"
+            );
+        }
+    }
+
+    /// Asks the socket whether it has an error to tell of, and doubts the peer then.
     fn check(&mut self) -> io::Result<()> {
         let Some(socket) = &self.socket else { return Ok(()) };
         match socket.take_error() {
-            Ok(None) => {
-                self.unconfirmed = 0;
-                Ok(())
-            }
+            Ok(None) => Ok(()),
             Ok(Some(error)) | Err(error) => {
+                let message = format!("datagrams to {} did not arrive: {error}", self.shown_peer());
                 self.lose();
-                Err(io::Error::new(error.kind(), format!("datagrams of this report did not arrive: {error}")))
+                // The system knows the way better now.
+                if !is_too_long(&error) {
+                    self.doubt();
+                }
+                Err(io::Error::new(error.kind(), message))
             }
         }
     }
 
     fn lose(&mut self) {
-        self.uncertain += std::mem::take(&mut self.unconfirmed);
+        self.uncertain += std::mem::take(&mut self.before) + std::mem::take(&mut self.since);
     }
 
     /// Has the next report begin with a new socket, perhaps to another address.
     fn doubt(&mut self) {
-        self.doubted = true;
+        self.standing = Standing::Refused;
         self.socket = None;
         if let Target::Udp(resolver) = &mut self.target {
             resolver.doubt();
         }
     }
+
+    fn shown_peer(&self) -> String {
+        self.peer.map_or_else(|| "the daemon".to_owned(), |peer| peer.to_string())
+    }
 }
+
+/// How long what the device has no room for waits: nothing tells when it has.
+const DEVICE_PAUSE: Duration = Duration::from_millis(1);
 
 /// Waits until the socket is not full.
 fn wait(socket: BorrowedFd<'_>, deadline: Instant) -> io::Result<()> {
-    if until_writable(socket, deadline)? { Ok(()) } else { Err(timed_out()) }
+    let is_over = Instant::now() >= deadline;
+    if !is_over && until_writable(socket, deadline)? { Ok(()) } else { Err(timed_out()) }
 }
 
-fn is_full(error: &io::Error) -> bool {
-    // The latter on systems where it is the device that is full.
-    error.kind() == ErrorKind::WouldBlock
-        || error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error())
+/// Waits for a device that is full, as it is on some systems. A socket is not full then, so that waiting for that would not wait.
+fn wait_for_device(deadline: Instant) -> io::Result<()> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(timed_out());
+    }
+    thread::sleep(DEVICE_PAUSE.min(left));
+    Ok(())
 }
 
-/// The first address that a socket can be connected to, which says whether there is a way there and no more.
-fn connect_to_first(addresses: &[SocketAddr]) -> io::Result<(Socket, SocketAddr)> {
-    let connect = |address: &SocketAddr| {
-        let socket = match address {
-            SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),
-            SocketAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)),
-        }?;
-        socket.connect(address)?;
-        socket.set_nonblocking(true)?;
-        Ok((Socket::Udp(socket), *address))
-    };
-    let mut last = None;
-    for address in addresses {
-        match connect(address) {
-            Ok(connected) => return Ok(connected),
-            Err(error) => last = Some(error),
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
+}
+
+/// Whether a packet is longer than the way to the peer has room for.
+fn is_too_long(error: &io::Error) -> bool {
+    is(error, Errno::MSGSIZE)
+}
+
+/// Opens a socket to an address where nobody refuses an empty line at once, beginning behind the one that was the last.
+fn open_one(addresses: &[SocketAddr], peer: &mut Option<SocketAddr>) -> io::Result<Socket> {
+    let first = addresses.iter().position(|address| Some(*address) == *peer).map_or(0, |last| last + 1);
+    let mut last = ErrorKind::AddrNotAvailable.into();
+    for address in addresses.iter().cycle().skip(first).take(addresses.len()) {
+        *peer = Some(*address);
+        match connect_udp(*address).and_then(|socket| probe(&socket).map(|()| socket)) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => {
+                last = io::Error::new(error.kind(), format!("nobody takes datagrams at {address}: {error}"));
+            }
         }
     }
-    Err(last.unwrap_or_else(|| ErrorKind::AddrNotAvailable.into()))
+    Err(last)
 }
 
-/// Tries a peer with an empty line, which daemons skip, so that no value is lost if there is nobody. On this host the answer is there at once.
+/// Connects a socket to an address, which says whether there is a way there and no more.
+fn connect_udp(address: SocketAddr) -> io::Result<Socket> {
+    let socket = match address {
+        SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)),
+    }?;
+    socket.connect(address)?;
+    socket.set_nonblocking(true)?;
+    Ok(Socket::Udp(socket))
+}
+
+/// Tries a peer with an empty line, which daemons skip, so that no value is lost if there is nobody. On this host the answer is
+/// there at once.
 fn probe(socket: &Socket) -> io::Result<()> {
     socket.send(b"\n")?;
-    match socket.take_error()? {
-        None => Ok(()),
-        Some(error) => {
-            Err(io::Error::new(error.kind(), format!("nobody listens at the daemon's address: {error}")))
-        }
-    }
+    socket.take_error()?.map_or(Ok(()), Err)
+}
+
+fn described(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(unix)]
@@ -271,10 +386,10 @@ impl Socket {
         let slices = payloads.iter_mut().zip(lot.payloads());
         let count = slices.map(|(slice, payload)| *slice = io::IoSlice::new(payload)).count();
         let mut controls = [(); Packets::LOT].map(|()| SendAncillaryBuffer::default());
-        let messages = payloads[..count].chunks(1).zip(&mut controls);
-        let mut messages: Vec<_> =
-            messages.map(|(payload, control)| MMsgHdr::new(payload, control)).collect();
-        Ok(sendmmsg(self, &mut messages, SendFlags::empty())?)
+        let mut slices = payloads.chunks(1);
+        let mut messages =
+            controls.each_mut().map(|control| MMsgHdr::new(slices.next().unwrap_or_default(), control));
+        Ok(sendmmsg(self, &mut messages[..count], SendFlags::empty())?)
     }
 
     /// Sends packets, as many as the system takes. Fails if it does not take the first.
@@ -301,3 +416,7 @@ impl AsFd for Socket {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "datagram_tests.rs"]
+mod tests;

@@ -65,13 +65,21 @@ impl Transport {
 
     /// Begins a report: opens what is not open, and looks what became of the last report. Returns how many bytes a packet should
     /// have at most. With `at_once` it does not keep to the time after which a connection is tried again.
-    pub(crate) fn begin(&mut self, deadline: Instant, at_once: bool) -> io::Result<usize> {
+    pub(crate) fn begin(
+        &mut self,
+        deadline: Instant,
+        at_once: bool,
+        packet_size: Option<usize>,
+    ) -> io::Result<usize> {
         match self {
             Self::Datagrams(datagrams) => {
-                let is_local = datagrams.begin(deadline)?;
-                Ok(if is_local { LOCAL_PACKET } else { NETWORK_PACKET })
+                let is_local = datagrams.begin(deadline, at_once)?;
+                let size = packet_size.unwrap_or(if is_local { LOCAL_PACKET } else { NETWORK_PACKET });
+                Ok(size.min(datagrams.longest))
             }
-            Self::Stream(stream) => stream.begin(deadline, at_once).map(|()| LOCAL_PACKET),
+            Self::Stream(stream) => {
+                stream.begin(deadline, at_once).map(|()| packet_size.unwrap_or(LOCAL_PACKET))
+            }
         }
     }
 

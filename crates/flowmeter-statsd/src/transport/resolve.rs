@@ -24,6 +24,16 @@ impl Resolver {
         Self { host, port, interval, resolved: Vec::new(), due: None, under_way: None }
     }
 
+    #[cfg(test)]
+    pub(super) fn knows(&mut self, addresses: Vec<SocketAddr>) {
+        (self.resolved, self.due) = (addresses, Instant::now().checked_add(self.interval));
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_doubted(&self) -> bool {
+        self.due.is_none()
+    }
+
     /// The addresses of the host, which may be some time old.
     pub(super) fn addresses(&mut self, deadline: Instant) -> io::Result<&[SocketAddr]> {
         if let Ok(address) = self.host.parse::<IpAddr>() {
