@@ -95,7 +95,10 @@ impl Transport {
     pub(crate) fn end(&mut self) -> io::Result<()> {
         match self {
             Self::Datagrams(datagrams) => datagrams.end(),
-            Self::Stream(_) => Ok(()),
+            Self::Stream(stream) => {
+                stream.end();
+                Ok(())
+            }
         }
     }
 

@@ -26,8 +26,10 @@ pub(crate) struct Stream {
     backoff: Option<(Instant, Duration)>,
     /// The rest of a packet of which a part was written when time was up. It goes out before anything else.
     rest: Vec<u8>,
-    /// Values that were written in the report before, and in this one. If the connection breaks they may be lost: that it
-    /// lasted for a whole report after they were written is what is known of their arrival.
+    /// Whether the last report was written to its end.
+    has_ended: bool,
+    /// Values that were written up to the end of a report, and since. If the connection breaks they may be lost: that it took
+    /// a whole report after they were written is what is known of their arrival.
     before: u64,
     written: u64,
     /// Values that may be lost.
@@ -53,7 +55,16 @@ impl Stream {
             }
             Address::UnixDatagram(path) | Address::UnixStream(path) => Target::Unix(path),
         };
-        Self { target, socket: None, backoff: None, rest: Vec::new(), before: 0, written: 0, uncertain: 0 }
+        Self {
+            target,
+            socket: None,
+            backoff: None,
+            rest: Vec::new(),
+            has_ended: false,
+            before: 0,
+            written: 0,
+            uncertain: 0,
+        }
     }
 
     pub(super) fn is_unix(&self) -> bool {
@@ -62,10 +73,11 @@ impl Stream {
 
     /// Looks whether the connection stands, makes a new one where it does not, and writes what is left of the last report.
     pub(super) fn begin(&mut self, deadline: Instant, at_once: bool) -> io::Result<()> {
-        if self.socket.as_mut().is_some_and(|socket| !socket.stands()) {
-            self.break_off();
+        self.look();
+        // A peer that hangs takes a part now and then, and confirms nothing by it.
+        if std::mem::take(&mut self.has_ended) {
+            self.before = std::mem::take(&mut self.written);
         }
-        self.before = std::mem::take(&mut self.written);
         if self.socket.is_none() {
             self.connect(deadline, at_once)?;
         }
@@ -101,12 +113,25 @@ impl Stream {
         Sent { packets, result }
     }
 
+    /// Ends a report of which all was written.
+    pub(super) fn end(&mut self) {
+        self.has_ended = true;
+    }
+
     pub(super) fn close(&mut self) {
+        self.look();
         if !self.rest.is_empty() {
             // A part of a packet is all that the peer gets.
             self.break_off();
         }
         self.socket = None;
+    }
+
+    /// Looks whether the connection stands.
+    fn look(&mut self) {
+        if self.socket.as_mut().is_some_and(|socket| !socket.stands()) {
+            self.break_off();
+        }
     }
 
     /// Writes bytes, as many as are taken until the deadline. If the connection is gone afterwards, they may be lost.
@@ -256,5 +281,85 @@ impl AsFd for Socket {
             #[cfg(unix)]
             Self::Unix(stream) => stream.as_fd(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::packets::{Framing, Packets};
+
+    /// What tests wait at most.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// A packet of so many bytes with one value.
+    fn packet(length: usize) -> Packets {
+        let mut packets = Packets::default();
+        packets.begin(Framing::Lines, length);
+        packets.out().resize(length, b'x');
+        packets.end_unit(None, 1).unwrap();
+        packets.end();
+        packets
+    }
+
+    fn report(stream: &mut Stream, length: usize, patience: Duration) -> io::Result<()> {
+        let deadline = Instant::now() + patience;
+        stream.begin(deadline, true)?;
+        stream.send(packet(length).ready(), deadline).result?;
+        stream.end();
+        Ok(())
+    }
+
+    fn connected() -> (TcpListener, Stream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, Stream::new(Address::Tcp("127.0.0.1".to_owned(), address.port())))
+    }
+
+    #[test]
+    fn a_peer_that_hangs_confirms_nothing() {
+        let (listener, mut stream) = connected();
+        for _ in 0..2 {
+            report(&mut stream, 10, PATIENCE).unwrap();
+        }
+        // More than the buffers of a connection hold.
+        let patience = Duration::from_millis(1);
+        for _ in 0..4 {
+            report(&mut stream, 64 << 20, patience).unwrap_err();
+        }
+        assert_eq!(
+            (stream.before, stream.written),
+            (1, 1),
+            "the first is confirmed, a part of the third is out"
+        );
+        // With what was not read, that is a reset.
+        drop(listener.accept().unwrap());
+        drop(listener);
+        assert!(until_broken(&mut stream));
+        assert_eq!(stream.uncertain, 2);
+    }
+
+    #[test]
+    fn what_a_connection_lost_before_the_end_is_uncertain() {
+        let (listener, mut stream) = connected();
+        report(&mut stream, 10, PATIENCE).unwrap();
+        drop(listener.accept().unwrap());
+        drop(listener);
+        let socket = stream.socket.as_ref().unwrap();
+        let mut event = [rustix::event::PollFd::new(socket, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut event, None).unwrap();
+        stream.close();
+        assert_eq!(stream.uncertain, 1);
+    }
+
+    /// Waits until a reset has come in.
+    fn until_broken(stream: &mut Stream) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        while stream.socket.is_some() && Instant::now() < deadline {
+            let _ = stream.begin(Instant::now() + Duration::from_millis(1), true);
+        }
+        stream.socket.is_none()
     }
 }
