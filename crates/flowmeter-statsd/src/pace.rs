@@ -12,8 +12,8 @@ pub(crate) struct Pace {
     sent: u64,
 }
 
-/// So many bytes go out at once, and a lot of packets more: what receivers on Linux have room for unless told otherwise, where
-/// a packet of 1432 bytes takes 2304.
+/// So many bytes go out at once: the half of what receivers on Linux have room for unless told otherwise, where a packet of
+/// 1432 bytes takes 2304.
 const BURST: u64 = 64 * 1024;
 
 /// How fast the first report goes out, of which nothing is known, and what others have more than the one before: so many bytes
@@ -35,8 +35,8 @@ impl Pace {
         self.expected = if is_complete { self.sent } else { self.expected.max(self.sent) };
     }
 
-    /// Notes bytes that went out, and returns how long to wait until there is room for more.
-    pub(crate) fn pause_after(&mut self, bytes: u64, now: Instant) -> Duration {
+    /// Notes bytes that are to go out, and returns how long to wait until there is room for them.
+    pub(crate) fn pause_before(&mut self, bytes: u64, now: Instant) -> Duration {
         self.sent += bytes;
         let ahead = self.sent.saturating_sub(BURST);
         let expected = self.expected.saturating_sub(BURST);
@@ -60,12 +60,12 @@ mod tests {
         let mut pace = Pace::new(Duration::from_secs(1));
         pace.expected = BURST + 1000;
         pace.begin(begun);
-        assert_eq!(pace.pause_after(BURST, begun), Duration::ZERO);
-        assert_eq!(pace.pause_after(500, begun), Duration::from_millis(500));
-        assert_eq!(pace.pause_after(0, begun + Duration::from_millis(400)), Duration::from_millis(100));
-        assert_eq!(pace.pause_after(250, begun + Duration::from_secs(1)), Duration::ZERO);
+        assert_eq!(pace.pause_before(BURST, begun), Duration::ZERO);
+        assert_eq!(pace.pause_before(500, begun), Duration::from_millis(500));
+        assert_eq!(pace.pause_before(0, begun + Duration::from_millis(400)), Duration::from_millis(100));
+        assert_eq!(pace.pause_before(250, begun + Duration::from_secs(1)), Duration::ZERO);
         let longer = Duration::from_secs_f64(1.0 + 99_500.0 / FIRST_RATE as f64);
-        assert_eq!(pace.pause_after(99_750, begun), longer, "which is no burst either");
+        assert_eq!(pace.pause_before(99_750, begun), longer, "which is no burst either");
         pace.end(true);
         assert_eq!(pace.expected, BURST + 100_500);
     }
@@ -76,18 +76,18 @@ mod tests {
         let mut pace = Pace::new(Duration::from_secs(1));
         pace.expected = BURST / 2;
         pace.begin(begun);
-        assert_eq!(pace.pause_after(BURST / 2, begun), Duration::ZERO);
-        assert_ne!(pace.pause_after(BURST, begun), Duration::ZERO, "it is not small any more");
+        assert_eq!(pace.pause_before(BURST / 2, begun), Duration::ZERO);
+        assert_ne!(pace.pause_before(BURST, begun), Duration::ZERO, "it is not small any more");
         let mut pace = Pace::new(Duration::ZERO);
         pace.begin(begun);
-        assert_eq!(pace.pause_after(u64::from(u32::MAX), begun), Duration::ZERO);
+        assert_eq!(pace.pause_before(u64::from(u32::MAX), begun), Duration::ZERO);
     }
 
     #[test]
     fn a_report_that_breaks_off_says_less_of_the_next() {
         let mut pace = Pace::new(Duration::from_secs(1));
         pace.expected = 1000;
-        pace.pause_after(10, Instant::now());
+        pace.pause_before(10, Instant::now());
         pace.end(false);
         assert_eq!(pace.expected, 1000);
     }

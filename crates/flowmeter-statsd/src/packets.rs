@@ -64,7 +64,7 @@ impl Packets {
 
     /// How many bytes are enough for sending them: few enough to be in a near cache still when the system copies them, and
     /// for a receiver to have room for them.
-    const LOT_BYTES: usize = 48 * 1024;
+    const LOT_BYTES: usize = 32 * 1024;
 
     /// Throws all away and begins anew.
     pub(crate) fn begin(&mut self, framing: Framing, limit: usize) {
@@ -253,6 +253,21 @@ mod tests {
         let (packets, values, _) = packed(Framing::Length, 6, &["aa\n", "bb\n", "cc\n"]);
         assert_eq!(packets, [b"\x06\0\0\0aa\nbb\n".to_vec(), b"\x03\0\0\0cc\n".to_vec()]);
         assert_eq!(values, [2, 1]);
+    }
+
+    #[test]
+    fn a_lot_is_no_more_than_receivers_have_room_for() {
+        for length in [256, 1432, 7680] {
+            let mut packets = Packets::default();
+            packets.begin(Framing::Datagram, length);
+            while !packets.is_lot() {
+                packets.out().extend(std::iter::repeat_n(b'x', length));
+                packets.end_unit(None, 1).unwrap();
+            }
+            let bytes: usize = packets.ready().lengths().sum();
+            assert!(bytes < 32 * 1024 + length, "{bytes} in packets of {length}");
+            assert!(packets.ready().packets().len() <= Packets::LOT);
+        }
     }
 
     #[test]

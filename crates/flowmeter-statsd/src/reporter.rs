@@ -10,7 +10,7 @@ use crate::encode::{Encoding, Native, encode};
 use crate::naming;
 use crate::options::StatsdOptions;
 use crate::pace::Pace;
-use crate::packets::Packets;
+use crate::packets::{Lot, Packets};
 use crate::transport::Transport;
 use crate::unsaid::Unsaid;
 
@@ -70,14 +70,8 @@ impl StatsdReporter {
         self.packets.begin(self.transport.framing(), packet);
         self.pace.begin(begun);
         let known_since = self.known_since(report.unix_time());
-        let mut outgoing = Outgoing {
-            transport: &mut self.transport,
-            pace: &mut self.pace,
-            report,
-            context,
-            timeout: self.options.timeout,
-            deadline,
-        };
+        let mut outgoing =
+            Outgoing { transport: &mut self.transport, pace: &mut self.pace, report, context, deadline };
         let encoding = &mut Encoding { options: &self.options, known_since, unsaid: &mut self.unsaid };
         encode(encoding, &mut self.native, report, &mut self.packets, &mut |packets| outgoing.send(packets))?;
         self.packets.end();
@@ -97,7 +91,6 @@ struct Outgoing<'a> {
     pace: &'a mut Pace,
     report: &'a Report<'a>,
     context: &'a ReporterContext,
-    timeout: Duration,
     /// When waiting for the daemon ends. The time that the report is spread over comes on top.
     deadline: Instant,
 }
@@ -106,6 +99,10 @@ impl Outgoing<'_> {
     /// Sends what is ready, and tells the core what was taken.
     fn send(&mut self, packets: &mut Packets) -> io::Result<()> {
         let lot = packets.ready();
+        if lot.packets().is_empty() {
+            return Ok(());
+        }
+        self.pause_before(lot);
         let sent = self.transport.send(lot, self.deadline);
         let bytes: u64 = lot.lengths().take(sent.packets).map(|length| length as u64).sum();
         self.context.count_bytes(bytes);
@@ -114,13 +111,20 @@ impl Outgoing<'_> {
         }
         sent.result?;
         packets.forget_ready();
+        Ok(())
+    }
+
+    /// Waits until the receiver has room for what is to go out, which is not the time that the daemon has.
+    fn pause_before(&mut self, lot: Lot<'_>) {
         if self.transport.can_overrun() {
-            let pause = self.pace.pause_after(bytes, Instant::now());
-            if !pause.is_zero() && !self.context.pause(pause) {
-                self.deadline = Instant::now() + self.timeout;
+            let begun = Instant::now();
+            let pause = self.pace.pause_before(lot.lengths().map(|length| length as u64).sum(), begun);
+            if !pause.is_zero() {
+                // At the end of the program it does not wait, and all goes out at once.
+                let _is_last = self.context.pause(pause);
+                self.deadline += begun.elapsed();
             }
         }
-        Ok(())
     }
 }
 
