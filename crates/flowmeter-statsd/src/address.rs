@@ -16,7 +16,7 @@ pub const DEFAULT_PORT: u16 = 8125;
 /// | `udp://host:8125` | datagrams; an IPv6 address has brackets, and the port can be left out |
 /// | `tcp://host:8125` | lines |
 /// | `unixgram:///path`, `unix:///path` | datagrams to a Unix socket, as most daemons and Datadog's Agent have it |
-/// | `unixstream:///path` | packets with their length in front, four bytes little-endian, as Datadog's Agent reads a stream |
+/// | `unixstream:///path` | lines; DogStatsD's as packets with their length in front, four bytes little-endian |
 ///
 /// ```
 /// use flowmeter_statsd::Address;

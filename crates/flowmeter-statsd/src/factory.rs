@@ -36,7 +36,7 @@ const HISTOGRAM_VALUES: ConfigKey<usize> = ConfigKey::new(
 .with_default("128");
 const PACKET_SIZE: ConfigKey<Option<usize>> = ConfigKey::new(
     "packet-size",
-    "How many bytes a packet has at most: 1432 for UDP to other hosts and 7680 for all else if not given.",
+    "How many bytes a packet has at most: 1432 for UDP and 7680 for all else, and for DogStatsD on this host, if not given.",
 );
 const SPREAD: ConfigKey<Option<Duration>> = ConfigKey::new(
     "spread",

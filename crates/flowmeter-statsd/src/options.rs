@@ -63,8 +63,8 @@ pub struct StatsdOptions {
     /// How many values at most stand for what a histogram recorded since the last report, where values are sent: 128. There
     /// are fewer where a packet has no room for them.
     pub histogram_values: usize,
-    /// How many bytes a packet has at most: 1432 over UDP, which is what most networks pass in one piece, 7680 on this
-    /// host and for all else.
+    /// How many bytes a packet has at most: 1432 over UDP, which is what most networks pass in one piece, and 7680 over all
+    /// else and for DogStatsD on this host. Not all daemons read that much of a datagram: collectd reads 4096 bytes.
     pub packet_size: Option<usize>,
     /// Over how much time a report is spread that goes out by UDP, so as not to overrun the receiver: 1 s. One that is
     /// longer than the report before takes more, half a second for each MiB, and the one at the end of the program none.

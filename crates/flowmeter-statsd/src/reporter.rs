@@ -66,8 +66,8 @@ impl StatsdReporter {
         let begun = Instant::now();
         let is_last = context.pause(Duration::ZERO);
         let deadline = begun + self.options.timeout;
-        let packet = self.transport.begin(deadline, is_last, self.options.packet_size)?;
-        self.packets.begin(self.transport.framing(), packet);
+        let packet = self.transport.begin(deadline, is_last, &self.options)?;
+        self.packets.begin(self.transport.framing(self.options.dialect), packet);
         self.pace.begin(begun);
         let known_since = self.known_since(report.unix_time());
         let mut outgoing =

@@ -124,6 +124,7 @@ fn unix_datagram_daemons_come_and_go() {
 #[test]
 fn unix_stream_daemons_come_and_go() {
     let folder = tempfile::tempdir().unwrap();
+    // Those that read lines; Datadog's Agent is in the tests of compatibility.
     comes_and_goes(|state, _| Running::unix_stream(Dialect::Plain, state, folder.path().join("s")));
 }
 

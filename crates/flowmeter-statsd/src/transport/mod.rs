@@ -12,15 +12,15 @@ use std::io;
 use std::time::Instant;
 
 use crate::packets::{Framing, Lot};
-use crate::{Address, StatsdOptions};
+use crate::{Address, Dialect, StatsdOptions};
 use datagram::Datagrams;
 use stream::Stream;
 
-/// What is sent at most in one piece where nothing else is known: what most networks pass.
+/// What is sent at most in one piece where nothing else is known: what most networks pass, and all daemons read.
 const NETWORK_PACKET: usize = 1432;
 
-/// The same where no network is in between. Linux keeps a datagram of up to some 7,800 bytes in 8 KiB of the receiver's buffer,
-/// and a longer one in 16 KiB.
+/// The same where no network is in between, and the daemon is one that reads as much, as not all do: collectd reads 4096 bytes
+/// of a datagram. Linux keeps one of up to some 7,800 bytes in 8 KiB of the receiver's buffer, and a longer one in 16 KiB.
 const LOCAL_PACKET: usize = 7680;
 
 /// What became of packets.
@@ -50,10 +50,11 @@ impl Transport {
     }
 
     /// What is around the lines of a packet.
-    pub(crate) fn framing(&self) -> Framing {
+    pub(crate) fn framing(&self, dialect: Dialect) -> Framing {
         match self {
             Self::Datagrams(_) => Framing::Datagram,
-            Self::Stream(stream) if stream.is_unix() => Framing::Length,
+            // Datadog's Agent is alone in wanting that.
+            Self::Stream(stream) if stream.is_unix() && dialect == Dialect::DogStatsd => Framing::Length,
             Self::Stream(_) => Framing::Lines,
         }
     }
@@ -69,16 +70,17 @@ impl Transport {
         &mut self,
         deadline: Instant,
         at_once: bool,
-        packet_size: Option<usize>,
+        options: &StatsdOptions,
     ) -> io::Result<usize> {
         match self {
             Self::Datagrams(datagrams) => {
                 let is_local = datagrams.begin(deadline, at_once)?;
-                let size = packet_size.unwrap_or(if is_local { LOCAL_PACKET } else { NETWORK_PACKET });
-                Ok(size.min(datagrams.longest))
+                let reads_much = !datagrams.is_udp() || options.dialect == Dialect::DogStatsd;
+                let size = if is_local && reads_much { LOCAL_PACKET } else { NETWORK_PACKET };
+                Ok(options.packet_size.unwrap_or(size).min(datagrams.longest))
             }
             Self::Stream(stream) => {
-                stream.begin(deadline, at_once).map(|()| packet_size.unwrap_or(LOCAL_PACKET))
+                stream.begin(deadline, at_once).map(|()| options.packet_size.unwrap_or(LOCAL_PACKET))
             }
         }
     }
@@ -123,4 +125,49 @@ impl Transport {
 /// How many values packets have.
 fn values(lot: Lot<'_>, packets: usize) -> u64 {
     lot.packets().iter().take(packets).map(|packet| packet.values).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, UdpSocket};
+    use std::time::Duration;
+
+    use super::*;
+
+    fn begun(options: &StatsdOptions) -> (usize, Framing) {
+        let mut transport = Transport::new(options);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        (transport.begin(deadline, true, options).unwrap(), transport.framing(options.dialect))
+    }
+
+    #[test]
+    fn packets_are_what_each_daemon_reads() {
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = || "127.0.0.1".to_owned();
+        let options = StatsdOptions::default();
+        let datagrams = options.clone().with_address(Address::Udp(host(), udp.local_addr().unwrap().port()));
+        let lines = options.with_address(Address::Tcp(host(), tcp.local_addr().unwrap().port()));
+        for dialect in [Dialect::Plain, Dialect::Graphite, Dialect::Flink] {
+            assert_eq!(begun(&datagrams.clone().with_dialect(dialect)), (NETWORK_PACKET, Framing::Datagram));
+            assert_eq!(begun(&lines.clone().with_dialect(dialect)), (LOCAL_PACKET, Framing::Lines));
+        }
+        let datagrams = datagrams.with_dialect(Dialect::DogStatsd);
+        assert_eq!(begun(&datagrams), (LOCAL_PACKET, Framing::Datagram));
+        assert_eq!(begun(&datagrams.with_packet_size(300)).0, 300);
+        assert_eq!(begun(&lines.with_dialect(Dialect::DogStatsd)).1, Framing::Lines);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn lengths_are_in_front_for_datadog_alone() {
+        use std::os::unix::net::UnixListener;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let options = StatsdOptions::default().with_address(Address::UnixStream(path));
+        assert_eq!(begun(&options), (LOCAL_PACKET, Framing::Lines));
+        assert_eq!(begun(&options.with_dialect(Dialect::DogStatsd)), (LOCAL_PACKET, Framing::Length));
+    }
 }

@@ -103,7 +103,8 @@ impl Running {
             dialect,
             state,
             Arc::clone(state),
-            whole_packets,
+            // Datadog's Agent wants the length in front.
+            if dialect == Dialect::DogStatsd { whole_packets } else { whole_lines },
             move || {
                 accept(listener.accept(), |(stream, _)| {
                     stream.set_nonblocking(false).unwrap();
