@@ -70,9 +70,6 @@ const KEYS: &[KeyInfo] = &[
 /// A key that all reporters have.
 const DELIMITER: ConfigKey<char> = ConfigKey::new("scope.delimiter", "").with_default(".");
 
-/// The most values that a histogram can have: what a packet of the greatest size has room for.
-const MOST_VALUES: usize = 10_000;
-
 /// Makes StatsD reporters of sections with `type = "statsd"`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StatsdFactory;
@@ -93,17 +90,29 @@ impl ReporterFactory for StatsdFactory {
 
 /// What a section says.
 fn options(section: &ConfigSection) -> Result<StatsdOptions, ConfigError> {
+    const MOST: usize = StatsdOptions::MOST_HISTOGRAM_VALUES;
     let dialect = section.get(&DIALECT)?;
     let interval = ReporterOptions::from_section(section)?.interval;
     let spread = match section.get(&SPREAD)? {
-        Some(spread) if spread >= interval => {
-            return Err(section.invalid(&SPREAD, "which is no less than `interval`"));
+        Some(spread) if spread > interval / 2 => {
+            return Err(
+                section.invalid(&SPREAD, "which is more than half of `interval`: reports would be skipped")
+            );
+        }
+        Some(spread) if spread > StatsdOptions::LONGEST_TIME => {
+            return Err(section.invalid(&SPREAD, "it can be an hour at most"));
         }
         spread => spread.unwrap_or_else(|| StatsdOptions::default().spread.min(interval / 2)),
     };
     let timeout = section.get(&TIMEOUT)?;
     if timeout.is_zero() {
         return Err(section.invalid(&TIMEOUT, "in which no daemon can take anything"));
+    }
+    if timeout > StatsdOptions::LONGEST_TIME {
+        return Err(section.invalid(
+            &TIMEOUT,
+            "it can be an hour at most; a report that waits keeps the next from going out",
+        ));
     }
     Ok(StatsdOptions {
         address: address(section)?,
@@ -112,8 +121,8 @@ fn options(section: &ConfigSection) -> Result<StatsdOptions, ConfigError> {
         delimiter: delimiter(section)?,
         histograms: histograms(section, dialect)?,
         histogram_values: match section.get(&HISTOGRAM_VALUES)? {
-            values if (1..=MOST_VALUES).contains(&values) => values,
-            _ => return Err(section.invalid(&HISTOGRAM_VALUES, format!("it can be 1 to {MOST_VALUES}"))),
+            values if (1..=MOST).contains(&values) => values,
+            _ => return Err(section.invalid(&HISTOGRAM_VALUES, format!("it can be 1 to {MOST}"))),
         },
         packet_size: packet_size(section)?,
         spread,
@@ -152,11 +161,11 @@ fn address(section: &ConfigSection) -> Result<Address, ConfigError> {
     }
 }
 
-/// What is between the components of identifiers, which must have no meaning in a line.
+/// What is between the components of identifiers, which daemons must leave as it is.
 fn delimiter(section: &ConfigSection) -> Result<char, ConfigError> {
     match section.get(&DELIMITER)? {
         c if StatsdOptions::is_delimiter(c) => Ok(c),
-        _ => Err(section.invalid(&DELIMITER, "StatsD has a meaning for it; take `.`, `_`, `-` or `/`")),
+        _ => Err(section.invalid(&DELIMITER, "daemons misread or remove it; take `.`, `_` or `-`")),
     }
 }
 
@@ -293,10 +302,14 @@ mod tests {
             (&[("histogram-values", "0")], "histogram-values", "it can be 1 to 10000"),
             (&[("packet-size", "100")], "packet-size", "it can be 256 to 65507"),
             (&[("packet-size", "65508")], "packet-size", "it can be 256 to 65507"),
-            (&[("spread", "10s")], "spread", "no less than `interval`"),
+            (&[("spread", "6s")], "spread", "more than half of `interval`"),
             (&[("spread", "1")], "spread", "it has no unit"),
             (&[("timeout", "0s")], "timeout", "no daemon can take anything"),
-            (&[("scope.delimiter", ":")], "scope.delimiter", "StatsD has a meaning for it"),
+            (&[("timeout", "61min")], "timeout", "an hour at most"),
+            (&[("interval", "2d"), ("spread", "1d")], "spread", "an hour at most"),
+            (&[("scope.delimiter", ":")], "scope.delimiter", "take `.`, `_` or `-`"),
+            (&[("scope.delimiter", "%")], "scope.delimiter", "take `.`, `_` or `-`"),
+            (&[("scope.delimiter", "/")], "scope.delimiter", "take `.`, `_` or `-`"),
         ] {
             let error = options(&section(pairs)).unwrap_err().to_string();
             assert!(error.starts_with(&format!("`reporters.x.{key}` cannot be")), "{error}");

@@ -56,7 +56,8 @@ pub struct StatsdOptions {
     pub dialect: Dialect,
     /// What stands before all names, with a dot behind it: nothing.
     pub prefix: String,
-    /// What is between the components of flat identifiers: a dot, also in the place of what has a meaning in a line.
+    /// What is between the components of flat identifiers: a dot, which is taken for all but `_` and `-` as well, since daemons
+    /// have a meaning for the others or remove them.
     pub delimiter: char,
     /// What becomes of histograms: distributions for DogStatsD, statistics for others. Flink has its own.
     pub histograms: Option<HistogramMode>,
@@ -102,6 +103,13 @@ impl StatsdOptions {
     /// The greatest: the most that UDP can carry over IPv4.
     pub const GREATEST_PACKET_SIZE: usize = 65_507;
 
+    /// The most values that a histogram can have: more than a packet of the greatest size has room for.
+    pub(crate) const MOST_HISTOGRAM_VALUES: usize = 10_000;
+
+    /// The longest that a report can be spread over or wait for a daemon, and the shortest that it can wait.
+    pub(crate) const LONGEST_TIME: Duration = Duration::from_secs(3600);
+    const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
+
     /// Sets where the daemon listens.
     #[must_use]
     pub fn with_address(mut self, address: Address) -> Self {
@@ -137,7 +145,7 @@ impl StatsdOptions {
         self
     }
 
-    /// Sets how many values at most stand for a histogram.
+    /// Sets how many values at most stand for a histogram, 1 to 10,000; taken for the nearest that is possible.
     #[must_use]
     pub fn with_histogram_values(mut self, values: usize) -> Self {
         self.histogram_values = values;
@@ -151,14 +159,15 @@ impl StatsdOptions {
         self
     }
 
-    /// Sets over how much time a report is spread.
+    /// Sets over how much time a report is spread, at most an hour. It should be no more than half the interval between
+    /// reports, which a configuration makes sure of: the next report is skipped while one goes out.
     #[must_use]
     pub fn with_spread(mut self, spread: Duration) -> Self {
         self.spread = spread;
         self
     }
 
-    /// Sets how long a report waits for the daemon.
+    /// Sets how long a report waits for the daemon, a millisecond to an hour; taken for the nearest that is possible.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -179,16 +188,20 @@ impl StatsdOptions {
         self
     }
 
-    /// Whether a character can be a delimiter: it must have no meaning in a line.
+    /// Whether a character can be a delimiter: one that every daemon leaves as it is. Others have a meaning in a line, or are
+    /// removed by Etsy's StatsD.
     pub(crate) fn is_delimiter(c: char) -> bool {
-        c.is_ascii_graphic() && !":|@#,;=".contains(c)
+        matches!(c, '.' | '_' | '-')
     }
 
-    /// With possible values in the place of others.
+    /// With the nearest possible values in the place of others.
     pub(crate) fn corrected(mut self) -> Self {
         if !Self::is_delimiter(self.delimiter) {
             self.delimiter = '.';
         }
+        self.histogram_values = self.histogram_values.clamp(1, Self::MOST_HISTOGRAM_VALUES);
+        self.spread = self.spread.min(Self::LONGEST_TIME);
+        self.timeout = self.timeout.clamp(Self::SHORTEST_TIMEOUT, Self::LONGEST_TIME);
         match self.packet_size {
             Some(bytes) => self.with_packet_size(bytes),
             None => self,
@@ -202,5 +215,28 @@ impl StatsdOptions {
             (_, None | Some(HistogramMode::Statistics)) => HistogramMode::Statistics,
             (_, Some(_)) => HistogramMode::Timers,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_impossible_is_taken_for_the_nearest_that_is() {
+        let most = StatsdOptions::default()
+            .with_timeout(Duration::MAX)
+            .with_spread(Duration::MAX)
+            .with_histogram_values(usize::MAX)
+            .with_packet_size(usize::MAX)
+            .with_delimiter('/')
+            .corrected();
+        assert_eq!((most.timeout, most.spread), (StatsdOptions::LONGEST_TIME, StatsdOptions::LONGEST_TIME));
+        assert_eq!(most.histogram_values, StatsdOptions::MOST_HISTOGRAM_VALUES);
+        assert_eq!(most.packet_size, Some(StatsdOptions::GREATEST_PACKET_SIZE));
+        assert_eq!(most.delimiter, '.');
+        let least =
+            StatsdOptions::default().with_timeout(Duration::ZERO).with_histogram_values(0).corrected();
+        assert_eq!((least.timeout, least.histogram_values), (StatsdOptions::SHORTEST_TIMEOUT, 1));
     }
 }

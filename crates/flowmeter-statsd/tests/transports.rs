@@ -276,3 +276,23 @@ fn the_end_does_not_wait_for_a_report_that_is_spread() {
     let sent = job.reporter.status().bytes - before;
     assert!(sent >= 2 * 20_000 * "job.task.1.records:1|c".len() as u64 * 9 / 10, "all of both: {sent} bytes");
 }
+
+#[test]
+fn options_can_be_anything() {
+    let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = Address::Udp("127.0.0.1".to_owned(), receiver.local_addr().unwrap().port());
+    let options = StatsdOptions::default()
+        .with_address(address)
+        .with_dialect(flowmeter_statsd::Dialect::DogStatsd)
+        .with_timeout(Duration::MAX)
+        .with_spread(Duration::MAX)
+        .with_heartbeat(Duration::MAX)
+        .with_resolve_interval(Duration::MAX)
+        .with_histogram_values(usize::MAX)
+        .with_packet_size(256);
+    let mut job = Job::new(options, 10);
+    let histogram = job.registry.add_group("job").histogram::<f64>("sizes");
+    (0..2_000).for_each(|n| histogram.record(1.03_f64.powi(n) * 1e-9));
+    job.report().unwrap();
+    job.report().unwrap();
+}
