@@ -342,6 +342,18 @@ mod tests {
     }
 
     #[test]
+    fn a_resolver_that_hangs_keeps_no_known_address_from_being_used() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut stream = Stream::new(Address::Tcp("no-such-host.invalid".to_owned(), address.port()));
+        let Target::Tcp(resolver) = &mut stream.target else { panic!("it is TCP") };
+        resolver.knows(vec![address]);
+        let _hanging = resolver.hang();
+        report(&mut stream, 10, PATIENCE).unwrap();
+        assert!(listener.accept().is_ok());
+    }
+
+    #[test]
     fn what_a_connection_lost_before_the_end_is_uncertain() {
         let (listener, mut stream) = connected();
         report(&mut stream, 10, PATIENCE).unwrap();
