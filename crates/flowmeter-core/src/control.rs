@@ -14,7 +14,7 @@ pub(crate) struct Control {
     clock: Arc<dyn Clock>,
     pub(crate) counts: ReporterCounts,
     state: Mutex<State>,
-    /// There is something to do.
+    /// There is something to do. Not the reporter's thread alone may wait for it: whoever has its context can pause.
     work: Condvar,
     /// Something was done.
     done: Condvar,
@@ -111,7 +111,7 @@ impl Control {
     pub(crate) fn request(&self) -> u64 {
         let mut state = self.lock();
         state.requested += 1;
-        self.work.notify_one();
+        self.work.notify_all();
         state.requested
     }
 
@@ -131,7 +131,7 @@ impl Control {
         state.restarts_wanted += 1;
         let wanted = state.restarts_wanted;
         drop(state);
-        self.work.notify_one();
+        self.work.notify_all();
         let state = self.wait(patience, |state| state.restarts_done >= wanted || state.stopped.is_some())?;
         if state.restarts_done < wanted {
             return Err(self.stopped());
@@ -145,7 +145,7 @@ impl Control {
         state.looks += 1;
         let look = state.looks;
         drop(state);
-        self.work.notify_one();
+        self.work.notify_all();
         let settled =
             |state: &State| (state.looked >= look && state.undelivered == 0) || state.stopped.is_some();
         let state = self.wait(patience, settled)?;
@@ -160,12 +160,12 @@ impl Control {
         }
         state.looks += 1;
         drop(state);
-        self.work.notify_one();
+        self.work.notify_all();
     }
 
     pub(crate) fn stop(&self) {
         self.lock().stopping = true;
-        self.work.notify_one();
+        self.work.notify_all();
     }
 
     /// Waits on the reporter's thread until it is to stop, at most for a time. Returns whether it is.

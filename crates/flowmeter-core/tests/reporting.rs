@@ -478,3 +478,36 @@ fn a_report_that_takes_its_time_hears_of_the_end() {
     assert!(seen.recv_timeout(PATIENCE).unwrap(), "the last report need not wait");
     drop(counter);
 }
+
+/// Hands out what it can ask of the core.
+struct Generous(mpsc::Sender<ReporterContext>);
+
+impl Reporter for Generous {
+    fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
+        self.0.send(context.clone()).map_err(|error| error.to_string().into())
+    }
+
+    fn report(&mut self, _: &Report<'_>) -> Result<(), ReportError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn who_pauses_elsewhere_keeps_no_report_from_being_made() {
+    let (sender, contexts) = mpsc::channel();
+    let registry = quiet_registry();
+    let handle = registry.add_reporter("generous", Box::new(Generous(sender)), on_request()).unwrap();
+    let context = contexts.recv_timeout(PATIENCE).unwrap();
+    let (begins, begun) = mpsc::channel();
+    let elsewhere = std::thread::spawn(move || {
+        begins.send(()).unwrap();
+        context.pause(Duration::MAX)
+    });
+    begun.recv_timeout(PATIENCE).unwrap();
+    // It has come to wait by one of them.
+    for _ in 0..200 {
+        handle.report_now(PATIENCE).unwrap();
+    }
+    registry.shutdown(PATIENCE);
+    assert!(elsewhere.join().unwrap());
+}
