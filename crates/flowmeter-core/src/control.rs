@@ -14,7 +14,8 @@ pub(crate) struct Control {
     clock: Arc<dyn Clock>,
     pub(crate) counts: ReporterCounts,
     state: Mutex<State>,
-    /// There is something to do. Not the reporter's thread alone may wait for it: whoever has its context can pause.
+    /// There is something to do. Not the reporter's thread alone may wait for it: whoever has its context can
+    /// pause.
     work: Condvar,
     /// Something was done.
     done: Condvar,

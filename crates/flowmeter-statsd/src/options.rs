@@ -56,16 +56,17 @@ pub struct StatsdOptions {
     pub dialect: Dialect,
     /// What stands before all names, with a dot behind it: nothing.
     pub prefix: String,
-    /// What is between the components of flat identifiers: a dot, which is taken for all but `_` and `-` as well, since daemons
-    /// have a meaning for the others or remove them.
+    /// What is between the components of flat identifiers: a dot, which is taken for all but `_` and `-` as
+    /// well, since daemons have a meaning for the others or remove them.
     pub delimiter: char,
     /// What becomes of histograms: distributions for DogStatsD, statistics for others. Flink has its own.
     pub histograms: Option<HistogramMode>,
     /// How many values at most stand for what a histogram recorded since the last report, where values are sent: 128. There
     /// are fewer where a packet has no room for them.
     pub histogram_values: usize,
-    /// How many bytes a packet has at most: 1432 over UDP, which is what most networks pass in one piece, and 7680 over all
-    /// else and for DogStatsD on this host. Not all daemons read that much of a datagram: collectd reads 4096 bytes.
+    /// How many bytes a packet has at most: 1432 over UDP, which is what most networks pass in one piece, and
+    /// 7680 over all else and for DogStatsD on this host. Not all daemons read that much of a datagram:
+    /// collectd reads 4096 bytes.
     pub packet_size: Option<usize>,
     /// Over how much time a report is spread that goes out by UDP, so as not to overrun the receiver: 1 s. One that is
     /// longer than the report before takes more, half a second for each MiB, and the one at the end of the program none.
@@ -145,7 +146,8 @@ impl StatsdOptions {
         self
     }
 
-    /// Sets how many values at most stand for a histogram, 1 to 10,000; taken for the nearest that is possible.
+    /// Sets how many values at most stand for a histogram, 1 to 10,000; taken for the nearest that is
+    /// possible.
     #[must_use]
     pub fn with_histogram_values(mut self, values: usize) -> Self {
         self.histogram_values = values;
@@ -159,15 +161,17 @@ impl StatsdOptions {
         self
     }
 
-    /// Sets over how much time a report is spread, at most an hour. It should be no more than half the interval between
-    /// reports, which a configuration makes sure of: the next report is skipped while one goes out.
+    /// Sets over how much time a report is spread, at most an hour. It should be no more than half the
+    /// interval between reports, which a configuration makes sure of: the next report is skipped while one
+    /// goes out.
     #[must_use]
     pub fn with_spread(mut self, spread: Duration) -> Self {
         self.spread = spread;
         self
     }
 
-    /// Sets how long a report waits for the daemon, a millisecond to an hour; taken for the nearest that is possible.
+    /// Sets how long a report waits for the daemon, a millisecond to an hour; taken for the nearest that is
+    /// possible.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -188,8 +192,8 @@ impl StatsdOptions {
         self
     }
 
-    /// Whether a character can be a delimiter: one that every daemon leaves as it is. Others have a meaning in a line, or are
-    /// removed by Etsy's StatsD.
+    /// Whether a character can be a delimiter: one that every daemon leaves as it is. Others have a meaning
+    /// in a line, or are removed by Etsy's StatsD.
     pub(crate) fn is_delimiter(c: char) -> bool {
         matches!(c, '.' | '_' | '-')
     }

@@ -62,8 +62,8 @@ impl Packets {
     /// How many packets are sent at a time at most.
     pub(crate) const LOT: usize = 64;
 
-    /// How many bytes are enough for sending them: few enough to be in a near cache still when the system copies them, and
-    /// for a receiver to have room for them.
+    /// How many bytes are enough for sending them: few enough to be in a near cache still when the system
+    /// copies them, and for a receiver to have room for them.
     const LOT_BYTES: usize = 32 * 1024;
 
     /// Throws all away and begins anew.

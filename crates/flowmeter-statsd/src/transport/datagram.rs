@@ -20,16 +20,17 @@ use crate::{Address, StatsdOptions};
 
 /// A socket that is connected to where datagrams go, so that the system tells of those that were refused.
 ///
-/// It tells of them late, a round trip after they went to another host. So what the socket took counts as arrived when there
-/// is still nothing to tell at the beginning of the report after the next. A peer that refused something gets an empty line
-/// and nothing else, until it has not refused that.
+/// It tells of them late, a round trip after they went to another host. So what the socket took counts as
+/// arrived when there is still nothing to tell at the beginning of the report after the next. A peer that
+/// refused something gets an empty line and nothing else, until it has not refused that.
 pub(crate) struct Datagrams {
     target: Target,
     socket: Option<Socket>,
     /// Where the socket is connected to by UDP, or the last one was.
     peer: Option<SocketAddr>,
     standing: Standing,
-    /// Values that the socket took in the report before, and in this one. If it tells of an error, it may be of any of these.
+    /// Values that the socket took in the report before, and in this one. If it tells of an error, it may be
+    /// of any of these.
     before: u64,
     since: u64,
     /// Whether the socket was opened anew within this report.
@@ -92,8 +93,8 @@ impl Datagrams {
         matches!(self.target, Target::Udp(_))
     }
 
-    /// Opens the socket, or looks what became of the datagrams of the last reports. Returns whether they stay on this host.
-    /// With `at_once` it does not wait for what a peer says that refused something.
+    /// Opens the socket, or looks what became of the datagrams of the last reports. Returns whether they stay
+    /// on this host. With `at_once` it does not wait for what a peer says that refused something.
     pub(super) fn begin(&mut self, deadline: Instant, at_once: bool) -> io::Result<bool> {
         self.is_reopened = false;
         if self.check().is_ok() {
@@ -122,7 +123,7 @@ impl Datagrams {
                     return Err(io::Error::new(
                         ErrorKind::ConnectionRefused,
                         format!(
-                            "datagrams were refused; {} is tried, and gets the next report if it does not refuse that",
+                            "datagrams were refused; {} is tried, and gets the next report unless it refuses that",
                             self.shown_peer()
                         ),
                     ));
@@ -289,7 +290,8 @@ fn wait(socket: BorrowedFd<'_>, deadline: Instant) -> io::Result<()> {
     if !is_over && until_writable(socket, deadline)? { Ok(()) } else { Err(timed_out()) }
 }
 
-/// Waits for a device that is full, as it is on some systems. A socket is not full then, so that waiting for that would not wait.
+/// Waits for a device that is full, as it is on some systems. A socket is not full then, so that waiting for
+/// that would not wait.
 fn wait_for_device(deadline: Instant) -> io::Result<()> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() {
@@ -308,7 +310,8 @@ fn is_too_long(error: &io::Error) -> bool {
     is(error, Errno::MSGSIZE)
 }
 
-/// Opens a socket to an address where nobody refuses an empty line at once, beginning behind the one that was the last.
+/// Opens a socket to an address where nobody refuses an empty line at once, beginning behind the one that was
+/// the last.
 fn open_one(addresses: &[SocketAddr], peer: &mut Option<SocketAddr>) -> io::Result<Socket> {
     let first = addresses.iter().position(|address| Some(*address) == *peer).map_or(0, |last| last + 1);
     let mut last = ErrorKind::AddrNotAvailable.into();
@@ -335,8 +338,8 @@ fn connect_udp(address: SocketAddr) -> io::Result<Socket> {
     Ok(Socket::Udp(socket))
 }
 
-/// Tries a peer with an empty line, which daemons skip, so that no value is lost if there is nobody. On this host the answer is
-/// there at once.
+/// Tries a peer with an empty line, which daemons skip, so that no value is lost if there is nobody. On this
+/// host the answer is there at once.
 fn probe(socket: &Socket) -> io::Result<()> {
     socket.send(b"\n")?;
     socket.take_error()?.map_or(Ok(()), Err)

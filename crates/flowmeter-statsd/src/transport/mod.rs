@@ -16,11 +16,13 @@ use crate::{Address, Dialect, StatsdOptions};
 use datagram::Datagrams;
 use stream::Stream;
 
-/// What is sent at most in one piece where nothing else is known: what most networks pass, and all daemons read.
+/// What is sent at most in one piece where nothing else is known: what most networks pass, and all daemons
+/// read.
 const NETWORK_PACKET: usize = 1432;
 
-/// The same where no network is in between, and the daemon is one that reads as much, as not all do: collectd reads 4096 bytes
-/// of a datagram. Linux keeps one of up to some 7,800 bytes in 8 KiB of the receiver's buffer, and a longer one in 16 KiB.
+/// The same where no network is in between, and the daemon is one that reads as much, as not all do: collectd
+/// reads 4096 bytes of a datagram. Linux keeps one of up to some 7,800 bytes in 8 KiB of the receiver's
+/// buffer, and a longer one in 16 KiB.
 const LOCAL_PACKET: usize = 7680;
 
 /// What became of packets.

@@ -44,8 +44,9 @@ impl Resolver {
         self.due.is_none()
     }
 
-    /// The addresses of the host, which may be some time old: those that are known are not kept from being used by a resolver
-    /// that takes its time. Where none are, half of the time is for that, and the other for what they are needed for.
+    /// The addresses of the host, which may be some time old: those that are known are not kept from being
+    /// used by a resolver that takes its time. Where none are, half of the time is for that, and the other
+    /// for what they are needed for.
     pub(super) fn addresses(&mut self, deadline: Instant) -> io::Result<&[SocketAddr]> {
         if let Ok(address) = self.host.parse::<IpAddr>() {
             self.resolved = vec![SocketAddr::new(address, self.port)];

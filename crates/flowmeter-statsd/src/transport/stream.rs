@@ -28,8 +28,8 @@ pub(crate) struct Stream {
     rest: Vec<u8>,
     /// Whether the last report was written to its end.
     has_ended: bool,
-    /// Values that were written up to the end of a report, and since. If the connection breaks they may be lost: that it took
-    /// a whole report after they were written is what is known of their arrival.
+    /// Values that were written up to the end of a report, and since. If the connection breaks they may be
+    /// lost: that it took a whole report after they were written is what is known of their arrival.
     before: u64,
     written: u64,
     /// Values that may be lost.
