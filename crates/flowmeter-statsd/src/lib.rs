@@ -36,11 +36,20 @@
 //! said, nor what is longer than a packet: they are counted as dropped, and a log line names the first of each.
 //!
 //! Where the values of a histogram are sent, a bounded number of them stands for all: with the rate `0.0625` one stands
-//! for sixteen. Rates are powers of a quarter, so counts come out exact whichever way a daemon divides (a packet that has room
-//! for one value only has any rate, which is right to the last digit of a float). Values are the middles of exact exponential
-//! buckets, off by at most [`relative_error`](flowmeter_core::HistogramSnapshot::relative_error); where buckets are too many for
-//! a packet, ranks are joined, fewer of them towards both ends, and the least and the greatest value are always there. A
-//! histogram goes into one packet, whole or not at all.
+//! for sixteen. They are the middles of exact exponential buckets, off by at most
+//! [`relative_error`](flowmeter_core::HistogramSnapshot::relative_error). A histogram goes into one packet, whole or not at
+//! all; where buckets are too many for it, one value stands for several ranks:
+//!
+//! - **DogStatsD** has a line for all values of one rate. Where there is room, there are many rates, and the fewer ranks to a
+//!   value the nearer it is to an end. Long tags leave room for three lines: with 370 bytes of them in packets of 1432 bytes,
+//!   a value stands for less than 1 % of the ranks below the fifth percentile and above the 95th, and for up to 6 % in
+//!   between. With two lines all have the same share. In each of these the count is exact, and the least and the greatest
+//!   value are there. Where tags leave room for one line only, they are not, and the count may lack what its division by the
+//!   number of values leaves, which is chosen to leave little.
+//! - **Timers of other dialects** are a line each. Etsy's StatsD counts by the rates, but puts each value into its statistics
+//!   once. So all stand for the same number of ranks, and no rate is needed to see the shape: a mean or a percentile is that
+//!   of the values, at most half their share of ranks beside the truth. The count is exact, and `upper` and `lower` are of
+//!   values within the last and the first share.
 //!
 //! The dialect `flink` has what Flink 2.3 sends: whole sums as gauges, `.rate` and `.count` of meters, statistics of histograms
 //! over their lives, Java's spelling of numbers, `NaN`, `Infinity` and texts; but not each number twice, as Flink does, and line

@@ -140,68 +140,6 @@ fn delimiters_are_those_of_the_reporter() {
     );
 }
 
-/// What a daemon has of a histogram after some reports: how many values, and the value at a rank.
-fn samples(daemon: &Daemon, name: &str) -> Vec<(f64, u64)> {
-    let mut samples: Vec<_> = daemon
-        .samples
-        .iter()
-        .filter(|((found, _), _)| found == name)
-        .flat_map(|(_, all)| all.clone())
-        .collect();
-    samples.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    samples
-}
-
-fn quantile(samples: &[(f64, u64)], quantile: f64) -> f64 {
-    let count: u64 = samples.iter().map(|(_, weight)| weight).sum();
-    let rank = (quantile * count as f64).ceil() as u64;
-    let mut up_to = 0;
-    let at = samples.iter().find(|(_, weight)| {
-        up_to += weight;
-        up_to >= rank
-    });
-    at.unwrap().0
-}
-
-#[test]
-fn the_values_of_a_histogram_have_its_count_and_its_shape() {
-    for (options, spread) in [
-        (options(Dialect::DogStatsd).with_packet_size(8192), 0.05),
-        (options(Dialect::DogStatsd).with_packet_size(1432).with_histograms(HistogramMode::Timers), 0.1),
-        (options(Dialect::Plain).with_packet_size(8192).with_histograms(HistogramMode::Timers), 0.1),
-    ] {
-        let dialect = read_as(options.dialect);
-        let mut job = Job::empty();
-        let group = job.registry.add_group("g");
-        let latency = group.histogram::<Duration>("latency");
-        let wire = job.send(options);
-        let mut daemon = Daemon::default();
-        // Exponentially distributed, in several reports.
-        const VALUES: u64 = 100_003;
-        let value = |number: u64| -(1.0 - (number as f64 + 0.5) / VALUES as f64).ln() * 0.010;
-        for number in 0..VALUES {
-            // In another order, so that each report has all of the range.
-            latency.record(Duration::from_secs_f64(value(number * 7_919 % VALUES)));
-            if number % 40_000 == 0 {
-                wire.report().iter().for_each(|packet| daemon.take(dialect, packet).unwrap());
-            }
-        }
-        for _ in 0..2 {
-            wire.report().iter().for_each(|packet| daemon.take(dialect, packet).unwrap());
-        }
-        let samples = samples(&daemon, "g.latency");
-        assert_eq!(samples.iter().map(|(_, weight)| weight).sum::<u64>(), VALUES, "the count is exact");
-        for q in [0.5, 0.75, 0.95, 0.99, 0.999] {
-            let (found, expected) = (quantile(&samples, q), value((q * VALUES as f64) as u64) * 1e3);
-            assert!((found / expected - 1.0).abs() < spread, "{dialect:?} p{q}: {found} ms, not {expected}");
-        }
-        let (least, greatest) = (samples[0].0, samples[samples.len() - 1].0);
-        assert!((greatest / (value(VALUES - 1) * 1e3) - 1.0).abs() < 0.05, "{greatest}");
-        assert!(least < 0.1, "{least}");
-        job.hold(latency);
-    }
-}
-
 #[test]
 fn statistics_are_of_what_was_recorded_since() {
     let mut job = Job::empty();

@@ -52,7 +52,7 @@ fn allocations_of(groups: usize, dialect: Dialect) -> usize {
 fn reports_do_not_allocate_for_each_metric() {
     for dialect in [Dialect::Plain, Dialect::DogStatsd, Dialect::Graphite, Dialect::Flink] {
         let (few, many) = (allocations_of(100, dialect), allocations_of(10_000, dialect));
-        // One for each lot of packets.
-        assert!(many < few + 100, "{dialect:?}: {few} for 400 metrics, {many} for 40,000");
+        // A few for each lot of packets, which has hundreds of metrics.
+        assert!(many < few + 300, "{dialect:?}: {few} for 400 metrics, {many} for 40,000");
     }
 }

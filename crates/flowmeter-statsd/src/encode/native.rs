@@ -6,7 +6,7 @@ use flowmeter_core::{
 
 use super::Encoding;
 use super::number::{write_f64, write_number, write_shown, write_u64};
-use super::sample::{Sampled, Sampler, shortened};
+use super::sample::{Manner, Sampled, Sampler, shortened};
 use super::scale::Scale;
 use crate::packets::Packets;
 use crate::unsaid::Reason;
@@ -87,22 +87,52 @@ impl Native {
             HistogramMode::Histograms => b"|h",
             _ => b"|ms",
         };
-        let mut most = encoding.options.histogram_values.max(1);
+        let room = packets.room();
+        let is_packed = encoding.options.dialect == Dialect::DogStatsd;
+        let mut most = encoding.options.histogram_values.clamp(1, room);
+        // Daemons that know no packed values put each value of a timer into their statistics once, whatever its rate.
+        let mut manner = if is_packed { Manner::Detailed } else { Manner::Even };
         loop {
-            let sampled = self.sampler.sample(most);
-            if encoding.options.dialect == Dialect::DogStatsd {
+            let sampled = self.sampler.sample(manner, most);
+            if is_packed {
                 write_packed(place, sampled, kind, packets.out());
             } else {
                 write_each(place, sampled, kind, packets.out());
             }
-            let (length, room) = (packets.unit_length(), packets.room());
+            let length = packets.unit_length();
             if length <= room || most == 1 {
                 break;
             }
-            most = (most * room / length).clamp(1, most - 1);
+            let around = place.length() + LENGTH_OF_RATE;
+            if manner == Manner::Detailed && lines(sampled).count() * around > room / 2 {
+                // There would be hardly any room for values, so it is fewer lines.
+                let weights = few_weights(room, around);
+                manner = Manner::Weights(weights);
+                most = most.min(room.saturating_sub(weights * around) / LENGTH_OF_VALUE).max(1);
+            } else {
+                let too_many = (length - room) / (2 * LENGTH_OF_VALUE);
+                let fewer = if is_packed { most.saturating_sub(too_many) } else { most * room / length };
+                most = fewer.clamp(1, most - 1);
+            }
             packets.abandon_unit();
         }
         encoding.end_unit(packets, source, true);
+    }
+}
+
+/// How long a packed value is about, with the colon.
+const LENGTH_OF_VALUE: usize = 7;
+
+/// How long a type, a rate and the end of a line are at most, but for rates of more than millions.
+const LENGTH_OF_RATE: usize = 29;
+
+/// Of how many weights values are that there is room for, with so much around those of each.
+fn few_weights(room: usize, around: usize) -> usize {
+    let values = |weights: usize| room.saturating_sub(weights * around) / LENGTH_OF_VALUE;
+    match () {
+        () if values(3) >= 24 => 3,
+        () if values(2) >= 8 => 2,
+        () => 1,
     }
 }
 
@@ -145,6 +175,11 @@ impl<'a> Place<'a> {
             Dialect::Graphite => Self { between: group, ..place },
             Dialect::Plain | Dialect::Flink => Self { before: group, ..place },
         }
+    }
+
+    /// How long a line is without a value and its type.
+    fn length(&self) -> usize {
+        self.before.len() + self.name.len() + self.between.len() + self.after.len()
     }
 
     #[inline(always)]
@@ -259,9 +294,14 @@ fn encode_statistics(
     encoding.end_unit(packets, source, true);
 }
 
+/// The values that have a line in common: those of one weight.
+fn lines(sampled: &[Sampled]) -> impl Iterator<Item = &[Sampled]> {
+    sampled.chunk_by(|a, b| a.weight == b.weight)
+}
+
 /// Writes a line for all values of one weight.
 fn write_packed(place: &Place<'_>, sampled: &[Sampled], kind: &[u8], out: &mut Vec<u8>) {
-    for alike in sampled.chunk_by(|a, b| a.weight == b.weight) {
+    for alike in lines(sampled) {
         place.begin(b"", out);
         for Sampled { value, .. } in alike {
             out.push(b':');
@@ -286,7 +326,7 @@ fn write_each(place: &Place<'_>, sampled: &[Sampled], kind: &[u8], out: &mut Vec
 }
 
 fn write_rate(alike: &[Sampled], out: &mut Vec<u8>) {
-    if let Some(rate) = alike.first().and_then(|sampled| sampled.weight.rate()) {
+    if let Some(rate) = alike.first().and_then(|sampled| sampled.rate()) {
         // Without an exponent, which not all daemons read.
         write_shown(format_args!("|@{rate}"), out);
     }
