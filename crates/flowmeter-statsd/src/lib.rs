@@ -33,7 +33,8 @@
 //! | histograms | what they recorded since the last report, by [`HistogramMode`]; times in milliseconds, as everywhere in StatsD |
 //!
 //! Counters and gauges keep their units, so that integers are exact. Texts, infinities and what is not a number cannot be
-//! said, nor what is longer than a packet: they are counted as dropped, and a log line names the first of each.
+//! said, nor what is longer than a packet; and what has the name of a histogram's statistic is not, because the daemon would
+//! make one of both. They are counted as dropped, and the log names each metric once for each reason, up to a hundred.
 //!
 //! Where the values of a histogram are sent, a bounded number of them stands for all: with the rate `0.0625` one stands
 //! for sixteen. They are the middles of exact exponential buckets, off by at most

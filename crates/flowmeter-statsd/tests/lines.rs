@@ -126,6 +126,30 @@ fn what_cannot_be_said_is_dropped_and_counted() {
 }
 
 #[test]
+fn what_is_named_as_a_statistic_of_a_histogram_is_dropped_and_counted() {
+    for dialect in [Dialect::Plain, Dialect::Graphite, Dialect::DogStatsd] {
+        let mut job = Job::empty();
+        let group = job.registry.add_group("g");
+        let histogram = group.histogram::<u64>("x");
+        (0..5).for_each(|value| histogram.record(value));
+        let below = group.add_group("x");
+        let (count, greatest) = (below.counter("count"), below.gauge::<i64>("max"));
+        let other = below.counter("other");
+        let apart = job.registry.add_group("apart").counter("count");
+        [&count, &other, &apart].into_iter().for_each(|counter| counter.inc_by(1_000));
+        let wire = job.send(options(dialect).with_histograms(HistogramMode::Statistics));
+        let lines = wire.lines();
+        let of = |name: &str| lines.iter().filter(|line| line.starts_with(name)).cloned().collect::<Vec<_>>();
+        assert_eq!(of("g.x.count:"), ["g.x.count:5|c"], "{dialect:?}");
+        assert_eq!(of("g.x.max:"), ["g.x.max:4|g"]);
+        assert_eq!(of("g.x.other:"), ["g.x.other:1000|c"]);
+        assert_eq!(of("apart.count:"), ["apart.count:1000|c"]);
+        assert_eq!(wire.handle.status().dropped_values, 2);
+        job.hold((histogram, count, greatest, other, apart));
+    }
+}
+
+#[test]
 fn delimiters_are_those_of_the_reporter() {
     let job = Job::full();
     let wire =

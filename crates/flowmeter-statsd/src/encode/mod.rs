@@ -1,5 +1,6 @@
 //! From series to lines.
 
+mod derived;
 mod flink;
 mod native;
 mod number;

@@ -5,6 +5,7 @@ use flowmeter_core::{
 };
 
 use super::Encoding;
+use super::derived::Derived;
 use super::number::{write_f64, write_number, write_shown, write_u64};
 use super::sample::{Manner, Sampled, Sampler, shortened};
 use super::scale::Scale;
@@ -16,10 +17,14 @@ use crate::{Dialect, HistogramMode};
 pub(super) const QUANTILES: [(f64, &[u8]); 6] =
     [(0.5, b".p50"), (0.75, b".p75"), (0.95, b".p95"), (0.98, b".p98"), (0.99, b".p99"), (0.999, b".p999")];
 
+/// The names of the other statistics.
+pub(super) const STATISTICS: [&[u8]; 4] = [b".min", b".max", b".mean", b".count"];
+
 /// Encodes reports. Keeps its memory from one to the next.
 #[derive(Default)]
 pub(crate) struct Native {
     sampler: Sampler,
+    derived: Derived,
 }
 
 impl Native {
@@ -30,14 +35,17 @@ impl Native {
         packets: &mut Packets,
         full: &mut impl FnMut(&mut Packets) -> Result<(), E>,
     ) -> Result<(), E> {
+        if encoding.options.histogram_mode() == HistogramMode::Statistics {
+            self.derived.read(encoding.options.dialect, report);
+        }
         for family in report.families() {
             let kind = family.family().kind();
             if kind == MetricKind::Histogram {
                 self.encode_histograms(encoding, &family, packets, full)?;
             } else if kind.is_monotonic_sum() {
-                encode_sums(encoding, &family, packets, full)?;
+                encode_sums(encoding, &self.derived, &family, packets, full)?;
             } else {
-                encode_gauges(encoding, &family, packets, full)?;
+                encode_gauges(encoding, &self.derived, &family, packets, full)?;
             }
         }
         Ok(())
@@ -159,16 +167,16 @@ impl Encoding<'_> {
 }
 
 /// What is around the value in the lines of a series.
-struct Place<'a> {
-    before: &'a [u8],
-    name: &'a [u8],
-    between: &'a [u8],
-    after: &'a [u8],
+pub(super) struct Place<'a> {
+    pub(super) before: &'a [u8],
+    pub(super) name: &'a [u8],
+    pub(super) between: &'a [u8],
+    pub(super) after: &'a [u8],
 }
 
 impl<'a> Place<'a> {
     #[inline(always)]
-    fn of(dialect: Dialect, group: &'a [u8], name: &'a [u8]) -> Self {
+    pub(super) fn of(dialect: Dialect, group: &'a [u8], name: &'a [u8]) -> Self {
         let place = Self { before: b"", name, between: b"", after: b"" };
         match dialect {
             Dialect::DogStatsd => Self { after: group, ..place },
@@ -220,17 +228,23 @@ impl<'a> Place<'a> {
 
 fn encode_sums<E>(
     encoding: &mut Encoding<'_>,
+    derived: &Derived,
     family: &FamilyView<'_>,
     packets: &mut Packets,
     full: &mut impl FnMut(&mut Packets) -> Result<(), E>,
 ) -> Result<(), E> {
     let (dialect, name) = (encoding.options.dialect, family.prepared());
     family.for_each(|series| {
+        let place = Place::of(dialect, series.prepared(), name);
+        if derived.has(&place) {
+            encoding.note(Reason::Statistic, (family, series));
+            return Ok(());
+        }
         let delta = series.delta().unwrap_or(0);
         if delta == 0 && !encoding.tells_of_zero(series) {
             return Ok(());
         }
-        Place::of(dialect, series.prepared(), name).write_count(b"", delta, packets.out());
+        place.write_count(b"", delta, packets.out());
         encoding.end_unit(packets, (family, series), true);
         if packets.is_lot() { full(packets) } else { Ok(()) }
     })
@@ -238,13 +252,16 @@ fn encode_sums<E>(
 
 fn encode_gauges<E>(
     encoding: &mut Encoding<'_>,
+    derived: &Derived,
     family: &FamilyView<'_>,
     packets: &mut Packets,
     full: &mut impl FnMut(&mut Packets) -> Result<(), E>,
 ) -> Result<(), E> {
     let (dialect, name) = (encoding.options.dialect, family.prepared());
     family.for_each(|series| {
+        let place = Place::of(dialect, series.prepared(), name);
         let number = match series.value() {
+            _ if derived.has(&place) => Err(Reason::Statistic),
             Value::Number(number) if number.to_f64().is_finite() => Ok(number),
             Value::Number(_) => Err(Reason::NotFinite),
             Value::Bool(value) => Ok(Number::U64(u64::from(value))),
@@ -252,7 +269,6 @@ fn encode_gauges<E>(
         };
         match number {
             Ok(number) => {
-                let place = Place::of(dialect, series.prepared(), name);
                 place.write_gauge(b"", number, packets.out());
                 encoding.end_unit(packets, (family, series), false);
             }
@@ -279,7 +295,8 @@ fn encode_statistics(
         let is_extreme = value == min || value == max;
         (name, value.map(|value| if is_extreme { scale.apply(value) } else { shortened(scale.apply(value)) }))
     });
-    let statistics: [(&[u8], _); 3] = [(b".min", min), (b".max", max), (b".mean", recorded.mean())];
+    let [of_min, of_max, of_mean, of_count] = STATISTICS;
+    let statistics = [(of_min, min), (of_max, max), (of_mean, recorded.mean())];
     let statistics = statistics.map(|(name, value)| (name, value.map(|value| scale.apply(value))));
     for (name, value) in statistics.into_iter().chain(quantiles) {
         let Some(value) = value else { continue };
@@ -290,7 +307,7 @@ fn encode_statistics(
             encoding.note(Reason::NotFinite, source);
         }
     }
-    place.write_count(b".count", recorded.count(), packets.out());
+    place.write_count(of_count, recorded.count(), packets.out());
     encoding.end_unit(packets, source, true);
 }
 
