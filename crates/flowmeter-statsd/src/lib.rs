@@ -23,8 +23,10 @@
 //!
 //! Plain names are identifiers by the scope formats. With tags a name is the logical scope and the metric, and all
 //! variables that are not empty are tags. Names have ASCII letters, digits, `_`, `-` and dots, and underscores for
-//! everything else, because daemons remove or misread that; so have Graphite's tags. Datadog's tags have all but `,`,
-//! `|`, `#` and control characters in their values. Two series that come out alike clash: the later is withheld and named.
+//! everything else, because daemons remove or misread that, or hyphens where the underscore is the delimiter; so have
+//! Graphite's tags. A variable `name` is the tag `name_` there, since Graphite has the metric in `name`. Datadog has no `-`
+//! in names, and no names of more than 200 characters, which are not sent; its tags have all but `,`, `|`, `#` and control
+//! characters in their values. Two series that come out alike clash: the later is withheld and named.
 //!
 //! | metric | is sent as |
 //! |---|---|

@@ -11,6 +11,8 @@ pub(crate) enum Reason {
     NotFinite,
     /// Longer than a packet.
     TooLong,
+    /// With a name that Datadog does not take.
+    NameTooLong,
     /// Named as a statistic of a histogram.
     Statistic,
 }
@@ -23,6 +25,7 @@ impl Reason {
             Self::TooLong => {
                 "its line is longer than a packet; raise `packet-size`, or hide variables from this reporter"
             }
+            Self::NameTooLong => "its name is longer than the 200 characters that Datadog takes; shorten it",
             Self::Statistic => {
                 "a histogram has a statistic of that name, and both would become one; rename it"
             }

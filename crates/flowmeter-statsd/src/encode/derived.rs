@@ -56,7 +56,7 @@ impl Derived {
 }
 
 /// What ends the names of statistics.
-fn suffixes() -> impl Iterator<Item = &'static [u8]> {
+pub(super) fn suffixes() -> impl Iterator<Item = &'static [u8]> {
     STATISTICS.into_iter().chain(QUANTILES.map(|(_, suffix)| suffix))
 }
 

@@ -1,11 +1,13 @@
 //! Lines as StatsD, DogStatsD and Graphite have them: differences of sums, gauges, and what histograms recorded since.
 
+use std::convert::Infallible;
+
 use flowmeter_core::{
     FamilyView, HistogramSnapshot, MetricKind, Number, Report, SeriesView, Value, ValueType,
 };
 
 use super::Encoding;
-use super::derived::Derived;
+use super::derived::{Derived, suffixes};
 use super::number::{write_f64, write_number, write_shown, write_u64};
 use super::sample::{Manner, Sampled, Sampler, shortened};
 use super::scale::Scale;
@@ -19,6 +21,9 @@ pub(super) const QUANTILES: [(f64, &[u8]); 6] =
 
 /// The names of the other statistics.
 pub(super) const STATISTICS: [&[u8]; 4] = [b".min", b".max", b".mean", b".count"];
+
+/// How long a name is at Datadog at most.
+const DATADOG_NAME: usize = 200;
 
 /// Encodes reports. Keeps its memory from one to the next.
 #[derive(Default)]
@@ -40,7 +45,12 @@ impl Native {
         }
         for family in report.families() {
             let kind = family.family().kind();
-            if kind == MetricKind::Histogram {
+            if encoding.is_name_too_long(&family) {
+                let Ok(()) = family.for_each(|series| {
+                    encoding.note(Reason::NameTooLong, (&family, series));
+                    Ok::<_, Infallible>(())
+                });
+            } else if kind == MetricKind::Histogram {
                 self.encode_histograms(encoding, &family, packets, full)?;
             } else if kind.is_monotonic_sum() {
                 encode_sums(encoding, &self.derived, &family, packets, full)?;
@@ -151,6 +161,16 @@ impl Encoding<'_> {
     /// Whether something is sent though it has not grown: if it has not been sent before, or is to be again.
     fn tells_of_zero(&self, series: &SeriesView<'_>) -> bool {
         self.known_since.is_none_or(|since| series.start_time() >= since)
+    }
+
+    /// Whether Datadog does not take the name of a family, or of one of its statistics.
+    fn is_name_too_long(&self, family: &FamilyView<'_>) -> bool {
+        let is_histogram = family.family().kind() == MetricKind::Histogram;
+        let suffix = match self.options.histogram_mode() {
+            HistogramMode::Statistics if is_histogram => suffixes().map(<[u8]>::len).max().unwrap_or(0),
+            _ => 0,
+        };
+        self.options.dialect == Dialect::DogStatsd && family.prepared().len() + suffix > DATADOG_NAME
     }
 
     /// Ends a unit, with which a series is complete or not.
