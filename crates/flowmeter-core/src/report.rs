@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::block::Object;
 use crate::family::Place;
-use crate::index::{Entry, FamilyEntry, Index, Page, Part};
+use crate::index::{Account, Entry, FamilyEntry, Index, Page, Part};
 use crate::reporter::{ReportMark, ReportNumber};
 use crate::set::Storage;
 use crate::{Exemplar, Family, GroupView, HistogramSnapshot, MetricKind, Number, Value, ValueType};
@@ -300,6 +300,13 @@ impl<'a> SeriesView<'a> {
         let account = self.entry.account(self.member).filter(|_| member.family.kind().is_monotonic_sum())?;
         let Value::Number(Number::U64(value)) = self.value else { return None };
         Some(account.ask(self.report.next_mark(), value, member.storage))
+    }
+
+    /// Whether the backend has ever accepted a [`delta`](Self::delta) or a [`histogram_delta`](Self::histogram_delta) of the
+    /// series, before this report. If not, it may not know that there is the series, though that has not grown.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.entry.account(self.member).is_some_and(Account::is_known)
     }
 
     /// What a histogram has recorded since; see [`delta`](Self::delta).

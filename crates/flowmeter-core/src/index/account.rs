@@ -17,6 +17,8 @@ use crate::set::Storage;
 #[derive(Default)]
 pub(crate) struct Account {
     accepted: Cell<u64>,
+    /// Whether anything was ever accepted, even that it has not grown.
+    is_known: Cell<bool>,
     /// Whether it was ever asked, of what something else keeps.
     begun: Cell<bool>,
     asked: Cell<u64>,
@@ -40,6 +42,11 @@ struct Histograms {
 }
 
 impl Account {
+    /// Whether the backend has accepted a difference of it.
+    pub(crate) fn is_known(&self) -> bool {
+        self.is_known.get()
+    }
+
     /// What a sum has grown by. One that something else keeps has begun anew if it is less than before, and what it has counted
     /// before it had a metric did not happen now.
     pub(crate) fn ask(&self, mark: u64, value: u64, storage: Storage) -> u64 {
@@ -105,6 +112,7 @@ impl Account {
     fn settle(&self, accepted: u64) {
         let mark = self.mark.replace(0);
         let is_accepted = mark > 0 && mark <= accepted;
+        self.is_known.set(self.is_known.get() || is_accepted);
         let mut histograms = self.histograms.borrow_mut();
         match histograms.as_mut().and_then(|histograms| Some((histograms.asked.take()?, histograms))) {
             Some((asked, histograms)) if is_accepted => histograms.accepted = Some(asked),
@@ -117,6 +125,7 @@ impl Account {
     pub(super) fn take_over(&self, from: &Self) {
         self.accepted.set(self.accepted.get().wrapping_add(from.accepted.get()));
         self.begun.set(self.begun.get() || from.begun.get());
+        self.is_known.set(self.is_known.get() || from.is_known.get());
         let theirs = from.histograms.take();
         match (&mut *self.histograms.borrow_mut(), theirs) {
             (_, None) => {}

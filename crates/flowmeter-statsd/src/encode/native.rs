@@ -160,7 +160,7 @@ type Source<'a, 'b> = (&'a FamilyView<'b>, &'a SeriesView<'b>);
 impl Encoding<'_> {
     /// Whether something is sent though it has not grown: if it has not been sent before, or is to be again.
     fn tells_of_zero(&self, series: &SeriesView<'_>) -> bool {
-        self.known_since.is_none_or(|since| series.start_time() >= since)
+        self.is_beat || !series.is_known()
     }
 
     /// Whether Datadog does not take the name of a family, or of one of its statistics.
