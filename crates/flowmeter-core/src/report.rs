@@ -312,9 +312,19 @@ impl<'a> SeriesView<'a> {
     /// What a histogram has recorded since; see [`delta`](Self::delta).
     #[must_use]
     pub fn histogram_delta(&self) -> Option<HistogramSnapshot> {
-        let Value::Histogram(snapshot) = self.value else { return None };
-        let account = self.entry.account(self.member)?;
-        Some(account.ask_histogram(self.report.next_mark(), snapshot))
+        let mut delta = HistogramSnapshot::default();
+        self.read_histogram_delta(&mut delta).then_some(delta)
+    }
+
+    /// The same, written over a snapshot, in the memory that this has. Returns whether there is any.
+    #[must_use]
+    pub fn read_histogram_delta(&self, delta: &mut HistogramSnapshot) -> bool {
+        let (Value::Histogram(snapshot), Some(account)) = (self.value, self.entry.account(self.member))
+        else {
+            return false;
+        };
+        account.ask_histogram(self.report.next_mark(), snapshot, delta);
+        true
     }
 
     /// How fast a sum that only grows does so, in its unit a second, for a reporter that wants

@@ -48,11 +48,38 @@ fn allocations_of(groups: usize, dialect: Dialect) -> usize {
     allocations() - before
 }
 
+/// The same of so many histograms.
+fn allocations_of_histograms(groups: usize, options: StatsdOptions) -> usize {
+    let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = Address::Udp("127.0.0.1".to_owned(), receiver.local_addr().unwrap().port());
+    let options = options.with_address(address).with_spread(Duration::ZERO);
+    let registry = quiet_registry();
+    let handle =
+        registry.add_reporter("statsd", Box::new(StatsdReporter::new(options)), on_request()).unwrap();
+    let task_manager = registry.task_manager("host-1", "tm-1");
+    let histogram =
+        |number: usize| task_manager.add_group_kv("number", &number.to_string()).histogram::<u64>("h");
+    let all: Vec<_> = (0..groups).map(histogram).collect();
+    let report = || {
+        all.iter().for_each(|histogram| (1..20).for_each(|value| histogram.record(value)));
+        handle.report_now(PATIENCE).unwrap();
+    };
+    (0..5).for_each(|_| report());
+    let before = allocations();
+    report();
+    allocations() - before
+}
+
 #[test]
 fn reports_do_not_allocate_for_each_metric() {
     for dialect in [Dialect::Plain, Dialect::DogStatsd, Dialect::Graphite, Dialect::Flink] {
         let (few, many) = (allocations_of(100, dialect), allocations_of(10_000, dialect));
         // A few for each lot of packets, which has hundreds of metrics.
         assert!(many < few + 300, "{dialect:?}: {few} for 400 metrics, {many} for 40,000");
+    } // One after the other, since all of the memory is counted.
+    for dialect in [Dialect::Plain, Dialect::DogStatsd, Dialect::Flink] {
+        let of = |groups| allocations_of_histograms(groups, StatsdOptions::default().with_dialect(dialect));
+        let (few, many) = (of(100), of(2_000));
+        assert!(many < few + 300, "{dialect:?}: {few} for 100 histograms, {many} for 2,000");
     }
 }

@@ -35,10 +35,11 @@ const VALUES_IN_WINDOW: u32 = 12;
 /// Over less time a rate would say more about when the first report came.
 const LEAST_SPAN: Duration = Duration::from_secs(1);
 
+/// Both keep their memory from one report to the next.
 #[derive(Default)]
 struct Histograms {
     accepted: Option<HistogramSnapshot>,
-    asked: Option<HistogramSnapshot>,
+    asked: HistogramSnapshot,
 }
 
 impl Account {
@@ -59,17 +60,16 @@ impl Account {
         if storage.is_kept_elsewhere() && value < accepted { value } else { value.wrapping_sub(accepted) }
     }
 
-    /// What was recorded since.
-    pub(crate) fn ask_histogram(&self, mark: u64, snapshot: &HistogramSnapshot) -> HistogramSnapshot {
+    /// Writes what was recorded since.
+    pub(crate) fn ask_histogram(&self, mark: u64, snapshot: &HistogramSnapshot, out: &mut HistogramSnapshot) {
         self.mark.set(mark);
         let mut histograms = self.histograms.borrow_mut();
         let histograms = histograms.get_or_insert_default();
-        histograms.asked = Some(snapshot.clone());
-        let mut difference = snapshot.clone();
+        histograms.asked.copy_from(snapshot);
+        out.copy_from(snapshot);
         if let Some(accepted) = &histograms.accepted {
-            difference.subtract(accepted);
+            out.subtract(accepted);
         }
-        difference
     }
 
     /// The growth of a sum a second, over the window or a little more; over its life while that is shorter. It comes
@@ -112,12 +112,16 @@ impl Account {
     fn settle(&self, accepted: u64) {
         let mark = self.mark.replace(0);
         let is_accepted = mark > 0 && mark <= accepted;
-        self.is_known.set(self.is_known.get() || is_accepted);
-        let mut histograms = self.histograms.borrow_mut();
-        match histograms.as_mut().and_then(|histograms| Some((histograms.asked.take()?, histograms))) {
-            Some((asked, histograms)) if is_accepted => histograms.accepted = Some(asked),
-            None if is_accepted => self.accepted.set(self.asked.get()),
-            _ => {}
+        if !is_accepted {
+            return;
+        }
+        self.is_known.set(true);
+        match &mut *self.histograms.borrow_mut() {
+            Some(histograms) => {
+                let accepted = histograms.accepted.get_or_insert_default();
+                std::mem::swap(accepted, &mut histograms.asked);
+            }
+            None => self.accepted.set(self.asked.get()),
         }
     }
 

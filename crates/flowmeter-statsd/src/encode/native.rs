@@ -28,6 +28,8 @@ const DATADOG_NAME: usize = 200;
 /// Encodes reports. Keeps its memory from one to the next.
 #[derive(Default)]
 pub(crate) struct Native {
+    /// What a histogram has recorded since.
+    recorded: HistogramSnapshot,
     sampler: Sampler,
     derived: Derived,
 }
@@ -72,7 +74,10 @@ impl Native {
         let scale = Scale::of(family.family().unit());
         let integers = family.family().value_type() == ValueType::U64;
         family.for_each(|series| {
-            let Some(recorded) = series.histogram_delta() else { return Ok(()) };
+            let recorded = &mut self.recorded;
+            if !series.read_histogram_delta(recorded) {
+                return Ok(());
+            }
             if recorded.count() == 0 && (mode != HistogramMode::Statistics || !encoding.tells_of_zero(series))
             {
                 return Ok(());
@@ -80,10 +85,10 @@ impl Native {
             let place = Place::of(encoding.options.dialect, series.prepared(), family.prepared());
             match mode {
                 HistogramMode::Statistics => {
-                    encode_statistics(encoding, &place, &recorded, scale, (family, series), packets);
+                    encode_statistics(encoding, &place, recorded, scale, (family, series), packets);
                 }
                 HistogramMode::Timers | HistogramMode::Distributions | HistogramMode::Histograms => {
-                    self.sampler.read(&recorded, scale, integers);
+                    self.sampler.read(recorded, scale, integers);
                     self.encode_values(encoding, &place, mode, (family, series), packets);
                 }
             }
