@@ -8,7 +8,7 @@ use flowmeter_core::{Family, GroupView};
 use crate::{Dialect, StatsdOptions};
 use characters::{Characters, write_char};
 
-pub(crate) use flink::{FlinkFamily, FlinkName};
+pub(crate) use flink::FlinkFamily;
 
 /// Writes what stands before, between or behind the names of a group's metrics: for names alone the identifier, else the tags.
 pub(crate) fn prepare_group(options: &StatsdOptions, group: &GroupView<'_>, out: &mut Vec<u8>) {
