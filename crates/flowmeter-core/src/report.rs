@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::block::Object;
 use crate::family::Place;
-use crate::index::{Entry, FamilyEntry, Index, Page, Part};
+use crate::index::{Account, Entry, FamilyEntry, Index, Page, Part};
 use crate::reporter::{ReportMark, ReportNumber};
 use crate::set::Storage;
 use crate::{Exemplar, Family, GroupView, HistogramSnapshot, MetricKind, Number, Value, ValueType};
@@ -302,12 +302,29 @@ impl<'a> SeriesView<'a> {
         Some(account.ask(self.report.next_mark(), value, member.storage))
     }
 
+    /// Whether the backend has ever accepted a [`delta`](Self::delta) or a [`histogram_delta`](Self::histogram_delta) of the
+    /// series, before this report. If not, it may not know that there is the series, though that has not grown.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.entry.account(self.member).is_some_and(Account::is_known)
+    }
+
     /// What a histogram has recorded since; see [`delta`](Self::delta).
     #[must_use]
     pub fn histogram_delta(&self) -> Option<HistogramSnapshot> {
-        let Value::Histogram(snapshot) = self.value else { return None };
-        let account = self.entry.account(self.member)?;
-        Some(account.ask_histogram(self.report.next_mark(), snapshot))
+        let mut delta = HistogramSnapshot::default();
+        self.read_histogram_delta(&mut delta).then_some(delta)
+    }
+
+    /// The same, written over a snapshot, in the memory that this has. Returns whether there is any.
+    #[must_use]
+    pub fn read_histogram_delta(&self, delta: &mut HistogramSnapshot) -> bool {
+        let (Value::Histogram(snapshot), Some(account)) = (self.value, self.entry.account(self.member))
+        else {
+            return false;
+        };
+        account.ask_histogram(self.report.next_mark(), snapshot, delta);
+        true
     }
 
     /// How fast a sum that only grows does so, in its unit a second, for a reporter that wants

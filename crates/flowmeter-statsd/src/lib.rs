@@ -23,8 +23,10 @@
 //!
 //! Plain names are identifiers by the scope formats. With tags a name is the logical scope and the metric, and all
 //! variables that are not empty are tags. Names have ASCII letters, digits, `_`, `-` and dots, and underscores for
-//! everything else, because daemons remove or misread that; so have Graphite's tags. Datadog's tags have all but `,`,
-//! `|`, `#` and control characters in their values. Two series that come out alike clash: the later is withheld and named.
+//! everything else, because daemons remove or misread that, or hyphens where the underscore is the delimiter; so have
+//! Graphite's tags. A variable `name` is the tag `name_` there, since Graphite has the metric in `name`. Datadog has no `-`
+//! in names, and no names of more than 200 characters, which are not sent; its tags have all but `,`, `|`, `#` and control
+//! characters in their values. Two series that come out alike clash: the later is withheld and named.
 //!
 //! | metric | is sent as |
 //! |---|---|
@@ -33,14 +35,24 @@
 //! | histograms | what they recorded since the last report, by [`HistogramMode`]; times in milliseconds, as everywhere in StatsD |
 //!
 //! Counters and gauges keep their units, so that integers are exact. Texts, infinities and what is not a number cannot be
-//! said, nor what is longer than a packet: they are counted as dropped, and a log line names the first of each.
+//! said, nor what is longer than a packet; and what has the name of a histogram's statistic is not, because the daemon would
+//! make one of both. They are counted as dropped, and the log names each metric once for each reason, up to a hundred.
 //!
 //! Where the values of a histogram are sent, a bounded number of them stands for all: with the rate `0.0625` one stands
-//! for sixteen. Rates are powers of a quarter, so counts come out exact whichever way a daemon divides (a packet that has room
-//! for one value only has any rate, which is right to the last digit of a float). Values are the middles of exact exponential
-//! buckets, off by at most [`relative_error`](flowmeter_core::HistogramSnapshot::relative_error); where buckets are too many for
-//! a packet, ranks are joined, fewer of them towards both ends, and the least and the greatest value are always there. A
-//! histogram goes into one packet, whole or not at all.
+//! for sixteen. They are the middles of exact exponential buckets, off by at most
+//! [`relative_error`](flowmeter_core::HistogramSnapshot::relative_error). A histogram goes into one packet, whole or not at
+//! all; where buckets are too many for it, one value stands for several ranks:
+//!
+//! - **DogStatsD** has a line for all values of one rate. Where there is room, there are many rates, and the fewer ranks to a
+//!   value the nearer it is to an end. Long tags leave room for three lines: with 370 bytes of them in packets of 1432 bytes,
+//!   a value stands for less than 1 % of the ranks below the fifth percentile and above the 95th, and for up to 6 % in
+//!   between. With two lines all have the same share. In each of these the count is exact, and the least and the greatest
+//!   value are there. Where tags leave room for one line only, they are not, and the count may lack what its division by the
+//!   number of values leaves, which is chosen to leave little.
+//! - **Timers of other dialects** are a line each. Etsy's StatsD counts by the rates, but puts each value into its statistics
+//!   once. So all stand for the same number of ranks, and no rate is needed to see the shape: a mean or a percentile is that
+//!   of the values, at most half their share of ranks beside the truth. The count is exact, and `upper` and `lower` are of
+//!   values within the last and the first share.
 //!
 //! The dialect `flink` has what Flink 2.3 sends: whole sums as gauges, `.rate` and `.count` of meters, statistics of histograms
 //! over their lives, Java's spelling of numbers, `NaN`, `Infinity` and texts; but not each number twice, as Flink does, and line
@@ -55,11 +67,11 @@
 //! What a socket has taken is not sent again, and what it has not taken goes into the next report. What it took counts as
 //! delivered, but for this, which counts as uncertain:
 //!
-//! - **UDP:** what was sent before the system told that a datagram was refused, since it last told of none. A network or a
-//!   receiver that loses datagrams tells nobody.
+//! - **UDP:** what was sent in the same report and in the one before, when the system tells that a datagram was refused. A
+//!   network or a receiver that loses datagrams tells nobody.
 //! - **Unix datagrams:** the same. What a daemon has not read when it dies is lost, and nobody is told.
-//! - **TCP and Unix streams:** when a connection breaks, what was written to it in the same report and in the one before.
-//!   More is lost if a daemon dies that has not read for longer. The next connection begins with a whole line, and is tried
+//! - **TCP and Unix streams:** when a connection breaks, what was written to it since the last report but one that was taken
+//!   whole. More is lost if a daemon dies that has not read for longer. The next connection begins with a whole line, and is tried
 //!   again with backoff where it fails.
 //!
 //! Systems without Unix sockets have UDP and TCP.

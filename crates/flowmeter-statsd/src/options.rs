@@ -38,7 +38,8 @@ pub enum HistogramMode {
     /// Worked out here, over what was recorded since the last report: a counter `.count`, and gauges `.min`, `.max`,
     /// `.mean`, `.p50`, `.p75`, `.p95`, `.p98`, `.p99` and `.p999`. Nothing but the count where nothing was recorded.
     Statistics,
-    /// Values with sample rates, `|ms`, of which the daemon works out its own statistics.
+    /// Values at even ranks with sample rates, `|ms`, of which the daemon works out its own statistics. Not for collectd,
+    /// which divides values by the rate.
     Timers,
     /// The same as `|d`, which Datadog works out over all hosts.
     Distributions,
@@ -64,9 +65,8 @@ pub struct StatsdOptions {
     /// How many values at most stand for what a histogram recorded since the last report, where values are sent: 128. There
     /// are fewer where a packet has no room for them.
     pub histogram_values: usize,
-    /// How many bytes a packet has at most: 1432 over UDP, which is what most networks pass in one piece, and
-    /// 7680 over all else and for DogStatsD on this host. Not all daemons read that much of a datagram:
-    /// collectd reads 4096 bytes.
+    /// How many bytes a packet has at most: over UDP to other hosts 1432, which is what most networks pass in one piece; over
+    /// UDP on this host 4095, which all daemons read; 7680 over all else, and for DogStatsD on this host.
     pub packet_size: Option<usize>,
     /// Over how much time a report is spread that goes out by UDP, so as not to overrun the receiver: 1 s. One that is
     /// longer than the report before takes more, half a second for each MiB, and the one at the end of the program none.

@@ -14,9 +14,6 @@ use crate::packets::{Lot, Packets};
 use crate::transport::Transport;
 use crate::unsaid::Unsaid;
 
-/// What begins so shortly before a report may not have been in it: the clocks that say so need not agree.
-const SLACK: Duration = Duration::from_secs(2);
-
 /// Sends differences and gauges to a StatsD daemon.
 ///
 /// It starts whether the daemon is there or not; reports fail while it is not, and what was counted meanwhile goes into the first
@@ -28,8 +25,7 @@ pub struct StatsdReporter {
     packets: Packets,
     native: Native,
     unsaid: Unsaid,
-    /// The time of the last report of which all was taken, and of the last that told of everything.
-    last: Option<Duration>,
+    /// The time of the last report that told of everything.
     last_heartbeat: Option<Duration>,
     context: Option<ReporterContext>,
 }
@@ -45,21 +41,19 @@ impl StatsdReporter {
             packets: Packets::default(),
             native: Native::default(),
             unsaid: Unsaid::default(),
-            last: None,
             last_heartbeat: None,
             context: None,
             options,
         }
     }
 
-    /// Since when what has not grown is known to the daemon. Nothing if all is to be told of.
-    fn known_since(&self, now: Duration) -> Option<Duration> {
-        let heartbeat = match (self.options.heartbeat, self.last_heartbeat) {
+    /// Whether a report is to tell of what has not grown, too.
+    fn is_beat(&self, now: Duration) -> bool {
+        match (self.options.heartbeat, self.last_heartbeat) {
             (Some(interval), Some(last)) => now.saturating_sub(last) >= interval,
             (Some(_), None) => true,
             (None, _) => false,
-        };
-        self.last.filter(|_| !heartbeat).map(|last| last.saturating_sub(SLACK))
+        }
     }
 
     fn send(&mut self, report: &Report<'_>, context: &ReporterContext) -> io::Result<()> {
@@ -69,18 +63,17 @@ impl StatsdReporter {
         let packet = self.transport.begin(deadline, is_last, &self.options)?;
         self.packets.begin(self.transport.framing(self.options.dialect), packet);
         self.pace.begin(begun);
-        let known_since = self.known_since(report.unix_time());
+        let is_beat = self.is_beat(report.unix_time());
         let mut outgoing =
             Outgoing { transport: &mut self.transport, pace: &mut self.pace, report, context, deadline };
-        let encoding = &mut Encoding { options: &self.options, known_since, unsaid: &mut self.unsaid };
+        let encoding = &mut Encoding { options: &self.options, is_beat, unsaid: &mut self.unsaid };
         encode(encoding, &mut self.native, report, &mut self.packets, &mut |packets| outgoing.send(packets))?;
         self.packets.end();
         outgoing.send(&mut self.packets)?;
         self.transport.end()?;
-        if known_since.is_none() {
+        if is_beat {
             self.last_heartbeat = Some(report.unix_time());
         }
-        self.last = Some(report.unix_time());
         Ok(())
     }
 }
@@ -147,7 +140,7 @@ impl Reporter for StatsdReporter {
     }
 
     fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
-        (self.last, self.last_heartbeat) = (None, None);
+        self.last_heartbeat = None;
         self.context = Some(context.clone());
         Ok(())
     }

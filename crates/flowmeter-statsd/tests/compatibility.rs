@@ -115,6 +115,11 @@ impl Subject for Listening {
         }
     }
 
+    fn longest_name(&self) -> usize {
+        // Datadog has 200 for all of the name.
+        if self.dialect == statsd::Dialect::DogStatsd { 150 } else { usize::MAX }
+    }
+
     fn refuse(&mut self, refuse: bool) -> bool {
         if refuse {
             let running = self.running.take().unwrap();

@@ -274,7 +274,8 @@ fn the_end_does_not_wait_for_a_report_that_is_spread() {
     assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
     let _ = asked.join().unwrap();
     let sent = job.reporter.status().bytes - before;
-    assert!(sent >= 2 * 20_000 * "job.task.1.records:1|c".len() as u64 * 9 / 10, "all of both: {sent} bytes");
+    // What was not read yet when it was counted again goes out once, with both.
+    assert!(sent >= 20_000 * "job.task.1.records:1|c".len() as u64, "all of it: {sent} bytes");
 }
 
 #[test]

@@ -83,6 +83,8 @@ fn parse_line(dialect: Dialect, line: &str) -> Result<Line, &'static str> {
     }
     let is_name = match dialect {
         Dialect::Flink => !name.is_empty(),
+        // Datadog's: https://docs.datadoghq.com/metrics/custom_metrics/#naming-custom-metrics
+        Dialect::DogStatsd => name.len() <= 200 && name.bytes().all(|byte| is_plain(byte) && byte != b'-'),
         _ => !name.is_empty() && name.bytes().all(is_plain),
     };
     let begins_well = dialect != Dialect::DogStatsd || name.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -261,6 +263,7 @@ mod tests {
             (Dialect::Plain, "a:1|c\n\nb:1|c"),
             (Dialect::Plain, "a:1|c\r\nb:1|c"),
             (Dialect::DogStatsd, "1a:1|c"),
+            (Dialect::DogStatsd, "a-b:1|c"),
             (Dialect::DogStatsd, "a:1:2|c"),
             (Dialect::DogStatsd, "a:1|d|@1e-1"),
             (Dialect::DogStatsd, "a:1|d|#k:v|@0.1"),
@@ -275,6 +278,11 @@ mod tests {
             assert!(parse(dialect, line.as_bytes()).is_err(), "{dialect:?} {line:?}");
         }
         assert!(parse(Dialect::Flink, b"\xff:1|g").is_err());
+        for (length, is_line) in [(200, true), (201, false)] {
+            let line = format!("{}:1|c", "a".repeat(length));
+            assert_eq!(parse(Dialect::DogStatsd, line.as_bytes()).is_ok(), is_line);
+            assert!(parse(Dialect::Plain, line.as_bytes()).is_ok());
+        }
     }
 
     #[test]

@@ -39,6 +39,11 @@ impl BucketRange {
         self.offset = 0;
     }
 
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        self.offset = other.offset;
+        self.counts.clone_from(&other.counts);
+    }
+
     /// Adds to a bucket. Indices come in ascending order, equal ones in a row.
     pub(super) fn add(&mut self, index: i32, count: u64) {
         if self.counts.is_empty() {
@@ -121,6 +126,11 @@ impl ClassicBuckets {
     #[must_use]
     pub fn counts(&self) -> &[u64] {
         &self.counts
+    }
+
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        self.bounds = other.bounds;
+        self.counts.clone_from(&other.counts);
     }
 
     /// Changes each count by that of the same bucket of another with the same bounds.

@@ -123,6 +123,19 @@ impl HistogramSnapshot {
         self.zero_count + self.negative.count() + below.sum::<u64>()
     }
 
+    /// Becomes the same as another, in the memory that it has.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.positive.copy_from(&other.positive);
+        self.negative.copy_from(&other.negative);
+        match (&mut self.classic, &other.classic) {
+            (Some(mine), Some(theirs)) => mine.copy_from(theirs),
+            (mine, theirs) => mine.clone_from(theirs),
+        }
+        let Self { scale, bucket_unit, count, zero_count, unrecorded, sum, extremes, .. } = *other;
+        (self.scale, self.bucket_unit, self.count, self.zero_count) = (scale, bucket_unit, count, zero_count);
+        (self.unrecorded, self.sum, self.extremes) = (unrecorded, sum, extremes);
+    }
+
     /// Reads the same values at a coarser scale. Does nothing if this one is not finer.
     pub fn coarsen(&mut self, scale: u32) {
         let Some(steps) = self.scale.checked_sub(scale).filter(|steps| *steps > 0) else { return };

@@ -17,6 +17,8 @@ use crate::set::Storage;
 #[derive(Default)]
 pub(crate) struct Account {
     accepted: Cell<u64>,
+    /// Whether anything was ever accepted, even that it has not grown.
+    is_known: Cell<bool>,
     /// Whether it was ever asked, of what something else keeps.
     begun: Cell<bool>,
     asked: Cell<u64>,
@@ -33,13 +35,19 @@ const VALUES_IN_WINDOW: u32 = 12;
 /// Over less time a rate would say more about when the first report came.
 const LEAST_SPAN: Duration = Duration::from_secs(1);
 
+/// Both keep their memory from one report to the next.
 #[derive(Default)]
 struct Histograms {
     accepted: Option<HistogramSnapshot>,
-    asked: Option<HistogramSnapshot>,
+    asked: HistogramSnapshot,
 }
 
 impl Account {
+    /// Whether the backend has accepted a difference of it.
+    pub(crate) fn is_known(&self) -> bool {
+        self.is_known.get()
+    }
+
     /// What a sum has grown by. One that something else keeps has begun anew if it is less than before, and what it has counted
     /// before it had a metric did not happen now.
     pub(crate) fn ask(&self, mark: u64, value: u64, storage: Storage) -> u64 {
@@ -52,17 +60,16 @@ impl Account {
         if storage.is_kept_elsewhere() && value < accepted { value } else { value.wrapping_sub(accepted) }
     }
 
-    /// What was recorded since.
-    pub(crate) fn ask_histogram(&self, mark: u64, snapshot: &HistogramSnapshot) -> HistogramSnapshot {
+    /// Writes what was recorded since.
+    pub(crate) fn ask_histogram(&self, mark: u64, snapshot: &HistogramSnapshot, out: &mut HistogramSnapshot) {
         self.mark.set(mark);
         let mut histograms = self.histograms.borrow_mut();
         let histograms = histograms.get_or_insert_default();
-        histograms.asked = Some(snapshot.clone());
-        let mut difference = snapshot.clone();
+        histograms.asked.copy_from(snapshot);
+        out.copy_from(snapshot);
         if let Some(accepted) = &histograms.accepted {
-            difference.subtract(accepted);
+            out.subtract(accepted);
         }
-        difference
     }
 
     /// The growth of a sum a second, over the window or a little more; over its life while that is shorter. It comes
@@ -105,11 +112,16 @@ impl Account {
     fn settle(&self, accepted: u64) {
         let mark = self.mark.replace(0);
         let is_accepted = mark > 0 && mark <= accepted;
-        let mut histograms = self.histograms.borrow_mut();
-        match histograms.as_mut().and_then(|histograms| Some((histograms.asked.take()?, histograms))) {
-            Some((asked, histograms)) if is_accepted => histograms.accepted = Some(asked),
-            None if is_accepted => self.accepted.set(self.asked.get()),
-            _ => {}
+        if !is_accepted {
+            return;
+        }
+        self.is_known.set(true);
+        match &mut *self.histograms.borrow_mut() {
+            Some(histograms) => {
+                let accepted = histograms.accepted.get_or_insert_default();
+                std::mem::swap(accepted, &mut histograms.asked);
+            }
+            None => self.accepted.set(self.asked.get()),
         }
     }
 
@@ -117,6 +129,7 @@ impl Account {
     pub(super) fn take_over(&self, from: &Self) {
         self.accepted.set(self.accepted.get().wrapping_add(from.accepted.get()));
         self.begun.set(self.begun.get() || from.begun.get());
+        self.is_known.set(self.is_known.get() || from.is_known.get());
         let theirs = from.histograms.take();
         match (&mut *self.histograms.borrow_mut(), theirs) {
             (_, None) => {}

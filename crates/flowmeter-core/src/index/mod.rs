@@ -18,6 +18,7 @@ use std::sync::{Arc, Weak};
 use hashbrown::{HashMap, HashSet, HashTable};
 use tracing::warn;
 
+pub(crate) use account::Account;
 pub(crate) use book::{Entry, Page};
 use closing::Closed;
 use contest::Contest;

@@ -7,7 +7,7 @@ use flowmeter_core::{FamilyView, HistogramSnapshot, Number, Report, SeriesView, 
 use super::Encoding;
 use super::native::QUANTILES;
 use super::number::{write_java, write_java_f64};
-use crate::naming::{FlinkFamily, FlinkName};
+use crate::naming::FlinkFamily;
 use crate::packets::Packets;
 use crate::unsaid::Reason;
 
@@ -17,6 +17,7 @@ pub(super) fn encode<E>(
     packets: &mut Packets,
     full: &mut impl FnMut(&mut Packets) -> Result<(), E>,
 ) -> Result<(), E> {
+    let mut whole = Vec::new();
     for family in report.families() {
         let FlinkFamily { names, rates } = FlinkFamily::of(encoding.options, family.family());
         let is_meter = family.family().is_flink_meter();
@@ -24,17 +25,21 @@ pub(super) fn encode<E>(
             let mut lines =
                 Lines { encoding: &mut *encoding, source: (&family, series), packets: &mut *packets };
             for name in &names {
+                whole.clear();
+                name.write(lines.encoding.options, series.prepared(), series.group(), &mut whole);
                 match series.value() {
-                    value if is_meter => lines.write_meter(name, value),
-                    Value::Number(number) => lines.write_number(name, b"", number),
-                    Value::Bool(value) => lines.write_text(name, if value { "true" } else { "false" }),
-                    Value::Text(text) => lines.write_text(name, text),
-                    Value::Histogram(snapshot) => lines.write_histogram(name, snapshot),
+                    value if is_meter => lines.write_meter(&whole, value),
+                    Value::Number(number) => lines.write_number(&whole, b"", number),
+                    Value::Bool(value) => lines.write_text(&whole, if value { "true" } else { "false" }),
+                    Value::Text(text) => lines.write_text(&whole, text),
+                    Value::Histogram(snapshot) => lines.write_histogram(&whole, snapshot),
                     _ => {}
                 }
             }
             for rate in &rates {
-                lines.write_meter(rate, series.value());
+                whole.clear();
+                rate.write(lines.encoding.options, series.prepared(), series.group(), &mut whole);
+                lines.write_meter(&whole, series.value());
             }
             if packets.is_lot() { full(packets) } else { Ok(()) }
         })?;
@@ -50,10 +55,9 @@ struct Lines<'a, 'b, 'c> {
 }
 
 impl Lines<'_, '_, '_> {
-    fn begin(&mut self, name: &FlinkName, suffix: &[u8]) {
-        let (_, series) = self.source;
+    fn begin(&mut self, name: &[u8], suffix: &[u8]) {
         let out = self.packets.out();
-        name.write(self.encoding.options, series.prepared(), series.group(), out);
+        out.extend_from_slice(name);
         out.extend_from_slice(suffix);
         out.push(b':');
     }
@@ -65,7 +69,7 @@ impl Lines<'_, '_, '_> {
     }
 
     /// Writes a number, behind a zero if it has a sign.
-    fn write_number(&mut self, name: &FlinkName, suffix: &[u8], number: Number) {
+    fn write_number(&mut self, name: &[u8], suffix: &[u8], number: Number) {
         let is_negative = match number {
             Number::F64(number) => number.is_sign_negative() && !number.is_nan(),
             number => number.to_f64() < 0.0,
@@ -80,7 +84,7 @@ impl Lines<'_, '_, '_> {
         self.end();
     }
 
-    fn write_text(&mut self, name: &FlinkName, text: &str) {
+    fn write_text(&mut self, name: &[u8], text: &str) {
         // It would be another line, or a value of another type.
         if text.contains(['\n', '\r', '|']) {
             return self.encoding.note(Reason::Text, self.source);
@@ -92,7 +96,7 @@ impl Lines<'_, '_, '_> {
     }
 
     /// Writes a rate, which meters have from the beginning on, and the count.
-    fn write_meter(&mut self, name: &FlinkName, value: Value<'_>) {
+    fn write_meter(&mut self, name: &[u8], value: Value<'_>) {
         self.begin(name, b".rate");
         write_java_f64(self.source.1.rate().unwrap_or(0.0), self.packets.out());
         self.packets.out().extend_from_slice(b"|g\n");
@@ -102,7 +106,7 @@ impl Lines<'_, '_, '_> {
         }
     }
 
-    fn write_histogram(&mut self, name: &FlinkName, snapshot: &HistogramSnapshot) {
+    fn write_histogram(&mut self, name: &[u8], snapshot: &HistogramSnapshot) {
         // What nothing was recorded in has these statistics in Flink.
         let (min, max) = (snapshot.min().unwrap_or(Number::U64(0)), snapshot.max().unwrap_or(Number::U64(0)));
         self.write_number(name, b".count", Number::U64(snapshot.count()));

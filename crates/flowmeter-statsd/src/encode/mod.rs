@@ -1,12 +1,11 @@
 //! From series to lines.
 
+mod derived;
 mod flink;
 mod native;
 mod number;
 mod sample;
 mod scale;
-
-use std::time::Duration;
 
 use flowmeter_core::Report;
 
@@ -19,8 +18,8 @@ pub(crate) use native::Native;
 /// What a report is encoded with.
 pub(crate) struct Encoding<'a> {
     pub(crate) options: &'a StatsdOptions,
-    /// What began later than this is told of though it is zero. Nothing: all of it.
-    pub(crate) known_since: Option<Duration>,
+    /// Whether all is told of though it has not grown, and not only what the daemon does not know.
+    pub(crate) is_beat: bool,
     /// What cannot be said.
     pub(crate) unsaid: &'a mut Unsaid,
 }

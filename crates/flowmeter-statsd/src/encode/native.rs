@@ -1,12 +1,15 @@
 //! Lines as StatsD, DogStatsD and Graphite have them: differences of sums, gauges, and what histograms recorded since.
 
+use std::convert::Infallible;
+
 use flowmeter_core::{
     FamilyView, HistogramSnapshot, MetricKind, Number, Report, SeriesView, Value, ValueType,
 };
 
 use super::Encoding;
+use super::derived::{Derived, suffixes};
 use super::number::{write_f64, write_number, write_shown, write_u64};
-use super::sample::{Sampled, Sampler, shortened};
+use super::sample::{Manner, Sampled, Sampler, shortened};
 use super::scale::Scale;
 use crate::packets::Packets;
 use crate::unsaid::Reason;
@@ -16,10 +19,19 @@ use crate::{Dialect, HistogramMode};
 pub(super) const QUANTILES: [(f64, &[u8]); 6] =
     [(0.5, b".p50"), (0.75, b".p75"), (0.95, b".p95"), (0.98, b".p98"), (0.99, b".p99"), (0.999, b".p999")];
 
+/// The names of the other statistics.
+pub(super) const STATISTICS: [&[u8]; 4] = [b".min", b".max", b".mean", b".count"];
+
+/// How long a name is at Datadog at most.
+const DATADOG_NAME: usize = 200;
+
 /// Encodes reports. Keeps its memory from one to the next.
 #[derive(Default)]
 pub(crate) struct Native {
+    /// What a histogram has recorded since.
+    recorded: HistogramSnapshot,
     sampler: Sampler,
+    derived: Derived,
 }
 
 impl Native {
@@ -30,14 +42,22 @@ impl Native {
         packets: &mut Packets,
         full: &mut impl FnMut(&mut Packets) -> Result<(), E>,
     ) -> Result<(), E> {
+        if encoding.options.histogram_mode() == HistogramMode::Statistics {
+            self.derived.read(encoding.options.dialect, report);
+        }
         for family in report.families() {
             let kind = family.family().kind();
-            if kind == MetricKind::Histogram {
+            if encoding.is_name_too_long(&family) {
+                let Ok(()) = family.for_each(|series| {
+                    encoding.note(Reason::NameTooLong, (&family, series));
+                    Ok::<_, Infallible>(())
+                });
+            } else if kind == MetricKind::Histogram {
                 self.encode_histograms(encoding, &family, packets, full)?;
             } else if kind.is_monotonic_sum() {
-                encode_sums(encoding, &family, packets, full)?;
+                encode_sums(encoding, &self.derived, &family, packets, full)?;
             } else {
-                encode_gauges(encoding, &family, packets, full)?;
+                encode_gauges(encoding, &self.derived, &family, packets, full)?;
             }
         }
         Ok(())
@@ -54,7 +74,10 @@ impl Native {
         let scale = Scale::of(family.family().unit());
         let integers = family.family().value_type() == ValueType::U64;
         family.for_each(|series| {
-            let Some(recorded) = series.histogram_delta() else { return Ok(()) };
+            let recorded = &mut self.recorded;
+            if !series.read_histogram_delta(recorded) {
+                return Ok(());
+            }
             if recorded.count() == 0 && (mode != HistogramMode::Statistics || !encoding.tells_of_zero(series))
             {
                 return Ok(());
@@ -62,10 +85,10 @@ impl Native {
             let place = Place::of(encoding.options.dialect, series.prepared(), family.prepared());
             match mode {
                 HistogramMode::Statistics => {
-                    encode_statistics(encoding, &place, &recorded, scale, (family, series), packets);
+                    encode_statistics(encoding, &place, recorded, scale, (family, series), packets);
                 }
                 HistogramMode::Timers | HistogramMode::Distributions | HistogramMode::Histograms => {
-                    self.sampler.read(&recorded, scale, integers);
+                    self.sampler.read(recorded, scale, integers);
                     self.encode_values(encoding, &place, mode, (family, series), packets);
                 }
             }
@@ -87,22 +110,52 @@ impl Native {
             HistogramMode::Histograms => b"|h",
             _ => b"|ms",
         };
-        let mut most = encoding.options.histogram_values.max(1);
+        let room = packets.room();
+        let is_packed = encoding.options.dialect == Dialect::DogStatsd;
+        let mut most = encoding.options.histogram_values.clamp(1, room);
+        // Daemons that know no packed values put each value of a timer into their statistics once, whatever its rate.
+        let mut manner = if is_packed { Manner::Detailed } else { Manner::Even };
         loop {
-            let sampled = self.sampler.sample(most);
-            if encoding.options.dialect == Dialect::DogStatsd {
+            let sampled = self.sampler.sample(manner, most);
+            if is_packed {
                 write_packed(place, sampled, kind, packets.out());
             } else {
                 write_each(place, sampled, kind, packets.out());
             }
-            let (length, room) = (packets.unit_length(), packets.room());
+            let length = packets.unit_length();
             if length <= room || most == 1 {
                 break;
             }
-            most = (most * room / length).clamp(1, most - 1);
+            let around = place.length() + LENGTH_OF_RATE;
+            if manner == Manner::Detailed && lines(sampled).count() * around > room / 2 {
+                // There would be hardly any room for values, so it is fewer lines.
+                let weights = few_weights(room, around);
+                manner = Manner::Weights(weights);
+                most = most.min(room.saturating_sub(weights * around) / LENGTH_OF_VALUE).max(1);
+            } else {
+                let too_many = (length - room) / (2 * LENGTH_OF_VALUE);
+                let fewer = if is_packed { most.saturating_sub(too_many) } else { most * room / length };
+                most = fewer.clamp(1, most - 1);
+            }
             packets.abandon_unit();
         }
         encoding.end_unit(packets, source, true);
+    }
+}
+
+/// How long a packed value is about, with the colon.
+const LENGTH_OF_VALUE: usize = 7;
+
+/// How long a type, a rate and the end of a line are at most, but for rates of more than millions.
+const LENGTH_OF_RATE: usize = 29;
+
+/// Of how many weights values are that there is room for, with so much around those of each.
+fn few_weights(room: usize, around: usize) -> usize {
+    let values = |weights: usize| room.saturating_sub(weights * around) / LENGTH_OF_VALUE;
+    match () {
+        () if values(3) >= 24 => 3,
+        () if values(2) >= 8 => 2,
+        () => 1,
     }
 }
 
@@ -112,7 +165,17 @@ type Source<'a, 'b> = (&'a FamilyView<'b>, &'a SeriesView<'b>);
 impl Encoding<'_> {
     /// Whether something is sent though it has not grown: if it has not been sent before, or is to be again.
     fn tells_of_zero(&self, series: &SeriesView<'_>) -> bool {
-        self.known_since.is_none_or(|since| series.start_time() >= since)
+        self.is_beat || !series.is_known()
+    }
+
+    /// Whether Datadog does not take the name of a family, or of one of its statistics.
+    fn is_name_too_long(&self, family: &FamilyView<'_>) -> bool {
+        let is_histogram = family.family().kind() == MetricKind::Histogram;
+        let suffix = match self.options.histogram_mode() {
+            HistogramMode::Statistics if is_histogram => suffixes().map(<[u8]>::len).max().unwrap_or(0),
+            _ => 0,
+        };
+        self.options.dialect == Dialect::DogStatsd && family.prepared().len() + suffix > DATADOG_NAME
     }
 
     /// Ends a unit, with which a series is complete or not.
@@ -129,22 +192,27 @@ impl Encoding<'_> {
 }
 
 /// What is around the value in the lines of a series.
-struct Place<'a> {
-    before: &'a [u8],
-    name: &'a [u8],
-    between: &'a [u8],
-    after: &'a [u8],
+pub(super) struct Place<'a> {
+    pub(super) before: &'a [u8],
+    pub(super) name: &'a [u8],
+    pub(super) between: &'a [u8],
+    pub(super) after: &'a [u8],
 }
 
 impl<'a> Place<'a> {
     #[inline(always)]
-    fn of(dialect: Dialect, group: &'a [u8], name: &'a [u8]) -> Self {
+    pub(super) fn of(dialect: Dialect, group: &'a [u8], name: &'a [u8]) -> Self {
         let place = Self { before: b"", name, between: b"", after: b"" };
         match dialect {
             Dialect::DogStatsd => Self { after: group, ..place },
             Dialect::Graphite => Self { between: group, ..place },
             Dialect::Plain | Dialect::Flink => Self { before: group, ..place },
         }
+    }
+
+    /// How long a line is without a value and its type.
+    fn length(&self) -> usize {
+        self.before.len() + self.name.len() + self.between.len() + self.after.len()
     }
 
     #[inline(always)]
@@ -185,17 +253,23 @@ impl<'a> Place<'a> {
 
 fn encode_sums<E>(
     encoding: &mut Encoding<'_>,
+    derived: &Derived,
     family: &FamilyView<'_>,
     packets: &mut Packets,
     full: &mut impl FnMut(&mut Packets) -> Result<(), E>,
 ) -> Result<(), E> {
     let (dialect, name) = (encoding.options.dialect, family.prepared());
     family.for_each(|series| {
+        let place = Place::of(dialect, series.prepared(), name);
+        if derived.has(&place) {
+            encoding.note(Reason::Statistic, (family, series));
+            return Ok(());
+        }
         let delta = series.delta().unwrap_or(0);
         if delta == 0 && !encoding.tells_of_zero(series) {
             return Ok(());
         }
-        Place::of(dialect, series.prepared(), name).write_count(b"", delta, packets.out());
+        place.write_count(b"", delta, packets.out());
         encoding.end_unit(packets, (family, series), true);
         if packets.is_lot() { full(packets) } else { Ok(()) }
     })
@@ -203,13 +277,16 @@ fn encode_sums<E>(
 
 fn encode_gauges<E>(
     encoding: &mut Encoding<'_>,
+    derived: &Derived,
     family: &FamilyView<'_>,
     packets: &mut Packets,
     full: &mut impl FnMut(&mut Packets) -> Result<(), E>,
 ) -> Result<(), E> {
     let (dialect, name) = (encoding.options.dialect, family.prepared());
     family.for_each(|series| {
+        let place = Place::of(dialect, series.prepared(), name);
         let number = match series.value() {
+            _ if derived.has(&place) => Err(Reason::Statistic),
             Value::Number(number) if number.to_f64().is_finite() => Ok(number),
             Value::Number(_) => Err(Reason::NotFinite),
             Value::Bool(value) => Ok(Number::U64(u64::from(value))),
@@ -217,7 +294,6 @@ fn encode_gauges<E>(
         };
         match number {
             Ok(number) => {
-                let place = Place::of(dialect, series.prepared(), name);
                 place.write_gauge(b"", number, packets.out());
                 encoding.end_unit(packets, (family, series), false);
             }
@@ -244,7 +320,8 @@ fn encode_statistics(
         let is_extreme = value == min || value == max;
         (name, value.map(|value| if is_extreme { scale.apply(value) } else { shortened(scale.apply(value)) }))
     });
-    let statistics: [(&[u8], _); 3] = [(b".min", min), (b".max", max), (b".mean", recorded.mean())];
+    let [of_min, of_max, of_mean, of_count] = STATISTICS;
+    let statistics = [(of_min, min), (of_max, max), (of_mean, recorded.mean())];
     let statistics = statistics.map(|(name, value)| (name, value.map(|value| scale.apply(value))));
     for (name, value) in statistics.into_iter().chain(quantiles) {
         let Some(value) = value else { continue };
@@ -255,13 +332,18 @@ fn encode_statistics(
             encoding.note(Reason::NotFinite, source);
         }
     }
-    place.write_count(b".count", recorded.count(), packets.out());
+    place.write_count(of_count, recorded.count(), packets.out());
     encoding.end_unit(packets, source, true);
+}
+
+/// The values that have a line in common: those of one weight.
+fn lines(sampled: &[Sampled]) -> impl Iterator<Item = &[Sampled]> {
+    sampled.chunk_by(|a, b| a.weight == b.weight)
 }
 
 /// Writes a line for all values of one weight.
 fn write_packed(place: &Place<'_>, sampled: &[Sampled], kind: &[u8], out: &mut Vec<u8>) {
-    for alike in sampled.chunk_by(|a, b| a.weight == b.weight) {
+    for alike in lines(sampled) {
         place.begin(b"", out);
         for Sampled { value, .. } in alike {
             out.push(b':');
@@ -286,7 +368,7 @@ fn write_each(place: &Place<'_>, sampled: &[Sampled], kind: &[u8], out: &mut Vec
 }
 
 fn write_rate(alike: &[Sampled], out: &mut Vec<u8>) {
-    if let Some(rate) = alike.first().and_then(|sampled| sampled.weight.rate()) {
+    if let Some(rate) = alike.first().and_then(|sampled| sampled.rate()) {
         // Without an exponent, which not all daemons read.
         write_shown(format_args!("|@{rate}"), out);
     }

@@ -96,13 +96,17 @@ fn below<'a>(whole: &'a str, scope: &str) -> Option<&'a str> {
 /// The parts of a name with delimiters between them.
 fn written<'a>(options: &StatsdOptions, parts: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     let mut out = Vec::new();
+    write_parts(options, parts, &mut out);
+    out
+}
+
+fn write_parts<'a>(options: &StatsdOptions, parts: impl IntoIterator<Item = &'a str>, out: &mut Vec<u8>) {
     for (number, part) in parts.into_iter().enumerate() {
         if number > 0 {
-            write_char(options.delimiter, &mut out);
+            write_char(options.delimiter, out);
         }
-        Characters::Flink.write_component(part, options.delimiter, &mut out);
+        Characters::Flink.write_component(part, options.delimiter, out);
     }
-    out
 }
 
 impl FlinkName {
@@ -127,12 +131,12 @@ impl FlinkName {
             Self::Elsewhere(kind, parts) => {
                 write_prefix(options, out);
                 write_components(options, &group.system_components(*kind).unwrap_or_default(), out);
-                let mut components: Vec<&str> = Vec::with_capacity(2 * parts.len());
-                for part in parts {
-                    components.push(part);
-                    components.extend(group.variables().find(|(key, _)| key == part).map(|(_, value)| value));
-                }
-                out.extend_from_slice(&written(options, components));
+                let variables: Vec<_> = group.variables().collect();
+                let value_of = |part: &String| variables.iter().find(|(key, _)| key == part);
+                let components = parts.iter().flat_map(|part| {
+                    std::iter::once(part.as_str()).chain(value_of(part).map(|(_, value)| *value))
+                });
+                write_parts(options, components, out);
             }
         }
     }

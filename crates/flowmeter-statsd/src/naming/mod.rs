@@ -6,9 +6,9 @@ mod flink;
 use flowmeter_core::{Family, GroupView};
 
 use crate::{Dialect, StatsdOptions};
-use characters::Characters;
+use characters::{Characters, write_char};
 
-pub(crate) use flink::{FlinkFamily, FlinkName};
+pub(crate) use flink::FlinkFamily;
 
 /// Writes what stands before, between or behind the names of a group's metrics: for names alone the identifier, else the tags.
 pub(crate) fn prepare_group(options: &StatsdOptions, group: &GroupView<'_>, out: &mut Vec<u8>) {
@@ -21,8 +21,8 @@ pub(crate) fn prepare_group(options: &StatsdOptions, group: &GroupView<'_>, out:
             }
         }
         Dialect::Flink => flink::prepare_group(options, group, out),
-        Dialect::DogStatsd => write_tags(group, ["|#", ",", ":"], Characters::DatadogTag, out),
-        Dialect::Graphite => write_tags(group, [";", ";", "="], Characters::Plain, out),
+        Dialect::DogStatsd => write_tags(group, ["|#", ",", ":"], Characters::DatadogTag, None, out),
+        Dialect::Graphite => write_tags(group, [";", ";", "="], Characters::Plain, Some("name"), out),
     }
 }
 
@@ -32,13 +32,13 @@ pub(crate) fn prepare_family(options: &StatsdOptions, family: &Family, out: &mut
         Dialect::Plain => Characters::Plain.write_component(family.name(), options.delimiter, out),
         Dialect::Flink => Characters::Flink.write_component(family.name(), options.delimiter, out),
         Dialect::DogStatsd | Dialect::Graphite => {
-            let start = out.len();
+            let (start, characters) = (out.len(), characters_of_names(options.dialect));
             write_prefix(options, out);
             if !family.logical_scope().is_empty() {
-                Characters::Plain.write(family.logical_scope(), out);
+                characters.write(family.logical_scope(), out);
                 out.push(b'.');
             }
-            Characters::Plain.write(family.name(), out);
+            characters.write(family.name(), out);
             // Datadog takes no other names.
             if options.dialect == Dialect::DogStatsd
                 && !out[start..].first().is_some_and(u8::is_ascii_alphabetic)
@@ -51,22 +51,31 @@ pub(crate) fn prepare_family(options: &StatsdOptions, family: &Family, out: &mut
 
 fn write_prefix(options: &StatsdOptions, out: &mut Vec<u8>) {
     if !options.prefix.is_empty() {
-        Characters::Plain.write(&options.prefix, out);
+        characters_of_names(options.dialect).write(&options.prefix, out);
         out.push(b'.');
     }
 }
 
-fn write_char(c: char, out: &mut Vec<u8>) {
-    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+fn characters_of_names(dialect: Dialect) -> Characters {
+    if dialect == Dialect::DogStatsd { Characters::DatadogName } else { Characters::Plain }
 }
 
 /// Writes the variables, with what stands before the first, before others, and between key and value. Empty ones have no
-/// tag, and of keys that are written alike the first has it.
-fn write_tags(group: &GroupView<'_>, [first, next, is]: [&str; 3], values: Characters, out: &mut Vec<u8>) {
+/// tag, of keys that are written alike the first has it, and a key that means something else has an underscore behind it.
+fn write_tags(
+    group: &GroupView<'_>,
+    [first, next, is]: [&str; 3],
+    values: Characters,
+    reserved: Option<&str>,
+    out: &mut Vec<u8>,
+) {
     let mut keys: Vec<Vec<u8>> = Vec::with_capacity(12);
     for (key, value) in group.variables().filter(|(_, value)| !value.is_empty()) {
         let mut tag = Vec::with_capacity(key.len());
         Characters::Plain.write(key, &mut tag);
+        if reserved.is_some_and(|reserved| tag == reserved.as_bytes()) {
+            tag.push(b'_');
+        }
         if keys.contains(&tag) {
             continue;
         }

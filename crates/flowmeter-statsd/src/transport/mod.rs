@@ -20,9 +20,11 @@ use stream::Stream;
 /// read.
 const NETWORK_PACKET: usize = 1432;
 
-/// The same where no network is in between, and the daemon is one that reads as much, as not all do: collectd
-/// reads 4096 bytes of a datagram. Linux keeps one of up to some 7,800 bytes in 8 KiB of the receiver's
-/// buffer, and a longer one in 16 KiB.
+/// The same where no network is in between, which is what the daemon with the shortest buffer, collectd, reads.
+const SMALL_LOCAL_PACKET: usize = 4095;
+
+/// The same where the daemon is one that reads more. Linux keeps a datagram of up to some 7,800 bytes in 8 KiB of the
+/// receiver's buffer, and a longer one in 16 KiB.
 const LOCAL_PACKET: usize = 7680;
 
 /// What became of packets.
@@ -78,7 +80,11 @@ impl Transport {
             Self::Datagrams(datagrams) => {
                 let is_local = datagrams.begin(deadline, at_once)?;
                 let reads_much = !datagrams.is_udp() || options.dialect == Dialect::DogStatsd;
-                let size = if is_local && reads_much { LOCAL_PACKET } else { NETWORK_PACKET };
+                let size = match (is_local, reads_much) {
+                    (false, _) => NETWORK_PACKET,
+                    (true, false) => SMALL_LOCAL_PACKET,
+                    (true, true) => LOCAL_PACKET,
+                };
                 Ok(options.packet_size.unwrap_or(size).min(datagrams.longest))
             }
             Self::Stream(stream) => {
@@ -151,7 +157,10 @@ mod tests {
         let datagrams = options.clone().with_address(Address::Udp(host(), udp.local_addr().unwrap().port()));
         let lines = options.with_address(Address::Tcp(host(), tcp.local_addr().unwrap().port()));
         for dialect in [Dialect::Plain, Dialect::Graphite, Dialect::Flink] {
-            assert_eq!(begun(&datagrams.clone().with_dialect(dialect)), (NETWORK_PACKET, Framing::Datagram));
+            assert_eq!(
+                begun(&datagrams.clone().with_dialect(dialect)),
+                (SMALL_LOCAL_PACKET, Framing::Datagram)
+            );
             assert_eq!(begun(&lines.clone().with_dialect(dialect)), (LOCAL_PACKET, Framing::Lines));
         }
         let datagrams = datagrams.with_dialect(Dialect::DogStatsd);

@@ -72,6 +72,11 @@ pub trait Subject {
         Abilities::default()
     }
 
+    /// How many characters the name of a metric or of a group can have. Reporters need not send longer ones.
+    fn longest_name(&self) -> usize {
+        usize::MAX
+    }
+
     /// Whether the backend refuses reports from now on. Returns whether it can do that.
     fn refuse(&mut self, refuse: bool) -> bool {
         let _ = refuse;

@@ -217,8 +217,8 @@ fn extreme_numbers<S: Subject>(bench: &mut Bench<S>) -> Result<(), String> {
     Ok(())
 }
 
-/// Names that a format may have a meaning for.
-fn awkward() -> Vec<String> {
+/// Names that a format may have a meaning for, and one of the greatest length up to ten thousand.
+fn awkward(longest: usize) -> Vec<String> {
     let mut names: Vec<String> = [
         " ",
         "a b",
@@ -256,7 +256,7 @@ fn awkward() -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    names.push("x".repeat(10_000));
+    names.push("x".repeat(longest.min(10_000)));
     names
 }
 
@@ -272,7 +272,7 @@ fn awkward_names<S: Subject>(bench: &mut Bench<S>) -> Result<(), String> {
         counters.push(counter);
         next
     };
-    for (i, name) in awkward().iter().enumerate() {
+    for (i, name) in awkward(bench.subject.longest_name()).iter().enumerate() {
         // In a group of its own each: two of these may be one name to a backend, which is a clash and another scenario.
         let own = task_manager.add_group(&format!("g{i}"));
         values.push((count(own.counter(name.clone())), None));
@@ -308,7 +308,7 @@ fn alike_names<S: Subject>(bench: &mut Bench<S>) -> Result<(), String> {
         counter.inc_by(number);
         counter
     };
-    let counters: Vec<_> = awkward().iter().zip(5_000..).map(counter).collect();
+    let counters: Vec<_> = awkward(bench.subject.longest_name()).iter().zip(5_000..).map(counter).collect();
     let held = bench.report()?;
     let new: Vec<_> = held.into_iter().filter(|held| !before.contains(held)).collect();
     let is_held = |counter: &&Counter| bench.find(&new, &unsigned(counter.get())).is_ok();
