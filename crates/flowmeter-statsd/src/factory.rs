@@ -36,7 +36,7 @@ const HISTOGRAM_VALUES: ConfigKey<usize> = ConfigKey::new(
 .with_default("128");
 const PACKET_SIZE: ConfigKey<Option<usize>> = ConfigKey::new(
     "packet-size",
-    "How many bytes a packet has at most: if not given, by UDP 1432, on this host 4095; else and for DogStatsD on this host 7680.",
+    "How many bytes a packet has at most: if not given, by UDP 1432, on this host 3584; else and for DogStatsD on this host 7680.",
 );
 const SPREAD: ConfigKey<Option<Duration>> = ConfigKey::new(
     "spread",

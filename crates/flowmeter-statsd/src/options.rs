@@ -66,7 +66,7 @@ pub struct StatsdOptions {
     /// are fewer where a packet has no room for them.
     pub histogram_values: usize,
     /// How many bytes a packet has at most: over UDP to other hosts 1432, which is what most networks pass in one piece; over
-    /// UDP on this host 4095, which all daemons read; 7680 over all else, and for DogStatsD on this host.
+    /// UDP on this host 3584, which all daemons read; 7680 over all else, and for DogStatsD on this host.
     pub packet_size: Option<usize>,
     /// Over how much time a report is spread that goes out by UDP, so as not to overrun the receiver: 1 s. One that is
     /// longer than the report before takes more, half a second for each MiB, and the one at the end of the program none.

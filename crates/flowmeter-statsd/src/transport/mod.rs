@@ -20,8 +20,9 @@ use stream::Stream;
 /// read.
 const NETWORK_PACKET: usize = 1432;
 
-/// The same where no network is in between, which is what the daemon with the shortest buffer, collectd, reads.
-const SMALL_LOCAL_PACKET: usize = 4095;
+/// The same where no network is in between: the daemon with the shortest buffer, collectd, reads 4096 bytes, and Linux keeps
+/// a datagram of up to some 3,700 bytes in 4 KiB of the receiver's buffer, and a longer one in 8 KiB.
+const SMALL_LOCAL_PACKET: usize = 3584;
 
 /// The same where the daemon is one that reads more. Linux keeps a datagram of up to some 7,800 bytes in 8 KiB of the
 /// receiver's buffer, and a longer one in 16 KiB.
