@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use flowmeter::prometheus::Ports;
+use flowmeter::statsd::Address;
 
 /// How long Nexmark runs unless it is told otherwise.
 const NEXMARK_DURATION: Duration = Duration::from_secs(60);
@@ -61,6 +62,10 @@ pub struct Arguments {
     /// The ports for Prometheus endpoints: the JobManager takes the first that is free, TaskManagers the next.
     #[arg(long, value_name = "PORTS", default_value = "9249-9449", allow_hyphen_values = true)]
     pub ports: Ports,
+
+    /// Report to a StatsD daemon as well, such as `udp://127.0.0.1:8125` or `tcp://127.0.0.1:8125`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub statsd: Option<Address>,
 
     /// Print events as JSON, one object a line.
     #[arg(long)]

@@ -77,6 +77,8 @@ pub struct Setup {
     pub job_id: String,
     /// The first and last port for its endpoint; nothing if the job is not to be measured.
     pub ports: Option<(u16, u16)>,
+    /// The address of a StatsD daemon to report to as well.
+    pub statsd: Option<String>,
 }
 
 /// The end of a connection on which messages of one type are sent.

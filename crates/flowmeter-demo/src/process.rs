@@ -1,10 +1,21 @@
 //! What each process of a job reports of itself and its host.
 
-use flowmeter::MetricGroup;
+use flowmeter::statsd::{Address, StatsdOptions};
 use flowmeter::system::{CountingAllocator, SystemOptions, register, register_allocator};
+use flowmeter::{FlowmeterBuilder, MetricGroup, ScopeFormats, ScopeKind};
 
 /// Measures this process in the group of its JobManager or TaskManager.
 pub(crate) fn measure(group: &MetricGroup, allocator: &'static CountingAllocator) {
     register(group, &SystemOptions::default());
     register_allocator(group, allocator);
+}
+
+/// What operators are called where names are all that there is. By default a task and the operator that it is named after are
+/// called the same, as in Flink, and the daemon would add up what both have counted.
+const OPERATOR: &str = "<host>.taskmanager.<tm_id>.<job_name>.<task_name>.<operator_name>.<subtask_index>";
+
+/// Reports to a StatsD daemon as well.
+pub(crate) fn with_statsd(builder: FlowmeterBuilder, address: Address) -> FlowmeterBuilder {
+    let formats = ScopeFormats::default().with(ScopeKind::Operator, OPERATOR).unwrap_or_default();
+    builder.scope_formats(formats).statsd("statsd", StatsdOptions::default().with_address(address))
 }

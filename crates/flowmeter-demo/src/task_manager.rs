@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use flowmeter::Flowmeter;
 use flowmeter::prometheus::{Ports, PrometheusOptions};
+use flowmeter::statsd::Address;
 use flowmeter::system::CountingAllocator;
 use flowmeter_timely::TimelyInstrumentation;
 use timely::communication::Hooks;
@@ -125,8 +126,15 @@ fn serve(
 fn start_reporters(setup: &Setup) -> Result<Option<Flowmeter>, String> {
     let Some((first, last)) = setup.ports else { return Ok(None) };
     let options = PrometheusOptions::default().with_ports(Ports::range(first, last));
-    let flowmeter = Flowmeter::builder().prometheus(PROMETHEUS, options).start();
-    flowmeter.map(Some).map_err(|error| format!("{error} (--ports)"))
+    let builder = Flowmeter::builder().prometheus(PROMETHEUS, options);
+    let builder = match &setup.statsd {
+        Some(address) => {
+            let address = address.parse::<Address>().map_err(|error| format!("{error} (--statsd)"))?;
+            process::with_statsd(builder, address)
+        }
+        None => builder,
+    };
+    builder.start().map(Some).map_err(|error| format!("{error} (--ports)"))
 }
 
 /// Follows the JobManager's orders, and goes down with it.

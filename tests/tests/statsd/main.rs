@@ -3,6 +3,7 @@
 
 mod bursts;
 mod datadog;
+mod demo;
 mod dialects;
 mod names;
 mod peer;

@@ -26,7 +26,12 @@ impl Reporting {
         allocator: &'static CountingAllocator,
     ) -> Result<Self, String> {
         let options = PrometheusOptions::default().with_ports(arguments.ports);
-        let flowmeter = Flowmeter::builder().prometheus(PROMETHEUS, options).start();
+        let builder = Flowmeter::builder().prometheus(PROMETHEUS, options);
+        let builder = match &arguments.statsd {
+            Some(address) => process::with_statsd(builder, address.clone()),
+            None => builder,
+        };
+        let flowmeter = builder.start();
         let flowmeter = flowmeter.map_err(|error| format!("{error} (--ports)"))?;
         let endpoint = flowmeter.reporter(PROMETHEUS).and_then(|reporter| reporter.endpoint());
         let taken = endpoint.as_deref().and_then(port_of).unwrap_or(0);
