@@ -58,7 +58,7 @@ fn measure(name: &'static str, effort: Effort, is_drained: bool) -> Row {
     let (packets, limit) = (packets(&names), connected(address));
     let mut turns = Turns::default();
     turns.add_with_notes(Side::Ours, |notes| {
-        notes.add("with packets of 8192 bytes, the default here", rate(lines, report(&default, &subtasks)));
+        notes.add("with packets of 3584 bytes, the default here", rate(lines, report(&default, &subtasks)));
         rate(lines, report(&same, &subtasks))
     });
     turns.add(Side::Limit, || rate(lines, spent(|| send_all(&limit, &packets))));
