@@ -1,0 +1,31 @@
+//! What goes out.
+
+use bytes::Bytes;
+use flowmeter_core::ReportMark;
+
+/// A part of a report that goes out as one request.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// An `ExportMetricsServiceRequest` in protobuf.
+    pub(crate) body: Bytes,
+    /// How many points are in it.
+    pub(crate) points: u64,
+    /// The place in the report behind the last series in it, whose differences all requests up to this one hold.
+    pub(crate) mark: ReportMark,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// It was taken, but for some of what was in it.
+    Taken {
+        /// How many points, spans or records the receiver refused.
+        rejected: u64,
+        /// What it said to that.
+        message: String,
+    },
+    /// The receiver surely has none of it.
+    Refused(String),
+    /// The receiver may have it or not: nobody answered what had gone out.
+    Unknown(String),
+}
