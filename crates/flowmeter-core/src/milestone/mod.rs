@@ -72,11 +72,10 @@ struct Posted {
     weight: usize,
 }
 
-/// Spans and events that wait for a reporter, in the order in which they came.
+/// A batch of spans and events, in the order in which they came.
 ///
-/// Each was in none of the batches that the reporter took, and comes again until it does: a batch is taken as a whole when
-/// [`report_milestones`](crate::Reporter::report_milestones) succeeds, or else as far as it was
-/// [acknowledged](Self::acknowledge).
+/// A reporter gets each until it has taken it: the whole batch when [`report_milestones`](crate::Reporter::report_milestones)
+/// succeeds, and otherwise what was [acknowledged](Self::acknowledge).
 pub struct Milestones<'a> {
     batch: &'a [Arc<Posted>],
     options: &'a ReporterOptions,
