@@ -2,7 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+mod encode;
+mod naming;
 mod options;
 mod request;
+mod resource;
+mod unsaid;
 
 pub use options::{Compression, HistogramForm, NamingPolicy, OtlpOptions, Protocol, Temporality};
