@@ -58,7 +58,13 @@ impl Edges {
         }
     }
 
-    pub(super) fn write(&self, point: &Distribution<'_>, count: u64, counts: &mut Vec<u64>, out: &mut Vec<u8>) {
+    pub(super) fn write(
+        &self,
+        point: &Distribution<'_>,
+        count: u64,
+        counts: &mut Vec<u64>,
+        out: &mut Vec<u8>,
+    ) {
         point.attributes.write_as(ATTRIBUTES, out);
         write_fixed(2, point.start, out);
         write_fixed(3, point.time, out);

@@ -4,7 +4,8 @@ use flowmeter_core::BucketRange;
 
 use super::histogram::Distribution;
 use super::wire::{
-    field_length, sint_length, varint_length, write_double, write_fixed, write_length, write_sint, write_varint,
+    field_length, sint_length, varint_length, write_double, write_fixed, write_length, write_sint,
+    write_varint,
 };
 
 /// The fields of attributes and of exemplars.

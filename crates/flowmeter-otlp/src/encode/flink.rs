@@ -57,10 +57,7 @@ impl<E: FnMut(Request)> Writing<'_, E> {
         let FlinkMetrics { values, meters } = FlinkMetrics::of(view.family());
         let values = values.into_iter().map(|name| (name, Shown::Value, value));
         let meters = meters.iter().flat_map(|name| {
-            [
-                (format!("{name}.count"), Shown::Count, sum),
-                (format!("{name}.rate"), Shown::Rate, Data::Gauge),
-            ]
+            [(format!("{name}.count"), Shown::Count, sum), (format!("{name}.rate"), Shown::Rate, Data::Gauge)]
         });
         let (mut heads, mut shown) = (Heads::default(), Vec::new());
         for (name, what, data) in values.chain(meters).filter(|(name, ..)| is_free(name)) {

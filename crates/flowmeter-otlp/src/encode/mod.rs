@@ -72,9 +72,9 @@ impl Encoder {
     }
 
     /// Whether the core is to keep books of differences, and of rates.
-    pub(crate) fn wants(options: &OtlpOptions) -> Wants {
-        let is_flink = options.naming == NamingPolicy::Flink;
-        Wants { deltas: is_flink || options.temporality != Temporality::Cumulative, rates: is_flink }
+    pub(crate) fn wants(&self) -> Wants {
+        let is_flink = self.options.naming == NamingPolicy::Flink;
+        Wants { deltas: is_flink || self.options.temporality != Temporality::Cumulative, rates: is_flink }
     }
 
     /// Writes the attributes of a group.
@@ -142,7 +142,13 @@ impl<E: FnMut(Request)> Writing<'_, E> {
     }
 
     /// Puts the point that is in memory into a request.
-    fn put_point(&mut self, variables: &[u8], heads: &Heads, head: usize, source: (&FamilyView<'_>, &SeriesView<'_>)) {
+    fn put_point(
+        &mut self,
+        variables: &[u8],
+        heads: &Heads,
+        head: usize,
+        source: (&FamilyView<'_>, &SeriesView<'_>),
+    ) {
         let bytes = &self.memory.bytes;
         match self.requests.point(variables, &heads.0[head], bytes.len(), self.emit) {
             Ok(out) => out.extend_from_slice(bytes),

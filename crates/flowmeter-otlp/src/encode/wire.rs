@@ -156,7 +156,7 @@ mod tests {
         }
 
         #[test]
-        fn attributes_are_read_back(key in "\\PC{0,200}", value in "\\PC{0,300}") {
+        fn attributes_are_read_back(key in "\\PC{1,200}", value in "\\PC{0,300}") {
             use opentelemetry_proto::tonic::resource::v1::Resource;
             let mut out = Vec::new();
             write_attribute(1, &key, &value, &mut out);

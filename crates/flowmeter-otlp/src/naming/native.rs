@@ -14,8 +14,12 @@ const POLICY: &str = "otlp";
 const LONGEST: usize = 255;
 
 /// What the conventions have as sums that may go down, where others have gauges.
-const UP_DOWN: [&str; 4] =
-    ["process.memory.usage", "process.memory.virtual", "process.thread.count", "process.unix.file_descriptor.count"];
+const UP_DOWN: [&str; 4] = [
+    "process.memory.usage",
+    "process.memory.virtual",
+    "process.thread.count",
+    "process.unix.file_descriptor.count",
+];
 
 /// How names say that times are in a unit, in which those of histograms are not sent.
 const SAID: [&str; 9] =
