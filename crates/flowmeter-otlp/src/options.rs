@@ -91,3 +91,21 @@ pub struct OtlpOptions {
     /// How long a report may take in all, with all its requests and retries: 30 s, but always less than the interval.
     pub report_timeout: Duration,
 }
+
+impl Default for OtlpOptions {
+    fn default() -> Self {
+        Self {
+            protocol: Protocol::default(),
+            temporality: Temporality::default(),
+            histograms: HistogramForm::default(),
+            bucket_limit: 160,
+            naming: NamingPolicy::default(),
+            resource: Vec::new(),
+            resource_variables: Vec::new(),
+            request_size: (4 << 20) - (64 << 10),
+            compression: Compression::default(),
+            timeout: Duration::from_secs(10),
+            report_timeout: Duration::from_secs(30),
+        }
+    }
+}
