@@ -2,7 +2,18 @@
 
 #![forbid(unsafe_code)]
 
+mod endpoint;
+mod error;
 mod options;
+#[allow(dead_code, reason = "the reporter uses it")]
 mod request;
+mod secret;
+#[allow(dead_code, reason = "the reporter uses it")]
+mod transport;
 
-pub use options::{Compression, HistogramForm, NamingPolicy, OtlpOptions, Protocol, Temporality};
+pub use endpoint::{Endpoint, ParseEndpointError};
+pub use error::Error;
+pub use options::{
+    Compression, HistogramForm, NamingPolicy, OtlpOptions, Protocol, RetryOptions, Temporality, TlsOptions,
+};
+pub use secret::Secret;
