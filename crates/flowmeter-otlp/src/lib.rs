@@ -3,13 +3,22 @@
 #![forbid(unsafe_code)]
 
 mod encode;
+mod endpoint;
+mod error;
 mod json;
 mod metrics_encoder;
 mod naming;
 mod options;
 mod request;
 mod resource;
+mod secret;
+mod transport;
 mod unsaid;
 
+pub use endpoint::{Endpoint, ParseEndpointError};
+pub use error::Error;
 pub use metrics_encoder::MetricsEncoder;
-pub use options::{Compression, HistogramForm, NamingPolicy, OtlpOptions, Protocol, Temporality};
+pub use options::{
+    Compression, HistogramForm, NamingPolicy, OtlpOptions, Protocol, RetryOptions, Temporality, TlsOptions,
+};
+pub use secret::Secret;

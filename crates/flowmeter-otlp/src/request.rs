@@ -15,7 +15,7 @@ pub(crate) struct Request {
 }
 
 /// What became of a request.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
     /// It was taken, but for some of what was in it.
     Taken {
@@ -23,6 +23,8 @@ pub(crate) enum Delivery {
         rejected: u64,
         /// What it said to that.
         message: String,
+        /// Whether it may be there twice: an earlier attempt to send the same bytes went out and was not answered.
+        ambiguous: bool,
     },
     /// The receiver surely has none of it.
     Refused(String),

@@ -5,6 +5,7 @@
 //! - [`driven`] puts both into a registry that reports on request.
 //! - [`compatibility`] takes any reporter through what all of them must do.
 //! - [`exposition`] reads what Prometheus would, and [`statsd`] what a StatsD daemon would, strictly.
+//! - `otlp`, with the feature of this name, takes what OpenTelemetry's Collector would, and answers what it is told.
 //!
 //! ```
 //! use flowmeter_testkit::{Capture, PATIENCE, driven};
@@ -25,6 +26,8 @@ mod clock;
 pub mod compatibility;
 pub mod exposition;
 mod observed;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod pair;
 pub mod statsd;
 
