@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use flowmeter_otlp::{HistogramForm, NamingPolicy, OtlpOptions, Temporality};
-use job::{Job, Wire, decoded, options, report};
+use job::{Job, Wire, decoded, described, options, report};
 
 /// Compares a text with a file, or writes that anew.
 fn compare(text: &str, golden: &str) {
@@ -30,7 +30,7 @@ fn sent(options: &OtlpOptions) -> String {
     let requests = wire.requests();
     assert_eq!((requests.len(), wire.dropped()), (1, 0));
     let version = env!("CARGO_PKG_VERSION");
-    format!("{:#?}\n", decoded(&requests)[0]).replace(&format!("\"{version}\""), "\"VERSION\"")
+    described(&decoded(&requests)[0]).replace(&format!("\"{version}\""), "\"VERSION\"")
 }
 
 #[test]

@@ -20,15 +20,21 @@ pub(super) struct Variable<'a> {
     pub(super) value: &'a str,
 }
 
-/// Writes the attributes of a group. Those of the resource and of the points are sorted each, because attributes that differ
+/// The attributes of a group: those of the resource, and those of its points.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Split<'a> {
+    pub(crate) of_resource: Vec<(String, &'a str)>,
+    pub(crate) of_points: Vec<(String, &'a str)>,
+}
+
+/// Sorts out the variables of a group. Those of the resource and of the points are sorted each, because attributes that differ
 /// in their order alone are the same.
-pub(super) fn write<'a>(
+pub(super) fn split<'a>(
     options: &OtlpOptions,
     resource: &[(String, String)],
     variables: impl Iterator<Item = Variable<'a>>,
-    out: &mut Vec<u8>,
-) {
-    let (mut of_resource, mut of_points): (Vec<(String, &str)>, Vec<(String, &str)>) = Default::default();
+) -> Split<'a> {
+    let Split { mut of_resource, mut of_points } = Split::default();
     for Variable { key, name, value } in variables {
         // One that the resource has already stays with the points, so that none is lost.
         let is_of_resource = options.resource_variables.iter().any(|named| named == key)
@@ -43,6 +49,11 @@ pub(super) fn write<'a>(
     }
     of_resource.sort_unstable();
     of_points.sort_unstable();
+    Split { of_resource, of_points }
+}
+
+/// Writes the attributes of a group.
+pub(super) fn write(Split { of_resource, of_points }: &Split<'_>, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; LENGTH]);
     of_resource.iter().for_each(|(name, value)| write_attribute(IN_RESOURCE, name, value, out));

@@ -6,11 +6,23 @@ mod native;
 
 use flowmeter_core::{Family, GroupView};
 
-pub(crate) use attributes::{Attributes, write_text_attribute};
+pub(crate) use attributes::{Attributes, Split, write_text_attribute};
 pub(crate) use flink::{FlinkMetrics, flink_accepts};
 pub(crate) use native::{has_convention, is_up_down};
 
 use crate::{NamingPolicy, OtlpOptions};
+
+/// The attributes of a group, those of the resource apart.
+pub(crate) fn attributes<'a>(
+    options: &OtlpOptions,
+    resource: &[(String, String)],
+    group: &GroupView<'a>,
+) -> Split<'a> {
+    match options.naming {
+        NamingPolicy::Native => attributes::split(options, resource, native::variables(group)),
+        NamingPolicy::Flink => attributes::split(options, resource, flink::variables(group)),
+    }
+}
 
 /// Writes what is prepared for a group: its attributes, those of the resource apart.
 pub(crate) fn prepare_group(
@@ -19,10 +31,7 @@ pub(crate) fn prepare_group(
     group: &GroupView<'_>,
     out: &mut Vec<u8>,
 ) {
-    match options.naming {
-        NamingPolicy::Native => attributes::write(options, resource, native::variables(group), out),
-        NamingPolicy::Flink => attributes::write(options, resource, flink::variables(group), out),
-    }
+    attributes::write(&attributes(options, resource, group), out);
 }
 
 /// Writes the name of a family, which decides alone whether it clashes with another.

@@ -36,8 +36,9 @@ impl Gone {
 
 impl Outgoing {
     pub(super) fn new(parts: impl IntoIterator<Item = Bytes>) -> (Self, Gone) {
-        let is_gone = Arc::new(AtomicBool::new(false));
-        let parts = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let parts: VecDeque<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        // Nothing is there as soon as the head is.
+        let is_gone = Arc::new(AtomicBool::new(parts.is_empty()));
         (Self { parts, is_gone: Arc::clone(&is_gone) }, Gone(is_gone))
     }
 }

@@ -306,6 +306,9 @@ impl Sender {
         for _ in 0..3 {
             tokio::task::yield_now().await;
         }
+        // What begins shortly before the end is cut short by it, and then nobody knows whether it was taken.
+        let now = Instant::now();
+        let last_begin = deadline - deadline.saturating_duration_since(now) / 10;
         let mut backoff = Backoff::new(self.retry);
         let mut is_ambiguous = false;
         let mut is_last = false;
@@ -332,7 +335,7 @@ impl Sender {
             let waited = match failure.retry {
                 Retry::Never => Waited::NoTime,
                 _ if is_last => Waited::NoTime,
-                _ => wait(until, deadline, is_stopping).await,
+                _ => wait(until, last_begin, is_stopping).await,
             };
             match waited {
                 Waited::Out => {}
@@ -353,8 +356,11 @@ impl Sender {
 
     async fn attempt(&mut self, prepared: &Prepared, deadline: Instant) -> Verdict {
         let now = Instant::now();
+        if now >= deadline {
+            return Verdict::refused("there is no time left for it", Retry::Never);
+        }
         let end = deadline.min(now + self.timeout);
-        let (request, gone) = self.route.request(prepared, end.saturating_duration_since(now));
+        let (request, gone) = self.route.request(prepared, end - now);
         let response = match timeout_at(end.into(), self.connections.request(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) if error.is_connect() => {
@@ -376,8 +382,7 @@ impl Sender {
             }
             Err(_) => {
                 self.connections.renew();
-                let waited = end.saturating_duration_since(now);
-                return lost(&gone, format!("it did not answer within {waited:.1?}"));
+                return lost(&gone, format!("it did not answer within {:.1?}", end - now));
             }
         };
         let (head, incoming) = response.into_parts();

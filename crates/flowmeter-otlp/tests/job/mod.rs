@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 
 use std::any::Any;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +14,12 @@ use flowmeter_core::{
 use flowmeter_otlp::{MetricsEncoder, OtlpOptions};
 use flowmeter_testkit::{MockClock, PATIENCE, on_request, quiet_registry_on};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{
+    Exemplar, ExponentialHistogramDataPoint, HistogramDataPoint, NumberDataPoint, SummaryDataPoint,
+};
 use prost::Message;
 
 /// What a test does with a report besides.
@@ -222,4 +229,99 @@ pub(crate) fn options(change: impl FnOnce(&mut OtlpOptions)) -> OtlpOptions {
     options.resource = vec![("service.name".to_owned(), "wordcount".to_owned())];
     change(&mut options);
     options
+}
+
+/// A request as text, with a line for each point.
+pub(crate) fn described(request: &ExportMetricsServiceRequest) -> String {
+    let mut text = String::new();
+    for of_resource in &request.resource_metrics {
+        let resource = of_resource.resource.as_ref().unwrap();
+        writeln!(text, "resource {}", pairs(&resource.attributes)).unwrap();
+        for scope_metrics in &of_resource.scope_metrics {
+            let scope = scope_metrics.scope.as_ref().unwrap();
+            writeln!(text, "scope {:?} {:?}", scope.name, scope.version).unwrap();
+            for metric in &scope_metrics.metrics {
+                let (kind, points) = points_of(metric.data.as_ref().unwrap());
+                writeln!(text, "{} [{}] {kind}", metric.name, metric.unit).unwrap();
+                if !metric.description.is_empty() {
+                    writeln!(text, "  {:?}", metric.description).unwrap();
+                }
+                points.iter().for_each(|point| writeln!(text, "  {point}").unwrap());
+            }
+        }
+    }
+    text
+}
+
+fn points_of(data: &Data) -> (String, Vec<String>) {
+    let temporality = |number: i32| ["", "delta", "cumulative"][usize::try_from(number).unwrap()];
+    match data {
+        Data::Gauge(gauge) => ("gauge".to_owned(), gauge.data_points.iter().map(number).collect()),
+        Data::Sum(sum) => {
+            let monotonic = if sum.is_monotonic { ", monotonic" } else { "" };
+            let kind = format!("sum, {}{monotonic}", temporality(sum.aggregation_temporality));
+            (kind, sum.data_points.iter().map(number).collect())
+        }
+        Data::Histogram(histogram) => {
+            let kind = format!("histogram, {}", temporality(histogram.aggregation_temporality));
+            let point = |p: &HistogramDataPoint| {
+                let about = about(&p.attributes, p.start_time_unix_nano, p.time_unix_nano, &p.exemplars);
+                let rest = rest(p.count, p.sum, p.min, p.max);
+                format!("{about}: {rest}, bounds {:?}, counts {:?}", p.explicit_bounds, p.bucket_counts)
+            };
+            (kind, histogram.data_points.iter().map(point).collect())
+        }
+        Data::ExponentialHistogram(histogram) => {
+            let kind = format!("exponential histogram, {}", temporality(histogram.aggregation_temporality));
+            let point = |p: &ExponentialHistogramDataPoint| {
+                let about = about(&p.attributes, p.start_time_unix_nano, p.time_unix_nano, &p.exemplars);
+                let rest = rest(p.count, p.sum, p.min, p.max);
+                let buckets = |buckets: &Option<Buckets>| {
+                    let counts = buckets.iter().flat_map(|b| (b.offset..).zip(b.bucket_counts.clone()));
+                    counts.filter(|(_, count)| *count > 0).collect::<Vec<_>>()
+                };
+                let (positive, negative) = (buckets(&p.positive), buckets(&p.negative));
+                let (scale, zeros) = (p.scale, p.zero_count);
+                format!("{about}: {rest}, scale {scale}, {zeros} zeros, {positive:?}, negative {negative:?}")
+            };
+            (kind, histogram.data_points.iter().map(point).collect())
+        }
+        Data::Summary(summary) => {
+            let point = |p: &SummaryDataPoint| {
+                let about = about(&p.attributes, p.start_time_unix_nano, p.time_unix_nano, &[]);
+                let values = p.quantile_values.iter().map(|value| (value.quantile, value.value));
+                format!("{about}: {} with sum {}, {:?}", p.count, p.sum, values.collect::<Vec<_>>())
+            };
+            ("summary".to_owned(), summary.data_points.iter().map(point).collect())
+        }
+    }
+}
+
+fn number(point: &NumberDataPoint) -> String {
+    let about =
+        about(&point.attributes, point.start_time_unix_nano, point.time_unix_nano, &point.exemplars);
+    format!("{about}: {:?}", point.value.as_ref().unwrap())
+}
+
+fn rest(count: u64, sum: Option<f64>, min: Option<f64>, max: Option<f64>) -> String {
+    format!("{count} with sum {sum:?}, from {min:?} to {max:?}")
+}
+
+fn about(attributes: &[KeyValue], start: u64, time: u64, exemplars: &[Exemplar]) -> String {
+    let mut text = format!("{} {start} to {time}", pairs(attributes));
+    for exemplar in exemplars {
+        let hex = |id: &[u8]| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let (trace, span) = (hex(&exemplar.trace_id), hex(&exemplar.span_id));
+        let value = exemplar.value.as_ref().unwrap();
+        write!(text, " ({value:?} at {}, {trace} {span})", exemplar.time_unix_nano).unwrap();
+    }
+    text
+}
+
+fn pairs(attributes: &[KeyValue]) -> String {
+    let pair = |attribute: &KeyValue| match attribute.value.as_ref().unwrap().value.as_ref().unwrap() {
+        any_value::Value::StringValue(value) => format!("{}={value:?}", attribute.key),
+        other => panic!("{other:?}"),
+    };
+    format!("{{{}}}", attributes.iter().map(pair).collect::<Vec<_>>().join(", "))
 }
