@@ -7,8 +7,10 @@ mod endpoint;
 mod error;
 mod json;
 mod metrics_encoder;
+mod milestones;
 mod naming;
 mod options;
+mod reporter;
 mod request;
 mod resource;
 mod secret;
@@ -21,4 +23,5 @@ pub use metrics_encoder::MetricsEncoder;
 pub use options::{
     Compression, HistogramForm, NamingPolicy, OtlpOptions, Protocol, RetryOptions, Temporality, TlsOptions,
 };
+pub use reporter::OtlpReporter;
 pub use secret::Secret;

@@ -161,6 +161,8 @@ pub struct OtlpOptions {
     pub resource: Vec<(String, String)>,
     /// Variables that become attributes of the resource and not of the points.
     pub resource_variables: Vec<String>,
+    /// Whether spans and events are sent as well: yes.
+    pub milestones: bool,
     /// How many bytes the body of a request has at most before compression: 4 MiB less a margin, which is what receivers take.
     pub request_size: usize,
     /// How the bytes are compressed.
@@ -187,6 +189,7 @@ impl Default for OtlpOptions {
             naming: NamingPolicy::default(),
             resource: Vec::new(),
             resource_variables: Vec::new(),
+            milestones: true,
             request_size: Self::GREATEST_USUAL_REQUEST,
             compression: Compression::default(),
             timeout: Duration::from_secs(10),
@@ -291,6 +294,13 @@ impl OtlpOptions {
     #[must_use]
     pub fn with_resource_variable(mut self, key: impl Into<String>) -> Self {
         self.resource_variables.push(key.into());
+        self
+    }
+
+    /// Sets whether spans and events are sent as well: not all receivers take them.
+    #[must_use]
+    pub fn with_milestones(mut self, milestones: bool) -> Self {
+        self.milestones = milestones;
         self
     }
 
@@ -418,6 +428,7 @@ impl Default for OtlpOptions {
             naming: NamingPolicy::default(),
             resource: Vec::new(),
             resource_variables: Vec::new(),
+            milestones: true,
             request_size: (4 << 20) - (64 << 10),
             compression: Compression::default(),
             timeout: Duration::from_secs(10),

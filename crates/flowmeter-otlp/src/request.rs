@@ -27,7 +27,19 @@ pub(crate) enum Delivery {
         ambiguous: bool,
     },
     /// The receiver surely has none of it.
-    Refused(String),
+    Refused {
+        /// Why.
+        message: String,
+        /// Whether it has said that it will not take the same at another time either.
+        for_good: bool,
+    },
     /// The receiver may have it or not: nobody answered what had gone out.
     Unknown(String),
+}
+
+impl Delivery {
+    /// The receiver surely has none of it, and may take it at another time.
+    pub(crate) fn refused(message: String) -> Self {
+        Self::Refused { message, for_good: false }
+    }
 }

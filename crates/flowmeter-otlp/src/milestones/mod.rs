@@ -32,6 +32,8 @@ pub(crate) struct MilestoneEncoder {
 pub(crate) struct Batch {
     /// How many there are.
     pub(crate) milestones: usize,
+    /// The number of the last.
+    pub(crate) last: u64,
     /// An `ExportTraceServiceRequest`, and how many spans are in it.
     pub(crate) spans: Option<(Bytes, u64)>,
     /// An `ExportLogsServiceRequest`, and how many records are in it.
@@ -47,10 +49,11 @@ impl MilestoneEncoder {
         }
     }
 
-    /// Writes what fits into a request of each signal, of what is behind the first so many: one at least, if there is any.
-    pub(crate) fn encode(&self, milestones: &Milestones<'_>, behind: usize) -> Batch {
+    /// Writes what fits into a request of each signal, of what is behind the first so many: one at least, if there is any. Spans
+    /// up to a number are left out.
+    pub(crate) fn encode(&self, milestones: &Milestones<'_>, behind: usize, spans_taken: u64) -> Batch {
         let (mut spans, mut records) = (Grouped::default(), Grouped::default());
-        let (mut taken, mut bytes) = (0, 0);
+        let (mut taken, mut last, mut bytes) = (0, 0, 0);
         for view in milestones.iter().skip(behind) {
             let attributes = naming::attributes(&self.options, &self.resource, &view.group());
             let variables = key_values(attributes.of_points.iter().map(|(key, value)| (&**key, *value)));
@@ -59,6 +62,7 @@ impl MilestoneEncoder {
             // The resource and the scope are counted for each, though those that share them have them once.
             bytes += of_resource.iter().map(|(key, value)| key.len() + value.len() + ROOM).sum::<usize>();
             match view.milestone() {
+                Milestone::Span(_) if view.number() <= spans_taken => {}
                 Milestone::Span(span) => {
                     let written = span::write(span, view.number(), variables, &self.identities);
                     bytes += written.iter().map(|(scope, span)| room(span, scope)).sum::<usize>();
@@ -76,9 +80,9 @@ impl MilestoneEncoder {
                     records.put(&of_resource, event.scope(), record);
                 }
             }
-            taken += 1;
+            (taken, last) = (taken + 1, view.number());
         }
-        Batch { milestones: taken, spans: self.spans(spans), records: self.records(records) }
+        Batch { milestones: taken, last, spans: self.spans(spans), records: self.records(records) }
     }
 
     fn spans(&self, grouped: Grouped<Span>) -> Option<(Bytes, u64)> {

@@ -112,15 +112,13 @@ impl Client {
         is_stopping: &dyn Fn() -> bool,
     ) -> Delivery {
         if Handle::try_current().is_ok() {
-            return Delivery::Refused(
-                "requests are not sent from a thread of an asynchronous runtime".to_owned(),
-            );
+            return Delivery::refused("requests are not sent from a thread of an asynchronous runtime".to_owned());
         }
         match &self.runtime {
             Some(runtime) => {
                 runtime.block_on(self.sender.deliver(signal, body, points, deadline, is_stopping))
             }
-            None => Delivery::Refused("the client is closed".to_owned()),
+            None => Delivery::refused("the client is closed".to_owned()),
         }
     }
 }
@@ -293,12 +291,12 @@ impl Sender {
         let said = |message: &str| format!("{}: {message}", self.route.endpoint);
         let prepared = match self.route.prepare(signal, body) {
             Ok(prepared) => prepared,
-            Err(message) => return Delivery::Refused(said(&message)),
+            Err(message) => return Delivery::refused(said(&message)),
         };
         if let Some(until) = self.rest_until
             && wait(until, deadline, is_stopping).await == Waited::NoTime
         {
-            return Delivery::Refused(said(
+            return Delivery::refused(said(
                 "it asked not to be sent anything for a time that is not over yet",
             ));
         }
@@ -350,14 +348,14 @@ impl Sender {
         match is_ambiguous {
             true if failure.may_be_there => Delivery::Unknown(message),
             true => Delivery::Unknown(format!("{message}; an attempt before that was not answered")),
-            false => Delivery::Refused(message),
+            false => Delivery::Refused { message, for_good: failure.retry == Retry::Never },
         }
     }
 
     async fn attempt(&mut self, prepared: &Prepared, deadline: Instant) -> Verdict {
         let now = Instant::now();
         if now >= deadline {
-            return Verdict::refused("there is no time left for it", Retry::Never);
+            return Verdict::refused("there is no time left for it", Retry::Backoff);
         }
         let end = deadline.min(now + self.timeout);
         let (request, gone) = self.route.request(prepared, end - now);
