@@ -170,7 +170,7 @@ impl<'a> FamilyView<'a> {
                         continue;
                     }
                     // Read again: what was read before it was known to be there may be from before it was.
-                    bits = page.base().add_to_sum(read(entry));
+                    bits = entry.shown_sum(part.member, read(entry));
                 }
                 visit(&SeriesView {
                     report: self.report,
@@ -210,7 +210,7 @@ impl<'a> FamilyView<'a> {
                     } else {
                         object.read_histogram(&mut snapshot);
                     }
-                    page.inspect(|page| page.base().add_to_histogram(&mut snapshot));
+                    entry.show_histogram(part.member, &mut snapshot);
                     let result = visit(&SeriesView {
                         report: self.report,
                         entry,
@@ -235,7 +235,7 @@ impl<'a> FamilyView<'a> {
                 }
             }
         };
-        let bits = page.map_or(bits, |page| page.base().add_to_sum(bits));
+        let bits = entry.shown_sum(part.member, bits);
         visit(&SeriesView {
             report: self.report,
             entry,
@@ -335,7 +335,7 @@ impl<'a> SeriesView<'a> {
         let member = self.entry.block.set.members.get(self.member)?;
         let account = self.entry.account(self.member).filter(|_| member.family.kind().is_monotonic_sum())?;
         let Value::Number(Number::U64(value)) = self.value else { return None };
-        let base = self.entry.page(self.member).map_or(0, |page| page.base().add_to_sum(0));
+        let base = self.entry.shown_sum(self.member, 0);
         // What the kernel keeps, for one, may have begun long before.
         let start = (member.storage != Storage::Collected).then(|| (self.entry.block.start(), base));
         account.rate(self.report.now, value, start, self.report.index.options().rate_window)

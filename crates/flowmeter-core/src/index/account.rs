@@ -104,8 +104,12 @@ impl Account {
         rate
     }
 
-    pub(super) fn forget_seen(&self) {
-        self.seen.take();
+    /// Notes what a sum was at a time, if nothing was seen of it before.
+    pub(super) fn note_seen(&self, at: Duration, value: u64) {
+        let mut seen = self.seen.borrow_mut();
+        if seen.is_empty() {
+            seen.push_back((at, value));
+        }
     }
 
     /// Ends a report of which what was asked up to a mark was accepted.
