@@ -26,6 +26,8 @@ struct Line {
     rate: Option<f64>,
     /// Since the clock began.
     start: u64,
+    /// The same of what is new in this report.
+    delta_start: u64,
     histogram: HistogramSnapshot,
     /// All that was sent of it so far.
     sent_histogram: HistogramSnapshot,
@@ -56,7 +58,9 @@ impl Reporter for Flat {
                 let name = family.family().name().to_owned();
                 let before: Line = last.get(&name).cloned().unwrap_or_default();
                 let mut line = Line { rate: series.rate(), ..before };
-                line.start = (series.start_time() - Duration::from_secs(1_700_000_000)).as_secs();
+                let seconds = |time: Duration| (time - Duration::from_secs(1_700_000_000)).as_secs();
+                (line.start, line.delta_start) =
+                    (seconds(series.start_time()), seconds(series.delta_start()));
                 match series.value() {
                     Value::Number(number) => line.value = number.to_f64(),
                     Value::Histogram(snapshot) => line.histogram = snapshot.clone(),
@@ -141,7 +145,8 @@ fn a_task_and_its_operator_do_not_add_up_when_the_task_ends_first() {
     assert_eq!(bench.n(), Some((15.0, 15)), "not what the operator counted of the same records");
     of_operator.inc_by(3);
     bench.pass(10);
-    assert_eq!(bench.report()["n"].start, 0, "it goes on as the series that began with the task");
+    let line = bench.report()["n"].clone();
+    assert_eq!((line.start, line.delta_start), (0, 10), "it goes on as the series that began with the task");
     drop((of_operator, operator));
     assert_eq!(bench.n(), Some((18.0, 18)), "what it counted since is sent");
     assert_eq!((bench.n(), bench.clashes()), (None, 1));
@@ -274,6 +279,7 @@ fn one_that_nobody_goes_before_begins_when_it_is_shown() {
     histogram.record(3);
     let lines = bench.report();
     assert_eq!((lines["n"].value, lines["n"].sent, lines["n"].start), (2.0, 3, 3));
+    assert_eq!((lines["n"].delta_start, lines["histogram"].delta_start), (3, 3));
     assert_eq!((lines["histogram"].histogram.count(), lines["histogram"].sent_histogram.count()), (1, 1));
     drop((held, first_level));
 }
