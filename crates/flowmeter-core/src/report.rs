@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::block::Object;
 use crate::family::Place;
-use crate::index::{Account, Entry, FamilyEntry, Index, Page, Part};
+use crate::index::{Accepted, Account, Entry, FamilyEntry, Index, Page, Part};
 use crate::reporter::{ReportMark, ReportNumber};
 use crate::set::Storage;
 use crate::{Exemplar, Family, GroupView, HistogramSnapshot, MetricKind, Number, Value, ValueType};
@@ -22,9 +22,9 @@ pub struct Report<'a> {
     unix: Duration,
     /// The memory that histograms are read into, one at a time.
     snapshot: RefCell<HistogramSnapshot>,
-    /// How many differences were asked for, and how many of them the backend has accepted for certain.
+    /// How many differences were asked for, and which of them the backend has accepted for certain.
     asked: Cell<u64>,
-    acknowledged: Cell<u64>,
+    acknowledged: RefCell<Accepted>,
 }
 
 impl<'a> Report<'a> {
@@ -36,7 +36,7 @@ impl<'a> Report<'a> {
             unix,
             snapshot: RefCell::default(),
             asked: Cell::new(0),
-            acknowledged: Cell::new(0),
+            acknowledged: RefCell::default(),
         }
     }
 
@@ -55,11 +55,17 @@ impl<'a> Report<'a> {
     /// Tells that the backend has accepted all differences that were asked for up to a mark, whatever becomes of the rest.
     /// A report that succeeds need not: all of it is accepted then.
     pub fn acknowledge(&self, mark: ReportMark) {
-        self.acknowledged.set(self.acknowledged.get().max(mark.0));
+        self.acknowledge_between(ReportMark::default(), mark);
     }
 
-    pub(crate) fn acknowledged(&self) -> u64 {
-        self.acknowledged.get()
+    /// The same of what was asked for behind one mark and up to another, for a reporter whose backend may accept what is
+    /// later in the report and not what is earlier. The mark by default is before all of it.
+    pub fn acknowledge_between(&self, after: ReportMark, mark: ReportMark) {
+        self.acknowledged.borrow_mut().add(after.0, mark.0);
+    }
+
+    pub(crate) fn acknowledged(self) -> Accepted {
+        self.acknowledged.into_inner()
     }
 
     fn next_mark(&self) -> u64 {

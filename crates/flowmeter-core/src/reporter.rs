@@ -221,8 +221,8 @@ impl fmt::Debug for ReporterContext {
     }
 }
 
-/// A place in a report: behind a series whose difference was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A place in a report: behind a series whose difference was asked for; by default before all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReportMark(pub(crate) u64);
 
 /// Which of a reporter's reports it is, from 1.

@@ -12,7 +12,7 @@ use crate::block::Block;
 use crate::clock::moment_after;
 use crate::control::{Asked, Control, Work};
 use crate::core::{Core, INBOX_LIMIT, Mail};
-use crate::index::Index;
+use crate::index::{Accepted, Index};
 use crate::milestone::{Delivery, Failure};
 use crate::reporter::{Clashes, Naming, ReportMode, ReportNumber, Reporter, ReporterContext};
 use crate::self_metrics::SelfReport;
@@ -311,8 +311,9 @@ impl Runner {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
             Err(panic) => Err(panicked(&*panic)),
         };
-        let accepted = if outcome.is_ok() { u64::MAX } else { report.acknowledged() };
-        index.settle_accounts(accepted, report.unix_time());
+        let time = report.unix_time();
+        let accepted = if outcome.is_ok() { Accepted::all() } else { report.acknowledged() };
+        index.settle_accounts(&accepted, time);
         match &outcome {
             Ok(()) => {
                 self.control.counts.reports.add(1);

@@ -417,22 +417,3 @@ mod tests {
         assert!(shown.contains("authorization") && !shown.contains("hunter2"), "{shown}");
     }
 }
-
-impl Default for OtlpOptions {
-    fn default() -> Self {
-        Self {
-            protocol: Protocol::default(),
-            temporality: Temporality::default(),
-            histograms: HistogramForm::default(),
-            bucket_limit: 160,
-            naming: NamingPolicy::default(),
-            resource: Vec::new(),
-            resource_variables: Vec::new(),
-            milestones: true,
-            request_size: (4 << 20) - (64 << 10),
-            compression: Compression::default(),
-            timeout: Duration::from_secs(10),
-            report_timeout: Duration::from_secs(30),
-        }
-    }
-}

@@ -70,7 +70,11 @@ impl OtlpReporter {
                     self.count(|context| {
                         context.count_dropped(rejected);
                         // A cumulative point that is there twice is there once.
-                        context.count_uncertain(if ambiguous && self.encoder.wants().deltas { points } else { 0 });
+                        context.count_uncertain(if ambiguous && self.encoder.wants().deltas {
+                            points
+                        } else {
+                            0
+                        });
                     });
                     before = mark;
                     continue;
@@ -133,7 +137,9 @@ impl OtlpReporter {
                 self.count(|context| context.count_dropped_milestones(count));
                 Ok(())
             }
-            Delivery::Refused { message, for_good: false } | Delivery::Unknown(message) => Err(message.into()),
+            Delivery::Refused { message, for_good: false } | Delivery::Unknown(message) => {
+                Err(message.into())
+            }
         }
     }
 

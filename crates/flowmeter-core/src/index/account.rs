@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Index;
+use super::accepted::Accepted;
 use super::book::Entry;
 use crate::HistogramSnapshot;
 use crate::set::Storage;
@@ -119,11 +120,10 @@ impl Account {
         }
     }
 
-    /// Ends a report of a time of which what was asked up to a mark was accepted.
-    fn settle(&self, accepted: u64, at: u64) {
+    /// Ends a report of a time of which a part was accepted.
+    fn settle(&self, accepted: &Accepted, at: u64) {
         let mark = self.mark.replace(0);
-        let is_accepted = mark > 0 && mark <= accepted;
-        if !is_accepted {
+        if !accepted.contains(mark) {
             return;
         }
         self.is_known.set(true);
@@ -161,8 +161,8 @@ impl Account {
 }
 
 impl Index {
-    /// Ends a report of a time, since the Unix epoch, of which what was asked up to a mark was accepted.
-    pub(crate) fn settle_accounts(&self, accepted: u64, at: Duration) {
+    /// Ends a report of a time, since the Unix epoch, of which a part was accepted.
+    pub(crate) fn settle_accounts(&self, accepted: &Accepted, at: Duration) {
         if self.traits.accounts {
             let at = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
             let books =

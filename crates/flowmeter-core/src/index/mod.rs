@@ -4,6 +4,7 @@
 //! it. Filtering and naming cost something once for each family, labels once for each group, a series nothing. All of
 //! it is plain data of the reporter's thread.
 
+mod accepted;
 mod account;
 mod book;
 mod closing;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Weak};
 use hashbrown::{HashMap, HashSet, HashTable};
 use tracing::warn;
 
+pub(crate) use accepted::Accepted;
 pub(crate) use account::Account;
 pub(crate) use book::{Entry, Page};
 use closing::Closed;

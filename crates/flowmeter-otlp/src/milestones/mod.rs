@@ -7,7 +7,7 @@ mod identity;
 mod span;
 
 use bytes::Bytes;
-use flowmeter_core::{AttributeValue, Milestone, MilestoneView, Milestones};
+use flowmeter_core::{AttributeValue, Milestone, Milestones};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
@@ -87,38 +87,44 @@ impl MilestoneEncoder {
 
     fn spans(&self, grouped: Grouped<Span>) -> Option<(Bytes, u64)> {
         let count = grouped.count;
-        let resource_spans = grouped.resources.into_iter().map(|(of_resource, scopes)| ResourceSpans {
-            resource: Some(self.resource(of_resource)),
-            scope_spans: scopes
-                .into_iter()
-                .map(|(scope, spans)| ScopeSpans { scope: Some(named(scope)), spans, ..ScopeSpans::default() })
-                .collect(),
-            ..ResourceSpans::default()
-        });
+        let resource_spans =
+            grouped.resources.into_iter().map(|OfResource { variables, scopes }| ResourceSpans {
+                resource: Some(self.resource(&variables)),
+                scope_spans: scopes
+                    .into_iter()
+                    .map(|(scope, spans)| ScopeSpans {
+                        scope: Some(named(scope)),
+                        spans,
+                        ..ScopeSpans::default()
+                    })
+                    .collect(),
+                ..ResourceSpans::default()
+            });
         let request = ExportTraceServiceRequest { resource_spans: resource_spans.collect() };
         (count > 0).then(|| (request.encode_to_vec().into(), count))
     }
 
     fn records(&self, grouped: Grouped<LogRecord>) -> Option<(Bytes, u64)> {
         let count = grouped.count;
-        let resource_logs = grouped.resources.into_iter().map(|(of_resource, scopes)| ResourceLogs {
-            resource: Some(self.resource(of_resource)),
-            scope_logs: scopes
-                .into_iter()
-                .map(|(scope, log_records)| ScopeLogs {
-                    scope: Some(named(scope)),
-                    log_records,
-                    ..ScopeLogs::default()
-                })
-                .collect(),
-            ..ResourceLogs::default()
-        });
+        let resource_logs =
+            grouped.resources.into_iter().map(|OfResource { variables, scopes }| ResourceLogs {
+                resource: Some(self.resource(&variables)),
+                scope_logs: scopes
+                    .into_iter()
+                    .map(|(scope, log_records)| ScopeLogs {
+                        scope: Some(named(scope)),
+                        log_records,
+                        ..ScopeLogs::default()
+                    })
+                    .collect(),
+                ..ResourceLogs::default()
+            });
         let request = ExportLogsServiceRequest { resource_logs: resource_logs.collect() };
         (count > 0).then(|| (request.encode_to_vec().into(), count))
     }
 
-    fn resource(&self, of_resource: Vec<(String, String)>) -> Resource {
-        let attributes = self.resource.iter().chain(&of_resource);
+    fn resource(&self, of_resource: &[(String, String)]) -> Resource {
+        let attributes = self.resource.iter().chain(of_resource);
         Resource {
             attributes: key_values(attributes.map(|(key, value)| (&**key, &**value))),
             ..Resource::default()
@@ -135,8 +141,13 @@ fn room(message: &impl Message, scope: &str) -> usize {
 
 /// What goes into a request, by the variables that its resource has and by its scope, in the order in which it came.
 struct Grouped<T> {
-    resources: Vec<(Vec<(String, String)>, Vec<(String, Vec<T>)>)>,
+    resources: Vec<OfResource<T>>,
     count: u64,
+}
+
+struct OfResource<T> {
+    variables: Vec<(String, String)>,
+    scopes: Vec<(String, Vec<T>)>,
 }
 
 impl<T> Default for Grouped<T> {
@@ -151,12 +162,14 @@ impl<T> Grouped<T> {
         let is_same = |known: &[(String, String)]| {
             known.iter().map(|(key, value)| (&**key, &**value)).eq(of_resource.iter().copied())
         };
-        let position = self.resources.iter().position(|(known, _)| is_same(known)).unwrap_or_else(|| {
-            let owned = of_resource.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-            self.resources.push((owned.collect(), Vec::new()));
+        let known = self.resources.iter().position(|known| is_same(&known.variables));
+        let position = known.unwrap_or_else(|| {
+            let variables =
+                of_resource.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            self.resources.push(OfResource { variables, scopes: Vec::new() });
             self.resources.len() - 1
         });
-        let scopes = &mut self.resources[position].1;
+        let scopes = &mut self.resources[position].scopes;
         match scopes.iter_mut().find(|(known, _)| known == scope) {
             Some((_, messages)) => messages.push(message),
             None => scopes.push((scope.to_owned(), vec![message])),
@@ -182,12 +195,15 @@ fn with_own<'a>(
     own: impl Iterator<Item = (&'a str, &'a AttributeValue)>,
 ) -> Vec<KeyValue> {
     for (key, value) in own {
-        let value = key_value(key, match value {
-            AttributeValue::Text(text) => any_value::Value::StringValue(text.clone()),
-            AttributeValue::I64(number) => any_value::Value::IntValue(*number),
-            AttributeValue::F64(number) => any_value::Value::DoubleValue(*number),
-            AttributeValue::Bool(value) => any_value::Value::BoolValue(*value),
-        });
+        let value = key_value(
+            key,
+            match value {
+                AttributeValue::Text(text) => any_value::Value::StringValue(text.clone()),
+                AttributeValue::I64(number) => any_value::Value::IntValue(*number),
+                AttributeValue::F64(number) => any_value::Value::DoubleValue(*number),
+                AttributeValue::Bool(value) => any_value::Value::BoolValue(*value),
+            },
+        );
         match attributes.iter_mut().find(|attribute| attribute.key == key) {
             Some(attribute) => *attribute = value,
             None => attributes.push(value),

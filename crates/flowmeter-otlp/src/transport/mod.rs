@@ -100,6 +100,11 @@ impl Client {
         &self.sender.route.endpoint
     }
 
+    /// How many bytes of bodies have gone out since it was asked last, in all attempts.
+    pub(crate) fn take_sent(&mut self) -> u64 {
+        std::mem::take(&mut self.sender.sent)
+    }
+
     /// Sends a request, and waits until it is known what became of it; not beyond the deadline. `points` are in it.
     ///
     /// Once the program is to end, it is sent once more at most.
@@ -112,7 +117,9 @@ impl Client {
         is_stopping: &dyn Fn() -> bool,
     ) -> Delivery {
         if Handle::try_current().is_ok() {
-            return Delivery::refused("requests are not sent from a thread of an asynchronous runtime".to_owned());
+            return Delivery::refused(
+                "requests are not sent from a thread of an asynchronous runtime".to_owned(),
+            );
         }
         match &self.runtime {
             Some(runtime) => {
@@ -271,13 +278,22 @@ struct Sender {
     retry: RetryOptions,
     /// Until when the receiver asked to be left alone.
     rest_until: Option<Instant>,
+    /// How many bytes of bodies have gone out.
+    sent: u64,
 }
 
 impl Sender {
     fn new(options: &OtlpOptions) -> Result<Self, Error> {
         let route = Route::new(options)?;
         let connections = Connections::new(options, route.scheme == Scheme::HTTPS)?;
-        Ok(Self { route, connections, timeout: options.timeout, retry: options.retry, rest_until: None })
+        Ok(Self {
+            route,
+            connections,
+            timeout: options.timeout,
+            retry: options.retry,
+            rest_until: None,
+            sent: 0,
+        })
     }
 
     async fn deliver(
@@ -359,6 +375,16 @@ impl Sender {
         }
         let end = deadline.min(now + self.timeout);
         let (request, gone) = self.route.request(prepared, end - now);
+        let verdict = self.exchange(request, &gone, end).await;
+        if gone.get() {
+            self.sent += prepared.parts.iter().map(|part| part.len() as u64).sum::<u64>();
+        }
+        verdict
+    }
+
+    /// Sends a request and reads what the receiver answers, until a time.
+    async fn exchange(&mut self, request: Request<Outgoing>, gone: &Gone, end: Instant) -> Verdict {
+        let begun = Instant::now();
         let response = match timeout_at(end.into(), self.connections.request(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) if error.is_connect() => {
@@ -376,11 +402,11 @@ impl Sender {
                 } else {
                     "the connection ended"
                 };
-                return lost(&gone, format!("{what}: {}", cause(&error)));
+                return lost(gone, format!("{what}: {}", cause(&error)));
             }
             Err(_) => {
                 self.connections.renew();
-                return lost(&gone, format!("it did not answer within {:.1?}", end - now));
+                return lost(gone, format!("it did not answer within {:.1?}", end - begun));
             }
         };
         let (head, incoming) = response.into_parts();
