@@ -3,7 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod endpoint;
+mod environment;
 mod error;
+#[allow(dead_code, reason = "the reporter uses it")]
+mod factory;
 mod options;
 #[allow(dead_code, reason = "the reporter uses it")]
 mod request;
@@ -13,6 +16,7 @@ mod transport;
 
 pub use endpoint::{Endpoint, ParseEndpointError};
 pub use error::Error;
+pub use factory::OtlpFactory;
 pub use options::{
     Compression, HistogramForm, NamingPolicy, OtlpOptions, Protocol, RetryOptions, Temporality, TlsOptions,
 };
