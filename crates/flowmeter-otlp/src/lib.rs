@@ -4,7 +4,9 @@
 
 mod encode;
 mod endpoint;
+mod environment;
 mod error;
+mod factory;
 mod json;
 mod metrics_encoder;
 mod milestones;
@@ -19,6 +21,7 @@ mod unsaid;
 
 pub use endpoint::{Endpoint, ParseEndpointError};
 pub use error::Error;
+pub use factory::OtlpFactory;
 pub use metrics_encoder::MetricsEncoder;
 pub use options::{
     Compression, HistogramForm, NamingPolicy, OtlpOptions, Protocol, RetryOptions, Temporality, TlsOptions,

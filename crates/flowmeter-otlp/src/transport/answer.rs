@@ -137,7 +137,7 @@ pub(super) fn error_message(form: Form, body: Bytes) -> String {
 }
 
 /// A text from elsewhere for a line of a log: short, and without what a terminal would obey.
-pub(super) fn legible(text: &str) -> String {
+pub(crate) fn legible(text: &str) -> String {
     let mut shown = String::new();
     let mut characters = text.chars();
     for c in characters.by_ref().take(LONGEST_MESSAGE) {

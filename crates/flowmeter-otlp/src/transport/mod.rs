@@ -28,6 +28,7 @@ use percent_encoding::percent_decode_str;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::timeout_at;
 
+pub(crate) use self::answer::legible;
 use self::answer::{Failure, Verdict};
 use self::body::{Gone, Outgoing};
 use self::connect::{Connections, chain};
@@ -257,7 +258,7 @@ pub(crate) fn checked_header(name: &str, value: &str) -> Result<(HeaderName, Hea
 }
 
 fn header(name: &str, reason: &'static str) -> Error {
-    Error::Header { name: answer::legible(name), reason }
+    Error::Header { name: legible(name), reason }
 }
 
 fn hidden(mut value: HeaderValue) -> HeaderValue {
@@ -430,5 +431,5 @@ fn lost(gone: &Gone, message: String) -> Verdict {
 /// What is behind an error of the client, which itself says little.
 fn cause(error: &hyper_util::client::legacy::Error) -> String {
     let source = std::error::Error::source(error);
-    answer::legible(&source.map_or_else(|| error.to_string(), chain))
+    legible(&source.map_or_else(|| error.to_string(), chain))
 }

@@ -83,8 +83,9 @@ fn what_was_not_sent_to_its_end_is_not_there() {
     for protocol in ALL {
         let receiver = OtlpReceiver::start();
         receiver.script(std::iter::repeat_n(Answer::CloseUnread, 10_000));
+        let body = very_long(protocol);
         let deadline = Instant::now() + Duration::from_millis(500);
-        let delivery = send_until(&mut client(&receiver, protocol), very_long(protocol), deadline);
+        let delivery = send_until(&mut client(&receiver, protocol), body, deadline);
         assert!(matches!(delivery, Delivery::Refused(_)), "{protocol:?} {delivery:?}");
         assert!(receiver.received().connections > 0);
     }
