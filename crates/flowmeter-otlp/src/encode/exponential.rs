@@ -65,8 +65,7 @@ fn write_buckets(field: u8, range: &BucketRange, steps: u32, counts: &mut Vec<u6
     };
     // In most points all counts take a byte each.
     let is_small = counts.iter().fold(0, |all, count| all | count) < 0x80;
-    let packed =
-        if is_small { counts.len() } else { counts.iter().map(|count| varint_length(*count)).sum() };
+    let packed = if is_small { counts.len() } else { counts.iter().map(|count| varint_length(*count)).sum() };
     write_length(field, sint_length(offset) + field_length(packed), out);
     write_sint(1, offset, out);
     write_length(2, packed, out);

@@ -298,8 +298,7 @@ fn points_of(data: &Data) -> (String, Vec<String>) {
 }
 
 fn number(point: &NumberDataPoint) -> String {
-    let about =
-        about(&point.attributes, point.start_time_unix_nano, point.time_unix_nano, &point.exemplars);
+    let about = about(&point.attributes, point.start_time_unix_nano, point.time_unix_nano, &point.exemplars);
     format!("{about}: {:?}", point.value.as_ref().unwrap())
 }
 
