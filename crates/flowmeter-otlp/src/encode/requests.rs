@@ -54,6 +54,13 @@ impl Section {
     /// No metric's number.
     const NONE: u64 = 0;
 
+    /// Whether it is that of a resource. Most have no attributes of their own; to compare nothing with nothing by a call, at
+    /// an address that nothing is at, took half of all the time that a point takes.
+    #[inline]
+    fn is_of(&self, variables: &[u8]) -> bool {
+        self.variables.len() == variables.len() && (variables.is_empty() || *self.variables == *variables)
+    }
+
     fn end_metric(&mut self) {
         if self.head != Self::NONE {
             Later::patch(self.metric, &mut self.bytes);
@@ -112,7 +119,7 @@ impl Requests {
     /// # Errors
     ///
     /// If it is too long for a request of its own.
-    #[inline]
+    #[inline(always)]
     pub(super) fn point(
         &mut self,
         variables: &[u8],
@@ -124,7 +131,7 @@ impl Requests {
             Some(section) => {
                 section.head == head.id
                     && self.size + field_length(length) <= self.limit
-                    && *section.variables == *variables
+                    && section.is_of(variables)
             }
             None => false,
         };

@@ -88,7 +88,7 @@ pub(crate) fn write_attribute(field: u8, key: &str, value: &str, out: &mut Vec<u
 /// A length that is written when what it is of is written.
 ///
 /// What takes long to know its length, a metric or all of a resource, would otherwise have to be moved to make room for it.
-/// A varint may have more bytes than it needs: readers take up to ten.
+/// A varint may have more bytes than it needs, which readers take: five at least where a length is due, and ten in most.
 pub(crate) struct Later;
 
 impl Later {

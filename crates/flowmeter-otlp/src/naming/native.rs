@@ -14,11 +14,13 @@ const POLICY: &str = "otlp";
 const LONGEST: usize = 255;
 
 /// What the conventions have as sums that may go down, where others have gauges.
-const UP_DOWN: [&str; 4] = [
+const UP_DOWN: [&str; 6] = [
     "process.memory.usage",
     "process.memory.virtual",
     "process.thread.count",
     "process.unix.file_descriptor.count",
+    "system.memory.limit",
+    "system.memory.linux.available",
 ];
 
 /// How names say that times are in a unit, in which those of histograms are not sent.
