@@ -210,7 +210,8 @@ impl Entry {
         self.show(member, now);
     }
 
-    /// Shows a series: if it has clashed, without what it has counted until now, but levels are what they are.
+    /// Shows a series: if it has clashed, without what it has counted until now, or when its callback last returned, but
+    /// levels are what they are.
     pub(super) fn show(&mut self, member: usize, now: Duration) {
         let withheld = if self.has_clashed(member) { self.own(member) } else { Base::None };
         let Some(page) = self.page_mut(member) else { return };
