@@ -130,7 +130,8 @@ pub enum Naming {
 /// What becomes of series that a backend does not tell apart, while the groups of several of them are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clashes {
-    /// The first is reported; the later ones are withheld until it is gone, counted, and named in a log line.
+    /// The first is reported; the later ones are withheld until it is gone, counted, and named in a log line. What they count
+    /// until then is never reported.
     Withheld,
     /// All are reported, and a log line says so: for reporters with the names of another system, in which that is the rule.
     /// It is about [flat](Naming::Flat) names; the family that has a [labeled](Naming::Labeled) one is one in any case.

@@ -291,7 +291,7 @@ impl Runner {
             Err(panic) => Err(panicked(&*panic)),
         };
         let accepted = if outcome.is_ok() { u64::MAX } else { report.acknowledged() };
-        index.settle_accounts(accepted);
+        index.settle_accounts(accepted, report.unix_time());
         match &outcome {
             Ok(()) => {
                 self.control.counts.reports.add(1);
