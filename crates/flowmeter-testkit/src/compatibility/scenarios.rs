@@ -7,7 +7,7 @@ use std::time::Duration;
 use flowmeter_core::{Clashes, Counter, Number, ReportMode, TaskInfo};
 
 use super::bench::Bench;
-use super::{Held, Subject};
+use super::{Held, Subject, milestones};
 use crate::{Observed, PATIENCE};
 
 /// What every reporter is taken through.
@@ -44,6 +44,12 @@ pub enum Scenario {
     Shutdown,
     /// While tasks come and go in other threads nothing is lost.
     Turmoil,
+    /// Spans and events arrive, each once, with attributes of every type: of a reporter that wants them, as those that follow.
+    Milestones,
+    /// Those that a backend refuses arrive later, each once.
+    RefusedMilestones,
+    /// Those that nobody waited for arrive when the registry ends.
+    LastMilestones,
     /// A reporter that was never started can be stopped.
     Unused,
 }
@@ -66,17 +72,28 @@ impl Scenario {
         Self::Restart,
         Self::Shutdown,
         Self::Turmoil,
+        Self::Milestones,
+        Self::RefusedMilestones,
+        Self::LastMilestones,
         Self::Unused,
     ];
 
+    /// Whether it is for reporters that want spans and events.
+    pub(super) fn is_about_milestones(self) -> bool {
+        matches!(self, Self::Milestones | Self::RefusedMilestones | Self::LastMilestones)
+    }
+
     /// Whether a subject can play it.
-    pub(super) fn is_for<S: Subject>(self, bench: &mut Bench<S>) -> bool {
-        match self {
-            Self::Refusal => bench.subject.refuse(true),
+    pub(super) fn is_for<S: Subject>(self, bench: &mut Bench<S>) -> Result<bool, String> {
+        if self.is_about_milestones() && bench.subject.held_milestones()?.is_none() {
+            return Ok(false);
+        }
+        Ok(match self {
+            Self::Refusal | Self::RefusedMilestones => bench.subject.refuse(true),
             // What is held of several series under one name is the backend's affair.
             Self::Clash => bench.clashes == Clashes::Withheld,
             _ => true,
-        }
+        })
     }
 
     pub(super) fn run<S: Subject>(self, bench: &mut Bench<S>) -> Result<(), String> {
@@ -96,6 +113,9 @@ impl Scenario {
             Self::Restart => restart(bench),
             Self::Shutdown => shutdown(bench),
             Self::Turmoil => turmoil(bench),
+            Self::Milestones => milestones::arrive(bench),
+            Self::RefusedMilestones => milestones::arrive_after_refusal(bench),
+            Self::LastMilestones => milestones::arrive_at_the_end(bench),
             // Played with the subject alone.
             Self::Unused => Ok(()),
         }
