@@ -183,7 +183,9 @@ impl OtlpFactory {
 }
 
 fn connection(section: &ConfigSection, options: &mut OtlpOptions) -> Result<(), ConfigError> {
-    options.protocol = one_of(section, &PROTOCOL, &FLINK_PROTOCOL)?.unwrap_or(options.protocol);
+    if let Some((protocol, _)) = one_of(section, &PROTOCOL, &FLINK_PROTOCOL)? {
+        options.protocol = protocol;
+    }
     if let Some(endpoint) = endpoint(section)? {
         options.endpoint = Some(endpoint);
     }
@@ -215,12 +217,12 @@ fn connection(section: &ConfigSection, options: &mut OtlpOptions) -> Result<(), 
             return Err(missing(section, &CLIENT_CERTIFICATE, "the file of the key's certificate"));
         }
     }
-    options.compression = one_of(section, &COMPRESSION, &FLINK_COMPRESSION)?.unwrap_or(options.compression);
-    let timeout = match one_of(section, &TIMEOUT, &FLINK_TIMEOUT)? {
-        Some(timeout) => Some(timed(section, &TIMEOUT, timeout)?),
-        None => None,
-    };
-    options.timeout = timeout.unwrap_or(options.timeout);
+    if let Some((compression, _)) = one_of(section, &COMPRESSION, &FLINK_COMPRESSION)? {
+        options.compression = compression;
+    }
+    if let Some((timeout, key)) = one_of(section, &TIMEOUT, &FLINK_TIMEOUT)? {
+        options.timeout = timed(section, key, timeout)?;
+    }
     options.request_size = match section.get(&REQUEST_SIZE)? {
         Some(bytes) if bytes < OtlpOptions::LEAST_REQUEST_SIZE => {
             let least = OtlpOptions::LEAST_REQUEST_SIZE;
@@ -286,20 +288,25 @@ fn retry(section: &ConfigSection, options: &mut OtlpOptions) -> Result<(), Confi
 
 /// The endpoint, which may have a password in it, so that it is not shown as it was given.
 fn endpoint(section: &ConfigSection) -> Result<Option<Endpoint>, ConfigError> {
-    let (base, complete) = (one_of(section, &ENDPOINT, &FLINK_ENDPOINT)?, section.get(&METRICS_ENDPOINT)?);
-    let (Url(text), key, read): (_, _, fn(&str) -> Result<Endpoint, ParseEndpointError>) =
-        match (base, complete) {
-            (None, None) => return Ok(None),
-            (_, Some(complete)) => (complete, &METRICS_ENDPOINT, Endpoint::complete),
-            (Some(base), None) => (base, &ENDPOINT, str::parse),
-        };
+    let base = one_of(section, &ENDPOINT, &FLINK_ENDPOINT)?;
+    let (key, text, read) = match (section.get(&METRICS_ENDPOINT)?, base) {
+        (Some(Url(text)), _) => {
+            let read = Endpoint::complete(&text);
+            (&METRICS_ENDPOINT, text, read)
+        }
+        (None, Some((Url(text), key))) => {
+            let read = text.parse();
+            (key, text, read)
+        }
+        (None, None) => return Ok(None),
+    };
     let wrong = |error: ParseEndpointError| ConfigError::InvalidValue {
         key: full(section, key.info().name()),
         value: redacted(&text).escape_debug().to_string(),
         expected: Url::EXPECTED,
         detail: error.to_string(),
     };
-    read(&text).map(Some).map_err(wrong)
+    read.map(Some).map_err(wrong)
 }
 
 /// A header, whose value is not shown.
@@ -313,15 +320,18 @@ fn header(section: &ConfigSection, name: &str, value: &str) -> Result<(String, S
     Ok((name.to_owned(), Secret::new(value)))
 }
 
-/// The value of a key, or of that which has its meaning in Flink's words.
-fn one_of<T: FromConfig>(
+type OptionalKey<T> = ConfigKey<Option<T>>;
+
+/// The value of a key, or of that which has its meaning in Flink's words, and which of them it was.
+fn one_of<'a, T: FromConfig>(
     section: &ConfigSection,
-    key: &ConfigKey<Option<T>>,
-    of_flink: &ConfigKey<Option<T>>,
-) -> Result<Option<T>, ConfigError> {
+    key: &'a OptionalKey<T>,
+    of_flink: &'a OptionalKey<T>,
+) -> Result<Option<(T, &'a OptionalKey<T>)>, ConfigError> {
     match (section.get(key)?, section.get(of_flink)?) {
         (Some(_), Some(_)) => Err(twice(section, of_flink, key.info().name())),
-        (one, other) => Ok(one.or(other)),
+        (Some(value), None) => Ok(Some((value, key))),
+        (None, value) => Ok(value.map(|value| (value, of_flink))),
     }
 }
 
@@ -626,7 +636,8 @@ mod tests {
             (&[("protocol", "udp")], "protocol", "`grpc`, `http/protobuf` or `http/json`"),
             (&[("compression", "br")], "compression", "`none`"),
             (&[("timeout", "0s")], "timeout", "less than a millisecond"),
-            (&[("timeout", "61min")], "timeout", "an hour at most"),
+            (&[("exporter.timeout", "61min")], "exporter.timeout", "an hour at most"),
+            (&[("exporter.endpoint", "http://")], "exporter.endpoint", "it has no host"),
             (&[("report-timeout", "2h")], "report-timeout", "an hour at most"),
             (
                 &[("report-timeout", "2s"), ("export-completion-timeout-millis", "1")],

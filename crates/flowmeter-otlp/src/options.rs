@@ -133,7 +133,7 @@ impl RetryOptions {
     }
 }
 
-/// What an [`OtlpReporter`](crate::OtlpReporter) sends, where, and how.
+/// What a reporter of OTLP sends, where, and how.
 ///
 /// The defaults are those of OpenTelemetry's specification, but for histograms, which are exponential as they are recorded.
 /// [`from_environment`](Self::from_environment) begins with what its environment variables say instead; what is set after that

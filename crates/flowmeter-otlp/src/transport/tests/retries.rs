@@ -137,6 +137,18 @@ fn retries_end_at_the_deadline() {
 }
 
 #[test]
+fn nothing_is_begun_shortly_before_the_deadline() {
+    let receiver = OtlpReceiver::start();
+    receiver.script([Answer::status(503), Answer::Hang]);
+    let url = url(&receiver, Protocol::HttpProtobuf);
+    let backoff = Duration::from_millis(950);
+    let retry = RetryOptions::default().with_backoff(backoff, backoff).with_jitter(0.0);
+    let mut client = Client::new(&options(Protocol::HttpProtobuf, &url).with_retry(retry)).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(1);
+    assert_refused(&send_until(&mut client, body(Protocol::HttpProtobuf), deadline), "503");
+}
+
+#[test]
 fn a_receiver_that_hangs_is_waited_for_as_long_as_there_is() {
     for protocol in ALL {
         let receiver = OtlpReceiver::start();
