@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use flowmeter_core::{
-    ConfigError, ConfigKey, ConfigSection, ConfigValue, FromConfig, KeyInfo, ReporterOptions,
+    ConfigError, ConfigKey, ConfigSection, ConfigValue, FromConfig, KeyInfo, Reporter, ReporterFactory,
+    ReporterOptions,
 };
 
 use crate::endpoint::redacted;
 use crate::environment::{self, Environment};
 use crate::transport::{Signal, checked_header};
 use crate::{
-    Compression, Endpoint, HistogramForm, NamingPolicy, OtlpOptions, ParseEndpointError, Protocol, Secret,
-    Temporality,
+    Compression, Endpoint, HistogramForm, NamingPolicy, OtlpOptions, OtlpReporter, ParseEndpointError,
+    Protocol, Secret, Temporality,
 };
 
 const ENDPOINT: ConfigKey<Option<Url>> = ConfigKey::new(
@@ -160,16 +161,6 @@ impl OtlpFactory {
         Self { environment: variables.into_iter().collect() }
     }
 
-    /// The keys of a section.
-    pub(crate) fn keys() -> &'static [KeyInfo] {
-        KEYS
-    }
-
-    /// What the environment says for the keys of all reporters.
-    pub(crate) fn defaults(&self) -> Vec<(&'static str, ConfigValue)> {
-        self.environment.interval().map(|interval| ("interval", interval.into())).into_iter().collect()
-    }
-
     /// What a section says, and what the environment says where it says nothing.
     pub(crate) fn options(&self, section: &ConfigSection) -> Result<OtlpOptions, ConfigError> {
         let mut options = self.environment.options(Signal::Metrics);
@@ -179,6 +170,24 @@ impl OtlpFactory {
         retry(section, &mut options)?;
         let interval = ReporterOptions::from_section(section)?.interval;
         Ok(options.within(interval))
+    }
+}
+
+impl ReporterFactory for OtlpFactory {
+    fn reporter_type(&self) -> &str {
+        "otlp"
+    }
+
+    fn keys(&self) -> &[KeyInfo] {
+        KEYS
+    }
+
+    fn defaults(&self) -> Vec<(&'static str, ConfigValue)> {
+        self.environment.interval().map(|interval| ("interval", interval.into())).into_iter().collect()
+    }
+
+    fn build(&self, section: &ConfigSection) -> Result<Box<dyn Reporter>, ConfigError> {
+        Ok(Box::new(OtlpReporter::new(self.options(section)?)))
     }
 }
 
@@ -470,7 +479,7 @@ mod tests {
 
     fn given(variables: &[(&str, &str)], pairs: &[(&str, &str)]) -> OtlpOptions {
         let section = section(pairs);
-        section.check(OtlpFactory::keys().iter().chain(ReporterOptions::keys())).unwrap();
+        section.check(OtlpFactory::default().keys().iter().chain(ReporterOptions::keys())).unwrap();
         OtlpFactory::with_environment(variables.iter().copied()).options(&section).unwrap()
     }
 
@@ -480,7 +489,7 @@ mod tests {
 
     fn error(pairs: &[(&str, &str)]) -> String {
         let section = section(pairs);
-        let checked = section.check(OtlpFactory::keys().iter().chain(ReporterOptions::keys()));
+        let checked = section.check(OtlpFactory::default().keys().iter().chain(ReporterOptions::keys()));
         let error = checked.and_then(|()| OtlpFactory::with_environment(NOTHING).options(&section).map(drop));
         error.unwrap_err().to_string()
     }

@@ -88,6 +88,15 @@ impl FlowmeterBuilder {
         self
     }
 
+    /// Adds an OTLP reporter, whose reports end before the next is due.
+    #[cfg(feature = "otlp")]
+    pub fn otlp(self, name: impl Into<String>, options: flowmeter_otlp::OtlpOptions) -> Self {
+        let reporter_options = ReporterOptions::default();
+        let options = options.within(reporter_options.interval);
+        let reporter = Box::new(flowmeter_otlp::OtlpReporter::new(options));
+        self.reporter(name, reporter, reporter_options)
+    }
+
     /// Adds a Prometheus reporter.
     #[cfg(feature = "prometheus")]
     pub fn prometheus(
