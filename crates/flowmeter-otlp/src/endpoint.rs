@@ -79,6 +79,11 @@ impl Endpoint {
         self.is_secure
     }
 
+    /// Whether no path is added to it.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
     /// The host and the port.
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority

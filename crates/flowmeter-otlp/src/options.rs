@@ -367,6 +367,16 @@ impl OtlpOptions {
         self
     }
 
+    /// Whether spans and events can go the same way as metrics.
+    pub(crate) fn has_all_signals(&self) -> bool {
+        !self.endpoint.as_ref().is_some_and(Endpoint::is_complete)
+    }
+
+    /// Whether this is a way for another signal, where metrics have one: not if only that of metrics was said.
+    pub(crate) fn is_way_beside(&self, metrics: &Self) -> bool {
+        self.endpoint.is_some() || metrics.has_all_signals()
+    }
+
     /// Where requests go.
     pub(crate) fn endpoint(&self) -> Endpoint {
         self.endpoint.clone().unwrap_or_else(|| Endpoint::default_of(self.protocol))

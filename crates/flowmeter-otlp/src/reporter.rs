@@ -11,6 +11,7 @@ use flowmeter_core::{
 use tracing::warn;
 
 use crate::encode::Encoder;
+use crate::environment::Environment;
 use crate::json::{self, Root};
 use crate::milestones::MilestoneEncoder;
 use crate::request::{Delivery, Request};
@@ -26,6 +27,11 @@ const SHOWN_MESSAGES: usize = 20;
 /// it takes makes up for those; with differences that report has all that was counted meanwhile.
 pub struct OtlpReporter {
     options: OtlpOptions,
+    /// The ways of spans and of events, if those are sent.
+    spans: Option<OtlpOptions>,
+    events: Option<OtlpOptions>,
+    /// The time between reports that the environment asks for.
+    interval: Option<Duration>,
     encoder: Encoder,
     milestones: MilestoneEncoder,
     /// The number of the last milestone up to which all spans were taken: if the events beside them were not, those come again.
@@ -37,23 +43,89 @@ pub struct OtlpReporter {
 
 /// The way out, while the reporter is started.
 struct Way {
-    client: Client,
+    metrics: Client,
+    traces: Option<Client>,
+    logs: Option<Client>,
     context: ReporterContext,
+}
+
+impl Way {
+    fn client(&mut self, signal: Signal) -> Option<&mut Client> {
+        match signal {
+            Signal::Metrics => Some(&mut self.metrics),
+            Signal::Traces => self.traces.as_mut(),
+            Signal::Logs => self.logs.as_mut(),
+        }
+    }
 }
 
 impl OtlpReporter {
     /// A reporter that will connect for the first report.
+    ///
+    /// Spans and events go the same way as metrics. If that is an endpoint for metrics alone, which is one that is
+    /// [complete](crate::Endpoint::complete), they go nowhere unless [something](Self::with_spans) is said about them.
     #[must_use]
     pub fn new(options: OtlpOptions) -> Self {
-        let options = options.corrected();
+        let same_way = Some(options.clone()).filter(OtlpOptions::has_all_signals);
+        Self::of(options, same_way.clone(), same_way)
+    }
+
+    /// A reporter of which everything is said by OpenTelemetry's environment variables, for each signal, or else is the default.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        Self::of_environment(&Environment::of_process())
+    }
+
+    pub(crate) fn of_environment(environment: &Environment) -> Self {
+        let metrics = environment.options(Signal::Metrics);
+        let way =
+            |signal| Some(environment.options(signal)).filter(|options| options.is_way_beside(&metrics));
+        let (spans, events) = (way(Signal::Traces), way(Signal::Logs));
+        Self { interval: environment.interval(), ..Self::of(metrics, spans, events) }
+    }
+
+    pub(crate) fn of(metrics: OtlpOptions, spans: Option<OtlpOptions>, events: Option<OtlpOptions>) -> Self {
+        let options = metrics.corrected();
+        let is_wanted = options.milestones;
+        let way = |way: Option<OtlpOptions>| way.filter(|_| is_wanted).map(OtlpOptions::corrected);
         Self {
             encoder: Encoder::new(&options),
             milestones: MilestoneEncoder::new(&options),
+            spans: way(spans),
+            events: way(events),
+            interval: None,
             spans_taken: 0,
             way: None,
             shown: BTreeSet::new(),
             options,
         }
+    }
+
+    /// Sends spans on another way: protocol, endpoint, headers, compression, timeout and TLS. All else is as for metrics.
+    #[must_use]
+    pub fn with_spans(mut self, way: OtlpOptions) -> Self {
+        self.spans = Some(way.corrected());
+        self
+    }
+
+    /// Sends events on another way.
+    #[must_use]
+    pub fn with_events(mut self, way: OtlpOptions) -> Self {
+        self.events = Some(way.corrected());
+        self
+    }
+
+    /// Has a report [end before the next is due](OtlpOptions::within).
+    #[must_use]
+    pub fn within(mut self, interval: Duration) -> Self {
+        self.options = self.options.within(interval);
+        self
+    }
+
+    /// The time between reports that the environment asks for, if it says something about it.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        self.interval
     }
 
     /// Sends what the requests of a report hold, and tells the core what was taken of it.
@@ -105,10 +177,14 @@ impl OtlpReporter {
 
     /// Sends a request in the form that the receiver wants.
     fn send(&mut self, signal: Signal, body: Bytes, points: u64, deadline: Instant) -> Delivery {
-        let Some(Way { client, context }) = &mut self.way else {
+        let Some(way) = &mut self.way else {
             return Delivery::refused("it is not started".to_owned());
         };
-        let body = match self.options.protocol {
+        let context = way.context.clone();
+        let Some(client) = way.client(signal) else {
+            return Delivery::refused("it has no way".to_owned());
+        };
+        let body = match client.protocol() {
             Protocol::Grpc | Protocol::HttpProtobuf => body,
             Protocol::HttpJson => json::from_protobuf(root(signal), &body).into(),
         };
@@ -117,14 +193,15 @@ impl OtlpReporter {
         delivery
     }
 
-    /// Sends spans or records, of which no books are kept. Returns whether the receiver is done with them.
+    /// Sends spans or records, of which no books are kept, if there is a way for them.
     fn send_milestones(
         &mut self,
         signal: Signal,
         part: Option<(Bytes, u64)>,
         deadline: Instant,
     ) -> Result<(), ReportError> {
-        let Some((body, count)) = part else { return Ok(()) };
+        let has_way = self.way.as_mut().is_some_and(|way| way.client(signal).is_some());
+        let Some((body, count)) = part.filter(|_| has_way) else { return Ok(()) };
         match self.send(signal, body, count, deadline) {
             Delivery::Taken { rejected, message, .. } => {
                 self.note_partial(rejected, &message);
@@ -192,16 +269,22 @@ impl Reporter for OtlpReporter {
     }
 
     fn milestones(&self) -> bool {
-        self.options.milestones
+        self.spans.is_some() || self.events.is_some()
     }
 
     fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
-        self.way = Some(Way { client: Client::new(&self.options)?, context: context.clone() });
+        let client = |way: &Option<OtlpOptions>| way.as_ref().map(Client::new).transpose();
+        self.way = Some(Way {
+            metrics: Client::new(&self.options)?,
+            traces: client(&self.spans)?,
+            logs: client(&self.events)?,
+            context: context.clone(),
+        });
         Ok(())
     }
 
     fn endpoint(&self) -> Option<String> {
-        self.way.as_ref().map(|way| way.client.endpoint().to_string())
+        self.way.as_ref().map(|way| way.metrics.endpoint().to_string())
     }
 
     fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {
@@ -225,7 +308,8 @@ impl Reporter for OtlpReporter {
     }
 
     fn report_milestones(&mut self, milestones: &Milestones<'_>) -> Result<(), ReportError> {
-        let deadline = Instant::now() + self.options.report_timeout;
+        // A report may wait behind it.
+        let deadline = Instant::now() + self.options.report_timeout / 2;
         let mut done = 0;
         while done < milestones.len() {
             let batch = self.milestones.encode(milestones, done, self.spans_taken);
@@ -240,6 +324,12 @@ impl Reporter for OtlpReporter {
 
     fn stop(&mut self) {
         self.way = None;
+    }
+}
+
+impl From<OtlpOptions> for OtlpReporter {
+    fn from(options: OtlpOptions) -> Self {
+        Self::new(options)
     }
 }
 

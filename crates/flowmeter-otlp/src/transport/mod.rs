@@ -101,6 +101,11 @@ impl Client {
         &self.sender.route.endpoint
     }
 
+    /// How requests travel.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.sender.route.protocol
+    }
+
     /// How many bytes of bodies have gone out since it was asked last, in all attempts.
     pub(crate) fn take_sent(&mut self) -> u64 {
         std::mem::take(&mut self.sender.sent)
