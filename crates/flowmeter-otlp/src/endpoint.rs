@@ -208,6 +208,17 @@ mod tests {
     }
 
     #[test]
+    fn each_protocol_has_its_port() {
+        for (protocol, url) in [
+            (Protocol::Grpc, "http://localhost:4317"),
+            (Protocol::HttpProtobuf, "http://localhost:4318"),
+            (Protocol::HttpJson, "http://localhost:4318"),
+        ] {
+            assert_eq!(Endpoint::default_of(protocol), url.parse().unwrap());
+        }
+    }
+
+    #[test]
     fn hosts_and_ports_alone_are_for_grpc() {
         for text in ["collector:4317", "collector", "127.0.0.1:1", "[::1]:4317", "me:pw@host:1"] {
             assert_eq!(text.parse::<Endpoint>().unwrap().is_secure(), None, "{text}");

@@ -7,6 +7,7 @@
 //! [variables]: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::transport::{Signal, checked_header, legible};
 use crate::{Compression, Endpoint, HistogramForm, OtlpOptions, Protocol, Temporality};
 
 const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
+const PREFIX: &str = "OTEL_";
 const SERVICE_NAME: &str = "service.name";
 
 /// Those variables that are OpenTelemetry's and not empty.
@@ -27,9 +29,17 @@ pub(crate) struct Environment(BTreeMap<String, String>);
 impl Environment {
     /// Those of the process.
     pub(crate) fn of_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
+        let ours = |(name, value): (OsString, OsString)| {
+            let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
+            match value.into_string() {
+                Ok(value) => Some((name, value)),
+                Err(_) => {
+                    Ignored { name, reason: "it is no UTF-8".to_owned() }.log();
+                    None
+                }
+            }
+        };
+        std::env::vars_os().filter_map(ours).collect()
     }
 
     /// What they say about how and where a signal goes.
@@ -69,7 +79,7 @@ impl Environment {
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self(pairs.filter(|(name, value)| name.starts_with("OTEL_") && !value.trim().is_empty()).collect())
+        Self(pairs.filter(|(name, value)| name.starts_with(PREFIX) && !value.trim().is_empty()).collect())
     }
 }
 
