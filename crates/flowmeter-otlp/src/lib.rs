@@ -16,6 +16,7 @@ mod reporter;
 mod request;
 mod resource;
 mod secret;
+mod share;
 mod transport;
 mod unsaid;
 
