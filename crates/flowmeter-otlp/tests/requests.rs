@@ -6,6 +6,7 @@ mod job;
 
 use std::time::Duration;
 
+use flowmeter_core::{Clock, Counter, TraceContext};
 use flowmeter_otlp::{NamingPolicy, Temporality};
 use job::{Job, Wire, decoded, described, options, report};
 
@@ -40,7 +41,7 @@ fn what_was_not_taken_is_sent_again_and_nothing_twice() {
     let taken = requests[..2].iter().map(described).collect::<String>().matches("AsInt").count();
     assert_eq!(integers(&wire).len(), 20);
 
-    counters.iter().for_each(|counter| counter.inc());
+    counters.iter().for_each(Counter::inc);
     wire.accept(usize::MAX);
     report(&handle);
     let expected: Vec<_> = (0..20).map(|number| if number < taken { 1 } else { 101 }).collect();
@@ -123,14 +124,13 @@ fn a_resource_has_each_key_once() {
 
 #[test]
 fn exemplars_of_a_difference_are_from_its_time() {
-    use flowmeter_core::TraceContext;
     let wire = Wire::new(&options(|options| options.temporality = Temporality::Delta));
     let mut job = Job::empty();
     job.clock.advance(Duration::from_secs(100));
     let counter = job.registry.add_group("g").counter("n");
     let span = TraceContext::new([7; 16], [8; 8]);
     let handle = job.add(&wire);
-    let since = flowmeter_core::Clock::unix(&*job.clock);
+    let since = job.clock.unix();
     for (context, is_sent) in
         [(span, false), (span.at(since - Duration::from_nanos(1)), false), (span.at(since), true)]
     {
@@ -139,4 +139,38 @@ fn exemplars_of_a_difference_are_from_its_time() {
         assert_eq!(lines(&wire)[3].contains(&"07".repeat(16)), is_sent, "{context:?}");
     }
     job.hold(counter);
+}
+
+#[test]
+fn what_was_accepted_adds_up_to_what_was_counted() {
+    for naming in [NamingPolicy::Native, NamingPolicy::Flink] {
+        let wire = Wire::new(&options(|options| {
+            options.temporality = Temporality::Delta;
+            options.request_size = 700;
+            options.naming = naming;
+        }));
+        let mut job = Job::empty();
+        let group = job.registry.add_group("g");
+        let meter = |number: usize| group.add_group_kv("number", &number.to_string()).meter("m");
+        let meters: Vec<_> = (0..30).map(meter).collect();
+        let handle = job.add(&wire);
+        let (mut counted, mut accepted) = (0, 0);
+        for (round, taken) in [3, 0, 1, 100, 2, 5, 0, usize::MAX].into_iter().enumerate() {
+            for (number, meter) in meters.iter().enumerate() {
+                let events = (round * number) as u64 % 7;
+                meter.mark_by(events);
+                counted += events;
+            }
+            job.clock.advance(Duration::from_secs(1));
+            wire.accept(taken);
+            report(&handle);
+            let requests = decoded(&wire.requests());
+            assert!(requests.len() > 1);
+            let texts: String = requests.iter().take(taken).map(described).collect();
+            let value = |line: &str| line.split_once("AsInt(")?.1.trim_end_matches(')').parse::<u64>().ok();
+            accepted += texts.lines().filter_map(value).sum::<u64>();
+        }
+        assert_eq!(accepted, counted, "{naming:?}");
+        job.hold(meters);
+    }
 }

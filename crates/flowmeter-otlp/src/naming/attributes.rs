@@ -20,6 +20,9 @@ pub(super) struct Variable<'a> {
     pub(super) value: &'a str,
 }
 
+/// A key and its value.
+type Attribute<'a> = (String, &'a str);
+
 /// Writes the attributes of a group. Those of the resource and of the points are sorted each, because attributes that differ
 /// in their order alone are the same.
 pub(super) fn write<'a>(
@@ -28,7 +31,7 @@ pub(super) fn write<'a>(
     variables: impl Iterator<Item = Variable<'a>>,
     out: &mut Vec<u8>,
 ) {
-    let (mut of_resource, mut of_points): (Vec<(String, &str)>, Vec<(String, &str)>) = Default::default();
+    let (mut of_resource, mut of_points): (Vec<Attribute<'_>>, Vec<Attribute<'_>>) = Default::default();
     for Variable { key, name, value } in variables {
         // One that the resource has already stays with the points, so that none is lost.
         let is_of_resource = options.resource_variables.iter().any(|named| named == key)
