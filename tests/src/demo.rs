@@ -24,9 +24,20 @@ impl Demo {
     /// When the demo cannot be built or does not start.
     #[must_use]
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    /// The same with variables in its environment.
+    ///
+    /// # Panics
+    ///
+    /// When the demo cannot be built or does not start.
+    #[must_use]
+    pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(binary())
             .args(["--json", "--ports", "0"])
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

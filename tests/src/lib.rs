@@ -15,6 +15,11 @@ pub struct Readme;
 #[doc = include_str!("../../CONTRIBUTING.md")]
 pub struct Contributing;
 
+/// The examples in the how-to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/report-spans-and-events.md")]
+pub struct ReportSpansAndEvents;
+
 mod backends;
 mod compression;
 mod datadog;
@@ -22,13 +27,16 @@ mod demo;
 mod every_kind;
 mod exemplar;
 mod filter;
+mod ports;
 mod prometheus;
 mod protobuf;
 mod python_client;
 pub mod reference;
+mod rotel;
 mod scrape;
 mod served;
 mod statsd;
+mod victoria_metrics;
 
 pub use backends::{Folder, program};
 pub use compression::decompress;
@@ -39,9 +47,11 @@ pub use exemplar::Exemplar;
 pub use prometheus::{Login, Prometheus, Protocol, ScrapeJob, check_metrics};
 pub use protobuf::{Message, Protoc};
 pub use python_client::{ParsedSample, PythonClient};
+pub use rotel::Rotel;
 pub use scrape::{Answer, get};
 pub use served::Served;
 pub use statsd::{Flush, State, Statsd, StatsdConfig, Timer};
+pub use victoria_metrics::VictoriaMetrics;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! Installs the real servers of the end-to-end tests, and what reads our formats beside them.
 //!
 //! They are Debian's packages, of a newer suite than most machines have, unpacked into a folder of the repository that
-//! git ignores, and in it too the official Python clients of Prometheus and of Datadog, and Etsy's StatsD, of fixed
-//! versions. Only tools that run with the machine's own libraries are installed system-wide, where they are missing. No
+//! git ignores, and in it too the official Python clients of Prometheus and of Datadog, the OpenTelemetry collector Rotel,
+//! and Etsy's StatsD, of fixed versions. Only tools that run with the machine's own libraries are installed system-wide, where they are missing. No
 //! server starts by itself.
 
 use std::fs;
@@ -13,9 +13,10 @@ use anyhow::{Context, Result, bail};
 use crate::shell::{program, root, say};
 
 /// The packages, with a file of each: servers, the official definition of Prometheus' protobuf, and what that imports.
-const PACKAGES: [(&str, &str); 4] = [
+const PACKAGES: [(&str, &str); 5] = [
     ("prometheus", "usr/bin/prometheus"),
     ("promtool", "usr/bin/promtool"),
+    ("victoria-metrics", "usr/bin/victoria-metrics"),
     (
         "golang-github-prometheus-client-model-dev",
         "usr/share/gocode/src/github.com/prometheus/client_model/io/prometheus/client/metrics.proto",
@@ -38,8 +39,10 @@ const TOOLS: [(&str, &[&str]); 8] = [
     ("npm", &["npm", "--version"]),
 ];
 
-/// The official Python clients: Prometheus', whose parsers read names in UTF-8, while Debian's is older, and Datadog's.
-const PYTHON_CLIENTS: [(&str, &str); 2] = [("prometheus_client", "0.26.0"), ("datadog", "0.56.0")];
+/// What comes from Python's package index: Prometheus' official client, whose parsers read names in UTF-8, while Debian's is
+/// older, Datadog's, and Rotel, a program that has no other package.
+const PYTHON_PACKAGES: [(&str, &str); 3] =
+    [("prometheus_client", "0.26.0"), ("datadog", "0.56.0"), ("rotel", "0.0.1a15")];
 
 /// Etsy's StatsD.
 const STATSD: (&str, &str) = ("statsd", "0.9.0");
@@ -49,7 +52,7 @@ pub(crate) fn install() -> Result<PathBuf> {
     let folder = root().join(".backends");
     tools()?;
     packages(&folder)?;
-    python_clients(&folder)?;
+    python_packages(&folder)?;
     statsd(&folder)?;
     Ok(folder)
 }
@@ -86,8 +89,8 @@ fn packages(folder: &Path) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let by_hand = "install Prometheus 3 and promtool yourself (in Debian the packages `prometheus` and `promtool`), \
-                   and have both on the PATH";
+    let by_hand = "install Prometheus 3, promtool and VictoriaMetrics yourself (in Debian the packages `prometheus`, \
+                   `promtool` and `victoria-metrics`), and have them on the PATH";
     if !program("apt-get").args(["--version"]).succeeds() || !program("dpkg").args(["--version"]).succeeds() {
         bail!("this is no Debian machine: {by_hand}");
     }
@@ -105,16 +108,16 @@ fn packages(folder: &Path) -> Result<()> {
     bail!("cannot install the servers ({}): {by_hand}", failures.join("; "))
 }
 
-/// Installs the Python clients, unless these versions of them are there.
-fn python_clients(folder: &Path) -> Result<()> {
+/// Installs what comes from Python's package index, unless these versions of them are there.
+fn python_packages(folder: &Path) -> Result<()> {
     let python = folder.join("python");
     let is_there =
         |(name, version): &(&str, &str)| python.join(format!("{name}-{version}.dist-info")).is_dir();
-    if PYTHON_CLIENTS.iter().all(is_there) {
+    if PYTHON_PACKAGES.iter().all(is_there) {
         return Ok(());
     }
     remove(&python)?;
-    let requirements = PYTHON_CLIENTS.map(|(name, version)| format!("{name}=={version}"));
+    let requirements = PYTHON_PACKAGES.map(|(name, version)| format!("{name}=={version}"));
     let all = requirements.join(" and ");
     program("python3")
         .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])

@@ -170,7 +170,7 @@ impl<'a> FamilyView<'a> {
                         continue;
                     }
                     // Read again: what was read before it was known to be there may be from before it was.
-                    bits = page.base().add_to_sum(read(entry));
+                    bits = entry.shown_sum(part.member, read(entry));
                 }
                 visit(&SeriesView {
                     report: self.report,
@@ -210,7 +210,7 @@ impl<'a> FamilyView<'a> {
                     } else {
                         object.read_histogram(&mut snapshot);
                     }
-                    page.inspect(|page| page.base().add_to_histogram(&mut snapshot));
+                    entry.show_histogram(part.member, &mut snapshot);
                     let result = visit(&SeriesView {
                         report: self.report,
                         entry,
@@ -235,7 +235,7 @@ impl<'a> FamilyView<'a> {
                 }
             }
         };
-        let bits = page.map_or(bits, |page| page.base().add_to_sum(bits));
+        let bits = entry.shown_sum(part.member, bits);
         visit(&SeriesView {
             report: self.report,
             entry,
@@ -309,6 +309,26 @@ impl<'a> SeriesView<'a> {
         self.entry.account(self.member).is_some_and(Account::is_known)
     }
 
+    /// Since when a [`delta`](Self::delta) or a [`histogram_delta`](Self::histogram_delta) of the series counts, since the Unix
+    /// epoch: the [time](Report::unix_time) of the last report of which the backend accepted one, or the series'
+    /// [start](Self::start_time) before the first. So the differences that a backend accepts of a series follow one another
+    /// without a gap. Never later than this report, even if the system's clock was set back meanwhile.
+    #[must_use]
+    pub fn delta_start(&self) -> Duration {
+        let accepted_at = self.entry.account(self.member).and_then(Account::accepted_at);
+        accepted_at.unwrap_or_else(|| self.start_time()).min(self.report.unix)
+    }
+
+    /// Whether a callback or a collector gives the value, or a [`CollectedCounter`](crate::CollectedCounter) says what something
+    /// else keeps: what OTLP calls an observable instrument. A sum of this sort may have begun before there was a metric, and
+    /// may begin anew.
+    #[must_use]
+    pub fn is_observed(&self) -> bool {
+        let Entry { block, .. } = self.entry;
+        let member = block.set.members.get(self.member);
+        block.is_collected() || member.is_some_and(|member| member.storage.is_kept_elsewhere())
+    }
+
     /// What a histogram has recorded since; see [`delta`](Self::delta).
     #[must_use]
     pub fn histogram_delta(&self) -> Option<HistogramSnapshot> {
@@ -335,7 +355,7 @@ impl<'a> SeriesView<'a> {
         let member = self.entry.block.set.members.get(self.member)?;
         let account = self.entry.account(self.member).filter(|_| member.family.kind().is_monotonic_sum())?;
         let Value::Number(Number::U64(value)) = self.value else { return None };
-        let base = self.entry.page(self.member).map_or(0, |page| page.base().add_to_sum(0));
+        let base = self.entry.shown_sum(self.member, 0);
         // What the kernel keeps, for one, may have begun long before.
         let start = (member.storage != Storage::Collected).then(|| (self.entry.block.start(), base));
         account.rate(self.report.now, value, start, self.report.index.options().rate_window)
@@ -350,8 +370,8 @@ impl<'a> SeriesView<'a> {
         block.set.members.get(self.member).map_or_else(Vec::new, |member| block.exemplars(member.place))
     }
 
-    /// When the series began, since the Unix epoch: with its registration, or that of the series that it goes on from. The
-    /// same in every report.
+    /// When the series began, since the Unix epoch: with its registration, or that of the series that it goes on from. One
+    /// that was withheld because it clashed, and goes on from none, began when it was shown. The same in every report.
     #[must_use]
     pub fn start_time(&self) -> Duration {
         self.entry.block.node().core().epoch + self.entry.start(self.member)

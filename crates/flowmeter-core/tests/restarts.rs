@@ -443,6 +443,7 @@ fn reporters_and_the_registry_report_on_themselves() {
     context.count_bytes(1_000);
     context.count_dropped(20);
     context.count_uncertain(3);
+    context.count_dropped_milestones(2);
     watching.report_now(PATIENCE).unwrap();
     for (name, expected) in [
         ("capture/reports", 1.0),
@@ -453,13 +454,16 @@ fn reporters_and_the_registry_report_on_themselves() {
         ("capture/written", 1_000.0),
         ("capture/droppedValues", 20.0),
         ("capture/uncertainValues", 3.0),
+        ("capture/reportedMilestones", 0.0),
+        ("capture/droppedMilestones", 2.0),
         ("capture/lastErrorTime", 1_700_000_005.0),
         ("capture/reportDuration", 3.0),
         // Its own, the registry's, and those of both reporters.
-        ("capture/series", 1.0 + 6.0 + 2.0 * 11.0),
+        ("capture/series", 1.0 + 7.0 + 2.0 * 13.0),
         ("watcher/reports", 0.0),
         ("/refusedRegistrations", 1.0),
         ("/clashes", 0.0),
+        ("/cutMilestones", 0.0),
     ] {
         assert_eq!(watcher.value(name), expected, "{name}");
     }

@@ -67,7 +67,9 @@ pub fn run(arguments: &Arguments, allocator: &'static CountingAllocator) -> Resu
 
     let began = Instant::now();
     fleet.begin()?;
-    let (truth, output) = watch(&mut fleet, &mut console, running.as_ref())?;
+    let (truth, output) = watch(&mut fleet, &mut console, running.as_ref()).inspect_err(|error| {
+        running.as_ref().inspect(|running| running.fails(error));
+    })?;
     let seconds = began.elapsed().as_secs_f64();
     let interruptions = interrupts.so_far();
     interrupts.job_ended();

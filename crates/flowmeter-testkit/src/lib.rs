@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use flowmeter_core::{Clock, Registry, RegistryOptions, ReporterHandle, ReporterOptions};
 
-pub use capture::{Capture, Lines, names};
+pub use capture::{Capture, CapturedMilestone, Lines, names};
 pub use clock::MockClock;
 pub use observed::Observed;
 pub use pair::Pair;

@@ -1,6 +1,5 @@
 //! Etsy's StatsD, with a backend that keeps what it flushes.
 
-mod ports;
 mod state;
 
 use std::fs::{self, File};
@@ -16,7 +15,7 @@ use serde_json::json;
 pub use state::{Flush, State, Timer};
 
 use crate::backends::{installed, program};
-use crate::{Folder, PATIENCE, wait_for};
+use crate::{Folder, PATIENCE, ports, wait_for};
 
 /// How often a daemon flushes: seldom enough for a packet or two to be in one flush, and often enough for a
 /// test.

@@ -351,6 +351,7 @@ impl Index {
         if self.traits.naming == Naming::Flat && self.has_shared_name(&block.set) {
             self.contest_within(slot);
         }
+        let has_rivals = self.group(slot).is_some_and(|group| group.contest.is_some());
         let Some(index) = self.sets.get_mut(&set) else { return };
         block.add_reader(self.reader);
         self.series += index.set.members.len();
@@ -359,7 +360,8 @@ impl Index {
             reserve(&mut index.entries, length);
         }
         let mut entry = Entry::new(block, prepared, self.traits.accounts);
-        if again {
+        if again || (has_rivals && self.late > 0) {
+            // What was let in late and is shown goes before all that comes after it, too.
             self.late += 1;
             entry.set_late(self.late);
         }

@@ -15,6 +15,7 @@ pub(super) struct Bench<S> {
     pub(super) clock: Arc<MockClock>,
     pub(super) mode: ReportMode,
     pub(super) clashes: Clashes,
+    pub(super) wants_milestones: bool,
     pub(super) abilities: Abilities,
     pub(super) reporter: ReporterHandle,
     pub(super) subject: S,
@@ -26,9 +27,10 @@ impl<S: Subject> Bench<S> {
         let registry = quiet_registry_on(Arc::clone(&clock) as _);
         let reporter = subject.reporter();
         let (mode, clashes, abilities) = (reporter.mode(), reporter.clashes(), subject.abilities());
+        let wants_milestones = reporter.milestones();
         let reporter = registry.add_reporter("subject", reporter, on_request());
         let reporter = reporter.unwrap_or_else(|error| panic!("{error}"));
-        Self { registry, clock, mode, clashes, abilities, reporter, subject }
+        Self { registry, clock, mode, clashes, wants_milestones, abilities, reporter, subject }
     }
 
     /// Lets the grace time of closed groups go by.
