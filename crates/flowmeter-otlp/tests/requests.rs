@@ -174,3 +174,30 @@ fn what_was_accepted_adds_up_to_what_was_counted() {
         job.hold(meters);
     }
 }
+
+#[test]
+fn with_low_memory_what_a_callback_reads_is_since_its_start() {
+    let wire = Wire::new(&options(|options| options.temporality = Temporality::LowMemory));
+    let mut job = Job::empty();
+    let (own, other) = (job.registry.add_group("g"), job.registry.add_group("g").add_group_kv("key", "x"));
+    let counter = own.counter("n");
+    let histogram = other.histogram::<u64>("h");
+    other.counter_callback("n", || 7);
+    let handle = job.add(&wire);
+    for (time, since) in [(1, 0), (2, 1)] {
+        counter.inc_by(5);
+        histogram.record(3);
+        job.clock.advance(Duration::from_secs(1));
+        report(&handle);
+        let lines = lines(&wire);
+        let about = |since| format!("170000000{since}000000000 to 170000000{time}000000000: ");
+        let has = |kind: &str, point: String| {
+            let place = lines.iter().position(|line| line.ends_with(kind)).unwrap();
+            assert!(lines[place + 1].contains(&point), "{point} is not in {lines:#?}");
+        };
+        has("[] sum, delta, monotonic", format!("{}AsInt(5)", about(since)));
+        has("[] sum, cumulative, monotonic", format!("{}AsInt(7)", about(0)));
+        has("[] exponential histogram, delta", format!("{}1 with sum Some(3.0)", about(since)));
+    }
+    job.hold((counter, histogram));
+}

@@ -14,7 +14,7 @@ use super::head::{Data, Described, Heads};
 use super::number::{Figure, Tail};
 use super::requests::{Part, TooLong};
 use super::wire::{write_double, write_fixed, write_length};
-use super::{Memory, Writing, nanoseconds, start_of};
+use super::{Memory, Writing, nanoseconds};
 use crate::naming::{Attributes, FlinkMetrics};
 use crate::request::Request;
 
@@ -85,7 +85,7 @@ impl<E: FnMut(Request)> Writing<'_, E> {
         let Attributes { variables, points } = Attributes::of(series.prepared());
         let begun = nanoseconds(series.start_time());
         let (number, since) = match (series.delta(), series.value()) {
-            (Some(delta), _) => (Number::U64(delta), nanoseconds(start_of(series))),
+            (Some(delta), _) => (Number::U64(delta), nanoseconds(series.delta_start())),
             (None, Value::Number(number)) => (number, begun),
             // What has no number is a histogram.
             (None, _) => (Number::U64(0), begun),

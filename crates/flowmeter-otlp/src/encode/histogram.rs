@@ -6,7 +6,7 @@ use flowmeter_core::{FamilyView, HistogramSnapshot, SeriesView, Value};
 
 use super::explicit::Edges;
 use super::head::{Data, Described, Heads};
-use super::{Writing, is_delta, nanoseconds, start_of};
+use super::{Writing, is_delta, nanoseconds};
 use crate::naming::Attributes;
 use crate::options::HistogramForm;
 use crate::request::Request;
@@ -85,7 +85,7 @@ impl<E: FnMut(Request)> Writing<'_, E> {
             self.requests.end_series(series.mark());
             return;
         }
-        let start = nanoseconds(if delta.is_some() { start_of(series) } else { series.start_time() });
+        let start = nanoseconds(if delta.is_some() { series.delta_start() } else { series.start_time() });
         let unit = recorded.bucket_unit();
         let in_unit = |number: flowmeter_core::Number| number.to_f64() / unit;
         // A sum that may go down is none, for a backend that works out rates of it.

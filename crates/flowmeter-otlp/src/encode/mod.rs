@@ -169,18 +169,8 @@ fn is_delta(options: &OtlpOptions, series: &SeriesView<'_>) -> bool {
     match options.temporality {
         Temporality::Cumulative => false,
         Temporality::Delta => true,
-        Temporality::LowMemory => !is_observed(series),
+        Temporality::LowMemory => !series.is_observed(),
     }
-}
-
-/// Whether a series is what a callback read elsewhere.
-fn is_observed(_series: &SeriesView<'_>) -> bool {
-    false
-}
-
-/// Since when a difference has grown.
-fn start_of(series: &SeriesView<'_>) -> Duration {
-    series.start_time()
 }
 
 /// A time since the Unix epoch as OTLP has it: it has room until the year 2554.

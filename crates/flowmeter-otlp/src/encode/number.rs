@@ -8,7 +8,7 @@ use super::exemplar::write_exemplars;
 use super::head::{Data, Described, Heads};
 use super::requests::TooLong;
 use super::wire::{WireType, tag};
-use super::{Writing, is_delta, nanoseconds, start_of};
+use super::{Writing, is_delta, nanoseconds};
 use crate::naming::{Attributes, has_convention, is_up_down, write_text_attribute};
 use crate::request::Request;
 
@@ -132,7 +132,7 @@ impl<E: FnMut(Request)> Writing<'_, E> {
                 self.requests.end_series(series.mark());
                 return;
             }
-            (Number::U64(delta), start_of(series), Heads::DELTA)
+            (Number::U64(delta), series.delta_start(), Heads::DELTA)
         } else {
             let Value::Number(number) = series.value() else { return };
             (number, series.start_time(), Heads::CUMULATIVE)
