@@ -7,6 +7,7 @@ mod job;
 use std::path::Path;
 use std::time::Duration;
 
+use flowmeter_core::{Metric, Unit};
 use flowmeter_otlp::{HistogramForm, NamingPolicy, OtlpOptions, Temporality};
 use job::{Job, Wire, decoded, described, options, report};
 
@@ -43,4 +44,33 @@ fn requests_are_as_their_golden_files_have_them() {
     });
     compare(&sent(&delta), "delta_explicit.txt");
     compare(&sent(&options(|options| options.naming = NamingPolicy::Flink)), "flink.txt");
+}
+
+#[test]
+fn names_are_such_as_opentelemetry_takes() {
+    let wire = Wire::new(&OtlpOptions::default());
+    let mut job = Job::empty();
+    let group = |name: &str| job.registry.add_group(name);
+    let refused = Metric::new("other").with_policy_names(&[("otlp", "2 words")]);
+    let time = |name: &'static str| Metric::new(name).with_unit(Unit::MILLISECONDS);
+    job.hold((
+        (group("g").counter("numRecordsInTotal"), group("g").counter(refused), group("1st").counter("2nd")),
+        (group("g").histogram::<u64>(time("waitMs")), group("g").histogram::<u64>(time("ms"))),
+        (group("g").gauge::<u64>(time("lagMs")), group("é").counter("é")),
+    ));
+    let handle = job.add(&wire);
+    report(&handle);
+    let request = decoded(&wire.requests()).remove(0);
+    let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
+    let names: Vec<_> = metrics.iter().map(|metric| (&*metric.name, &*metric.unit)).collect();
+    let expected = [
+        ("g.lag_ms", "ms"),
+        ("g.ms", "s"),
+        ("g.num_records_in_total", ""),
+        ("g.other", ""),
+        ("g.wait", "s"),
+        ("metric", ""),
+        ("metric.1st.2nd", ""),
+    ];
+    assert_eq!(names, expected);
 }

@@ -164,7 +164,9 @@ enum Accepted {
 /// Works out what is to be sent, from a report alone.
 struct Model {
     options: OtlpOptions,
-    accepted: HashMap<(String, Attributes), Accepted>,
+    /// With the time of the report.
+    accepted: HashMap<(String, Attributes), (Accepted, u64)>,
+    now: u64,
     /// What was seen in the last report, in its order, with the point that is to be sent if one is.
     seen: Vec<((String, Attributes), Accepted, Option<Point>)>,
 }
@@ -172,6 +174,7 @@ struct Model {
 impl Model {
     fn look(&mut self, report: &Report<'_>) {
         self.seen.clear();
+        self.now = u64::try_from(report.unix_time().as_nanos()).unwrap();
         for family in report.families() {
             let is_explicit = self.options.histograms == HistogramForm::Explicit;
             let family = if is_explicit { family.for_classic_buckets() } else { family };
@@ -208,6 +211,11 @@ impl Model {
         let temporality = if is_delta { "delta" } else { "cumulative" };
         let mut unit = family.unit().as_str().to_owned();
         let mut start = nanoseconds(series.start_time());
+        let accepted_at = before.as_ref().map_or(start, |(_, accepted_at)| *accepted_at);
+        let before = before.map(|(before, _)| before);
+        if family.kind().is_monotonic_sum() || family.kind() == MetricKind::Histogram {
+            start = accepted_at;
+        }
         let int_or_double = |number: u64| match i64::try_from(number) {
             Ok(number) => Content::Int(number),
             Err(_) => Content::Double((number as f64).to_bits()),
@@ -334,6 +342,9 @@ impl Model {
         }
         assert_eq!(expected.next(), None, "not sent");
         let all = accepted >= requests.len();
+        if taken == 0 && !all {
+            return;
+        }
         for (identity, now, point) in self.seen.drain(..) {
             if point.is_some() {
                 if taken == 0 && !all {
@@ -341,7 +352,7 @@ impl Model {
                 }
                 taken = taken.saturating_sub(1);
             }
-            self.accepted.insert(identity, now);
+            self.accepted.insert(identity, (now, self.now));
         }
     }
 }
@@ -368,7 +379,7 @@ fn metrics(job: &mut Job) -> Vec<Write> {
             writes.push(Box::new(move |value| signed.set(value.cast_signed())));
             writes.push(Box::new(move |value| unsigned.set(value)));
             writes.push(Box::new(move |value| truth.set(value % 2 == 0)));
-            writes.push(Box::new(move |value| text.set(&"é".repeat(value as usize % 9))));
+            writes.push(Box::new(move |value| text.set("é".repeat(value as usize % 9))));
             writes.push(Box::new(move |value| time.record(Duration::from_nanos(value >> (value % 64)))));
             writes.push(Box::new(move |value| share.record(f64::from_bits(value))));
         }
@@ -404,7 +415,7 @@ proptest! {
 
     #[test]
     fn every_point_is_sent_once(options in option_sets(), rounds in prop::collection::vec(round(), 1..5)) {
-        let model = Model { options: options.clone(), accepted: HashMap::new(), seen: Vec::new() };
+        let model = Model { options: options.clone(), accepted: HashMap::new(), now: 0, seen: Vec::new() };
         let model = Arc::new(Mutex::new(model));
         let looking = Arc::clone(&model);
         let look = move |report: &Report<'_>| looking.lock().unwrap().look(report);

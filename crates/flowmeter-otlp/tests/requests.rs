@@ -6,6 +6,7 @@ mod job;
 
 use std::time::Duration;
 
+use flowmeter_core::{Clock, Counter, TraceContext};
 use flowmeter_otlp::{NamingPolicy, Temporality};
 use job::{Job, Wire, decoded, described, options, report};
 
@@ -40,7 +41,7 @@ fn what_was_not_taken_is_sent_again_and_nothing_twice() {
     let taken = requests[..2].iter().map(described).collect::<String>().matches("AsInt").count();
     assert_eq!(integers(&wire).len(), 20);
 
-    counters.iter().for_each(|counter| counter.inc());
+    counters.iter().for_each(Counter::inc);
     wire.accept(usize::MAX);
     report(&handle);
     let expected: Vec<_> = (0..20).map(|number| if number < taken { 1 } else { 101 }).collect();
@@ -123,14 +124,13 @@ fn a_resource_has_each_key_once() {
 
 #[test]
 fn exemplars_of_a_difference_are_from_its_time() {
-    use flowmeter_core::TraceContext;
     let wire = Wire::new(&options(|options| options.temporality = Temporality::Delta));
     let mut job = Job::empty();
     job.clock.advance(Duration::from_secs(100));
     let counter = job.registry.add_group("g").counter("n");
     let span = TraceContext::new([7; 16], [8; 8]);
     let handle = job.add(&wire);
-    let since = flowmeter_core::Clock::unix(&*job.clock);
+    let since = job.clock.unix();
     for (context, is_sent) in
         [(span, false), (span.at(since - Duration::from_nanos(1)), false), (span.at(since), true)]
     {
@@ -139,4 +139,65 @@ fn exemplars_of_a_difference_are_from_its_time() {
         assert_eq!(lines(&wire)[3].contains(&"07".repeat(16)), is_sent, "{context:?}");
     }
     job.hold(counter);
+}
+
+#[test]
+fn what_was_accepted_adds_up_to_what_was_counted() {
+    for naming in [NamingPolicy::Native, NamingPolicy::Flink] {
+        let wire = Wire::new(&options(|options| {
+            options.temporality = Temporality::Delta;
+            options.request_size = 700;
+            options.naming = naming;
+        }));
+        let mut job = Job::empty();
+        let group = job.registry.add_group("g");
+        let meter = |number: usize| group.add_group_kv("number", &number.to_string()).meter("m");
+        let meters: Vec<_> = (0..30).map(meter).collect();
+        let handle = job.add(&wire);
+        let (mut counted, mut accepted) = (0, 0);
+        for (round, taken) in [3, 0, 1, 100, 2, 5, 0, usize::MAX].into_iter().enumerate() {
+            for (number, meter) in meters.iter().enumerate() {
+                let events = (round * number) as u64 % 7;
+                meter.mark_by(events);
+                counted += events;
+            }
+            job.clock.advance(Duration::from_secs(1));
+            wire.accept(taken);
+            report(&handle);
+            let requests = decoded(&wire.requests());
+            assert!(requests.len() > 1);
+            let texts: String = requests.iter().take(taken).map(described).collect();
+            let value = |line: &str| line.split_once("AsInt(")?.1.trim_end_matches(')').parse::<u64>().ok();
+            accepted += texts.lines().filter_map(value).sum::<u64>();
+        }
+        assert_eq!(accepted, counted, "{naming:?}");
+        job.hold(meters);
+    }
+}
+
+#[test]
+fn with_low_memory_what_a_callback_reads_is_since_its_start() {
+    let wire = Wire::new(&options(|options| options.temporality = Temporality::LowMemory));
+    let mut job = Job::empty();
+    let (own, other) = (job.registry.add_group("g"), job.registry.add_group("g").add_group_kv("key", "x"));
+    let counter = own.counter("n");
+    let histogram = other.histogram::<u64>("h");
+    other.counter_callback("n", || 7);
+    let handle = job.add(&wire);
+    for (time, since) in [(1, 0), (2, 1)] {
+        counter.inc_by(5);
+        histogram.record(3);
+        job.clock.advance(Duration::from_secs(1));
+        report(&handle);
+        let lines = lines(&wire);
+        let about = |since| format!("170000000{since}000000000 to 170000000{time}000000000: ");
+        let has = |kind: &str, point: String| {
+            let place = lines.iter().position(|line| line.ends_with(kind)).unwrap();
+            assert!(lines[place + 1].contains(&point), "{point} is not in {lines:#?}");
+        };
+        has("[] sum, delta, monotonic", format!("{}AsInt(5)", about(since)));
+        has("[] sum, cumulative, monotonic", format!("{}AsInt(7)", about(0)));
+        has("[] exponential histogram, delta", format!("{}1 with sum Some(3.0)", about(since)));
+    }
+    job.hold((counter, histogram));
 }

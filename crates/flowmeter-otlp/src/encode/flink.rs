@@ -1,7 +1,9 @@
 //! Points as Flink's OpenTelemetry reporter sends them.
 //!
-//! Two things differ: it says the greatest quantile twice, which servers take for a mistake; and of what is no sum it says
-//! that it began with the report before, where this says when the series did.
+//! Some things differ. It says the greatest quantile twice, which servers take for a mistake. Of what is no sum it says that it
+//! began with the report before, where this says when the series did. It has an underscore for a dot in the name of a group,
+//! which is a dot here, since a family's scope does not tell it from those between groups. And each of its points is in a metric
+//! of its own, as here only those of families that are several metrics.
 
 use std::collections::HashSet;
 use std::convert::Infallible;

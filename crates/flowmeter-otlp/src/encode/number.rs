@@ -32,6 +32,8 @@ impl Figure {
                 Self::Integer(number)
             }
             Number::I64(number) if divisor == 1.0 => Self::Integer(number.cast_unsigned()),
+            // As it is, whatever it is: a division would change some of what is not a number.
+            number if divisor == 1.0 => Self::float(number.to_f64()),
             number => Self::float(number.to_f64() / divisor),
         }
     }
@@ -53,7 +55,7 @@ impl Figure {
 }
 
 /// What is behind the attributes of a point: since when, when, and the number.
-pub(super) struct Tail([u8; Tail::STARTED]);
+pub(super) struct Tail([u8; Self::STARTED]);
 
 impl Tail {
     /// How long it is, and how long without a start.
@@ -197,11 +199,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_that_are_too_large_are_floats() {
+    fn numbers_are_what_they_were_and_integers_that_are_too_large_are_floats() {
         let of = |number| Figure::of(number, 1.0);
         assert_eq!(of(Number::U64(i64::MAX as u64)), Figure::Integer(i64::MAX as u64));
         assert_eq!(of(Number::U64(1 << 63)), Figure::float(2_f64.powi(63)));
         assert_eq!(of(Number::I64(-1)), Figure::Integer(u64::MAX));
+        let signaling = f64::from_bits(0x7FF0_0000_0000_0001);
+        assert_eq!(of(Number::F64(signaling)), Figure::Float(signaling.to_bits()));
         assert_eq!(Figure::of(Number::U64(1_500), 1e3), Figure::float(1.5));
     }
 }
