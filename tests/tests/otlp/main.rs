@@ -3,6 +3,7 @@
 mod demo;
 mod quantiles;
 mod received;
+mod restarts;
 mod victoria_metrics;
 
 use std::time::{Duration, Instant};
