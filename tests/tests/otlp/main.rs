@@ -1,9 +1,11 @@
-//! What receivers of OTLP make of what they are sent: a collector that passes it on, and a server that keeps it.
+//! What receivers of OTLP make of what they are sent: a collector that passes it on, a server that keeps it, and one that
+//! hears the official exporter beside us.
 
 mod demo;
 mod quantiles;
 mod received;
 mod restarts;
+mod sdk;
 mod victoria_metrics;
 
 use std::time::{Duration, Instant};
