@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use flowmeter::otlp::{Endpoint, OtlpOptions, OtlpReporter};
+use flowmeter::otlp::{Endpoint, OtlpReporter};
 use flowmeter::{FlowmeterBuilder, ReporterOptions};
 use serde::{Deserialize, Serialize};
 
@@ -59,15 +59,19 @@ pub(crate) fn report(
     url: &OtlpUrl,
     process: &str,
 ) -> Result<FlowmeterBuilder, String> {
-    let interval = OtlpOptions::interval_from_environment().unwrap_or(INTERVAL);
-    // All processes have one environment, and series that differ by their process alone.
-    let mut options = OtlpOptions::from_environment().within(interval).with_resource(INSTANCE, process);
-    if !options.resource.iter().any(|(key, _)| key == SERVICE) {
-        options = options.with_resource(SERVICE, "flowmeter-demo");
-    }
-    if let Some(endpoint) = url.endpoint()? {
-        options = options.with_endpoint(endpoint);
-    }
-    let reporter = Box::new(OtlpReporter::new(options));
+    let endpoint = url.endpoint()?;
+    let reporter = OtlpReporter::from_environment_with(|mut options| {
+        if !options.resource.iter().any(|(key, _)| key == SERVICE) {
+            options = options.with_resource(SERVICE, "flowmeter-demo");
+        }
+        // All processes have one environment, and series that differ by their process alone.
+        options = options.with_resource(INSTANCE, process);
+        match &endpoint {
+            Some(endpoint) => options.with_endpoint(endpoint.clone()),
+            None => options,
+        }
+    });
+    let interval = reporter.interval().unwrap_or(INTERVAL);
+    let reporter = Box::new(reporter.within(interval));
     Ok(builder.reporter(REPORTER, reporter, ReporterOptions::default().with_interval(interval)))
 }

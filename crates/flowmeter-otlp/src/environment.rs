@@ -45,7 +45,10 @@ impl Environment {
     /// What they say about how and where a signal goes.
     pub(crate) fn options(&self, signal: Signal) -> OtlpOptions {
         let (options, ignored) = self.read(signal);
-        ignored.iter().for_each(Ignored::log);
+        // What is for all signals is read for each.
+        let of_signal = format!("OTEL_EXPORTER_OTLP_{}_", name(signal));
+        let is_new = |ignored: &&Ignored| signal == Signal::Metrics || ignored.name.starts_with(&of_signal);
+        ignored.iter().filter(is_new).for_each(Ignored::log);
         options
     }
 
@@ -62,12 +65,7 @@ impl Environment {
     }
 
     fn read(&self, signal: Signal) -> (OtlpOptions, Vec<Ignored>) {
-        let signal = match signal {
-            Signal::Metrics => "METRICS",
-            Signal::Traces => "TRACES",
-            Signal::Logs => "LOGS",
-        };
-        let mut reading = Reading { environment: self, signal, ignored: Vec::new() };
+        let mut reading = Reading { environment: self, signal: name(signal), ignored: Vec::new() };
         let mut options = OtlpOptions::default();
         reading.connection(&mut options);
         reading.metrics(&mut options);
@@ -87,6 +85,15 @@ impl fmt::Debug for Environment {
     /// Without the values: some are secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// A signal in the names of variables.
+fn name(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Metrics => "METRICS",
+        Signal::Traces => "TRACES",
+        Signal::Logs => "LOGS",
     }
 }
 

@@ -15,6 +15,7 @@ use crate::environment::Environment;
 use crate::json::{self, Root};
 use crate::milestones::MilestoneEncoder;
 use crate::request::{Delivery, Request};
+use crate::share::Share;
 use crate::transport::{Client, Signal};
 use crate::{OtlpOptions, Protocol};
 
@@ -34,8 +35,9 @@ pub struct OtlpReporter {
     interval: Option<Duration>,
     encoder: Encoder,
     milestones: MilestoneEncoder,
-    /// The number of the last milestone up to which all spans were taken: if the events beside them were not, those come again.
-    spans_taken: u64,
+    /// The numbers of spans and events that were taken, or given up, and come again because others before them were not.
+    taken: BTreeSet<u64>,
+    share: Share,
     way: Option<Way>,
     /// What the receiver has said to what it took in part or not at all.
     shown: BTreeSet<String>,
@@ -70,16 +72,32 @@ impl OtlpReporter {
         Self::of(options, same_way.clone(), same_way)
     }
 
-    /// A reporter of which everything is said by OpenTelemetry's environment variables, for each signal, or else is the default.
+    /// A reporter of which everything is said by OpenTelemetry's [environment variables], for each signal, or else is the default.
+    /// One that cannot be read is ignored, with a warning.
+    ///
+    /// [environment variables]: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
     #[must_use]
     pub fn from_environment() -> Self {
-        Self::of_environment(&Environment::of_process())
+        Self::from_environment_with(|options| options)
     }
 
-    pub(crate) fn of_environment(environment: &Environment) -> Self {
-        let metrics = environment.options(Signal::Metrics);
-        let way =
-            |signal| Some(environment.options(signal)).filter(|options| options.is_way_beside(&metrics));
+    /// The same with changes, which are made to the options of each signal and come before the environment.
+    ///
+    /// ```
+    /// use flowmeter_otlp::{Compression, OtlpReporter};
+    ///
+    /// let reporter = OtlpReporter::from_environment_with(|options| options.with_compression(Compression::Gzip));
+    /// ```
+    #[must_use]
+    pub fn from_environment_with(change: impl Fn(OtlpOptions) -> OtlpOptions) -> Self {
+        Self::of_environment(&Environment::of_process(), change)
+    }
+
+    fn of_environment(environment: &Environment, change: impl Fn(OtlpOptions) -> OtlpOptions) -> Self {
+        let metrics = change(environment.options(Signal::Metrics));
+        let way = |signal| {
+            Some(change(environment.options(signal))).filter(|options| options.is_way_beside(&metrics))
+        };
         let (spans, events) = (way(Signal::Traces), way(Signal::Logs));
         Self { interval: environment.interval(), ..Self::of(metrics, spans, events) }
     }
@@ -94,7 +112,8 @@ impl OtlpReporter {
             spans: way(spans),
             events: way(events),
             interval: None,
-            spans_taken: 0,
+            taken: BTreeSet::new(),
+            share: Share::of(options.report_timeout),
             way: None,
             shown: BTreeSet::new(),
             options,
@@ -119,6 +138,7 @@ impl OtlpReporter {
     #[must_use]
     pub fn within(mut self, interval: Duration) -> Self {
         self.options = self.options.within(interval);
+        self.share = Share::of(self.options.report_timeout);
         self
     }
 
@@ -130,7 +150,7 @@ impl OtlpReporter {
 
     /// Sends what the requests of a report hold, and tells the core what was taken of it.
     fn send_all(&mut self, report: &Report<'_>, requests: Vec<Request>) -> Result<(), ReportError> {
-        let deadline = Instant::now() + self.options.report_timeout;
+        let deadline = Instant::now() + self.share.for_report();
         let (mut failures, mut first_failure) = (0_u64, None);
         let (count, mut before) = (requests.len(), ReportMark::default());
         for (number, request) in requests.into_iter().enumerate() {
@@ -152,11 +172,11 @@ impl OtlpReporter {
                     continue;
                 }
                 Delivery::Refused { message, for_good } => (message, for_good),
-                Delivery::Unknown(message) => {
+                Delivery::Unknown { message, for_good } => {
                     // It comes again with what is counted by then.
                     let uncertain = if self.encoder.wants().deltas { points } else { 0 };
                     self.count(|context| context.count_uncertain(uncertain));
-                    (message, false)
+                    (message, for_good)
                 }
             };
             before = mark;
@@ -193,31 +213,54 @@ impl OtlpReporter {
         delivery
     }
 
-    /// Sends spans or records, of which no books are kept, if there is a way for them.
+    /// Sends all spans or all events that were not taken yet, until one request is not taken.
     fn send_milestones(
         &mut self,
         signal: Signal,
-        part: Option<(Bytes, u64)>,
+        milestones: &Milestones<'_>,
         deadline: Instant,
     ) -> Result<(), ReportError> {
         let has_way = self.way.as_mut().is_some_and(|way| way.client(signal).is_some());
-        let Some((body, count)) = part.filter(|_| has_way) else { return Ok(()) };
+        while let Some(batch) = match signal {
+            Signal::Logs => self.milestones.records(milestones, &self.taken),
+            Signal::Metrics | Signal::Traces => self.milestones.spans(milestones, &self.taken),
+        } {
+            if has_way {
+                self.send_batch(signal, batch.body, batch.count, deadline)?;
+            }
+            self.taken.extend(batch.numbers);
+            milestones.acknowledge(self.first_taken(milestones));
+        }
+        Ok(())
+    }
+
+    /// Sends some of them, of which no books are kept.
+    fn send_batch(
+        &mut self,
+        signal: Signal,
+        body: Bytes,
+        count: u64,
+        deadline: Instant,
+    ) -> Result<(), ReportError> {
         match self.send(signal, body, count, deadline) {
             Delivery::Taken { rejected, message, .. } => {
                 self.note_partial(rejected, &message);
                 self.count(|context| context.count_dropped_milestones(rejected));
                 Ok(())
             }
-            Delivery::Refused { message, for_good: true } => {
+            Delivery::Refused { message, for_good: true } | Delivery::Unknown { message, for_good: true } => {
                 // Another time would be like this one, and others wait behind them.
                 self.note(&message, "the receiver does not take spans or events, which are dropped");
                 self.count(|context| context.count_dropped_milestones(count));
                 Ok(())
             }
-            Delivery::Refused { message, for_good: false } | Delivery::Unknown(message) => {
-                Err(message.into())
-            }
+            Delivery::Refused { message, .. } | Delivery::Unknown { message, .. } => Err(message.into()),
         }
+    }
+
+    /// How many of the first were taken.
+    fn first_taken(&self, milestones: &Milestones<'_>) -> usize {
+        milestones.iter().take_while(|view| self.taken.contains(&view.number())).count()
     }
 
     fn count(&self, count: impl FnOnce(&ReporterContext)) {
@@ -304,22 +347,22 @@ impl Reporter for OtlpReporter {
         let mut requests = Vec::new();
         let unsaid = self.encoder.encode(report, &mut |request| requests.push(request));
         self.count(|context| context.count_dropped(unsaid));
-        self.send_all(report, requests)
+        let outcome = self.send_all(report, requests);
+        self.share.begin_anew();
+        outcome
     }
 
     fn report_milestones(&mut self, milestones: &Milestones<'_>) -> Result<(), ReportError> {
-        // A report may wait behind it.
-        let deadline = Instant::now() + self.options.report_timeout / 2;
-        let mut done = 0;
-        while done < milestones.len() {
-            let batch = self.milestones.encode(milestones, done, self.spans_taken);
-            self.send_milestones(Signal::Traces, batch.spans, deadline)?;
-            self.spans_taken = batch.last;
-            self.send_milestones(Signal::Logs, batch.records, deadline)?;
-            done += batch.milestones;
-            milestones.acknowledge(done);
+        let begun = Instant::now();
+        let time = self.share.for_milestones();
+        // A receiver of spans that is not there leaves some of the time to events, and they get through meanwhile.
+        let spans = self.send_milestones(Signal::Traces, milestones, begun + time / 2);
+        let events = self.send_milestones(Signal::Logs, milestones, begun + time);
+        for view in milestones.iter().take(self.first_taken(milestones)) {
+            self.taken.remove(&view.number());
         }
-        Ok(())
+        self.share.spend_since(begun);
+        spans.and(events)
     }
 
     fn stop(&mut self) {

@@ -229,10 +229,14 @@ impl Sender {
 
     fn failed(&self, failure: &Failure, is_ambiguous: bool) -> Delivery {
         let message = format!("{}: {}", self.route.endpoint, failure.message);
+        let for_good = failure.retry == Retry::Never;
         match is_ambiguous {
-            true if failure.may_be_there => Delivery::Unknown(message),
-            true => Delivery::Unknown(format!("{message}; an attempt before that was not answered")),
-            false => Delivery::Refused { message, for_good: failure.retry == Retry::Never },
+            true if failure.may_be_there => Delivery::Unknown { message, for_good },
+            true => {
+                let message = format!("{message}; an attempt before that was not answered");
+                Delivery::Unknown { message, for_good }
+            }
+            false => Delivery::Refused { message, for_good },
         }
     }
 
