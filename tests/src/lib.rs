@@ -20,6 +20,11 @@ pub struct Contributing;
 #[doc = include_str!("../../docs/how-to/report-spans-and-events.md")]
 pub struct ReportSpansAndEvents;
 
+/// The examples in the how-to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/send-by-otlp.md")]
+pub struct SendByOtlp;
+
 mod backends;
 mod compression;
 mod datadog;
@@ -32,6 +37,7 @@ mod prometheus;
 mod protobuf;
 mod python_client;
 pub mod reference;
+mod relay;
 mod rotel;
 mod scrape;
 mod served;
@@ -47,6 +53,7 @@ pub use exemplar::Exemplar;
 pub use prometheus::{Login, Prometheus, Protocol, ScrapeJob, check_metrics};
 pub use protobuf::{Message, Protoc};
 pub use python_client::{ParsedSample, PythonClient};
+pub use relay::Relay;
 pub use rotel::Rotel;
 pub use scrape::{Answer, get};
 pub use served::Served;

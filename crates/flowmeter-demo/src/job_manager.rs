@@ -50,12 +50,13 @@ pub fn run(arguments: &Arguments, allocator: &'static CountingAllocator) -> Resu
     let mut fleet = Fleet::start(task_managers, reads_stdin, interrupts.clone())?;
 
     let endpoint = reporting.as_ref().and_then(Reporting::endpoint);
-    console.started("jobmanager", "jm", std::process::id(), endpoint.as_deref());
+    console.started("jobmanager", reporting::ID, std::process::id(), endpoint.as_deref());
     let setup = Setup {
         job,
         job_id: job_id.clone(),
         ports: reporting.as_ref().map(|reporting| reporting.remaining),
         statsd: arguments.statsd.as_ref().map(ToString::to_string),
+        otlp: arguments.otlp.clone(),
     };
     let endpoints = fleet.set_up(&setup, |index, pid, endpoint| {
         console.started("taskmanager", &crate::task_manager::id(index), pid, endpoint);

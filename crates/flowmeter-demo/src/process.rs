@@ -2,7 +2,9 @@
 
 use flowmeter::statsd::{Address, HistogramMode, StatsdOptions};
 use flowmeter::system::{CountingAllocator, SystemOptions, register, register_allocator};
-use flowmeter::{FlowmeterBuilder, MetricGroup, ScopeFormats, ScopeKind};
+use flowmeter::{Error, Flowmeter, FlowmeterBuilder, MetricGroup, ScopeFormats, ScopeKind};
+
+use crate::otlp;
 
 /// Measures this process in the group of its JobManager or TaskManager.
 pub(crate) fn measure(group: &MetricGroup, allocator: &'static CountingAllocator) {
@@ -21,4 +23,16 @@ pub(crate) fn with_statsd(builder: FlowmeterBuilder, address: Address) -> Flowme
     // Timers, for a daemon that works out statistics of its own, as Etsy's does.
     let options = StatsdOptions::default().with_address(address).with_histograms(HistogramMode::Timers);
     builder.scope_formats(formats).statsd("statsd", options)
+}
+
+/// Starts all reporters.
+///
+/// # Errors
+///
+/// Why one cannot, with the option that it is about.
+pub(crate) fn start(builder: FlowmeterBuilder) -> Result<Flowmeter, String> {
+    builder.start().map_err(|error| match &error {
+        Error::ReporterStart { name, .. } if name == otlp::REPORTER => format!("{error} (--otlp)"),
+        _ => format!("{error} (--ports)"),
+    })
 }

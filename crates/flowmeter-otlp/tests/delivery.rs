@@ -100,10 +100,11 @@ fn what_may_have_been_taken_is_uncertain_and_no_more_than_that_is_there_twice() 
             answers.extend([Answer::grpc(14, ""), Answer::grpc(4, "")]);
         }
         for answer in answers {
-            let (_, counted, received) = after(protocol, Temporality::Cumulative, &[answer.clone()]);
+            let (_, counted, received) =
+                after(protocol, Temporality::Cumulative, std::slice::from_ref(&answer));
             counted.assert_exact(&received);
 
-            let (job, counted, received) = after(protocol, Temporality::Delta, &[answer.clone()]);
+            let (job, counted, received) = after(protocol, Temporality::Delta, std::slice::from_ref(&answer));
             let (sum, truth) = (sum_of_points(&received, "g.n"), counted.counter.get().cast_signed());
             let uncertain = job.otlp.status().uncertain_values;
             assert!(sum >= truth, "{answer:?} by {protocol:?}: {sum} of {truth}");
@@ -220,7 +221,7 @@ fn of_several_requests_only_what_was_not_taken_comes_again() {
                 assert_eq!(points(&again, "g.number.n").len(), 300, "each once");
                 assert_eq!(sum_of_points(&again, "g.number.n"), 900);
             }
-            counters.iter().for_each(|counter| counter.inc());
+            counters.iter().for_each(Counter::inc);
             job.report().unwrap();
             let totals = receiver.received().totals().unwrap();
             assert_eq!(totals.len(), 300);

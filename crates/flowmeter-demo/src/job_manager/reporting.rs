@@ -6,8 +6,10 @@ use flowmeter::system::CountingAllocator;
 use flowmeter::{Flowmeter, JobManagerGroup, JobManagerJobGroup, MetricSet, ReporterHandle};
 
 use crate::arguments::Arguments;
-use crate::process;
+use crate::{otlp, process};
 
+/// What the JobManager is called among the processes.
+pub(super) const ID: &str = "jm";
 /// The name of the reporter.
 const PROMETHEUS: &str = "prometheus";
 
@@ -31,8 +33,11 @@ impl Reporting {
             Some(address) => process::with_statsd(builder, address.clone()),
             None => builder,
         };
-        let flowmeter = builder.start();
-        let flowmeter = flowmeter.map_err(|error| format!("{error} (--ports)"))?;
+        let builder = match &arguments.otlp {
+            Some(url) => otlp::report(builder, url, ID)?,
+            None => builder,
+        };
+        let flowmeter = process::start(builder)?;
         let endpoint = flowmeter.reporter(PROMETHEUS).and_then(|reporter| reporter.endpoint());
         let taken = endpoint.as_deref().and_then(port_of).unwrap_or(0);
         // Any free port goes on being any free port; a range goes on behind the port that was taken, and ends there if
