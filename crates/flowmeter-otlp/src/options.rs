@@ -163,13 +163,15 @@ pub struct OtlpOptions {
     pub resource_variables: Vec<String>,
     /// Whether spans and events are sent as well: yes.
     pub milestones: bool,
-    /// How many bytes the body of a request has at most before compression: 4 MiB less a margin, which is what receivers take.
+    /// How many bytes the body of a request has at most, in protobuf and before compression: 4 MiB less a margin, which is what
+    /// receivers take. JSON has several times as many.
     pub request_size: usize,
     /// How the bytes are compressed.
     pub compression: Compression,
     /// How long one request may take: 10 s. One that fails may be sent again.
     pub timeout: Duration,
-    /// How long a report may take in all, with all its requests and retries: 30 s, but always less than the interval.
+    /// How long a report may take in all, with all its requests and retries, and the spans and events that go out before it: 30 s,
+    /// but always less than the interval.
     pub report_timeout: Duration,
     /// How long to wait before a request is sent again.
     pub retry: RetryOptions,

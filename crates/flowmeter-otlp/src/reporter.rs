@@ -120,7 +120,7 @@ impl OtlpReporter {
         }
     }
 
-    /// Sends spans on another way: protocol, endpoint, headers, compression, timeout and TLS. All else is as for metrics.
+    /// Sends spans on another way: protocol, endpoint, headers, compression, timeout, retries and TLS. All else is as for metrics.
     #[must_use]
     pub fn with_spans(mut self, way: OtlpOptions) -> Self {
         self.spans = Some(way.corrected());
