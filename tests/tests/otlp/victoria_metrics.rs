@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flowmeter_e2e::{Demo, VictoriaMetrics, program, wait_for};
 use serde_json::Value;
 
-const LATENCY: &str = "latency.source_id.operator_subtask_index.latency";
+const LATENCY: &str = "source_subtask_latency";
 
 /// The latest values of a metric, summed by operator.
 fn by_operator(server: &VictoriaMetrics, metric: &str) -> BTreeMap<String, f64> {
@@ -20,7 +20,7 @@ fn truth(summary: &Value, of: &str, key: &str) -> BTreeMap<String, f64> {
 
 /// Runs a job that reports to the server. Returns what its processes had to say.
 fn a_server_holds_the_truth(server: &VictoriaMetrics, url: &[&str], environment: &[(&str, &str)]) -> String {
-    let interval = [("OTEL_METRIC_EXPORT_INTERVAL", "500")];
+    let interval = [("OTEL_METRIC_EXPORT_INTERVAL", "2000")];
     let arguments = ["--events", "100000", "--rate", "50000", "--linger", "0s", "--otlp"];
     let mut demo = Demo::start_with(&[&arguments[..], url].concat(), &[&interval[..], environment].concat());
     let summary = demo.summary();
