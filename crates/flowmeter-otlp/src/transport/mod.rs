@@ -7,6 +7,7 @@ mod connect;
 mod grpc;
 mod http;
 mod retry;
+mod rpc;
 #[cfg(feature = "tls")]
 mod tls;
 

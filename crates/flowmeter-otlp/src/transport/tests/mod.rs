@@ -82,7 +82,7 @@ fn taken_perhaps_twice() -> Delivery {
 #[track_caller]
 fn assert_refused(delivery: &Delivery, said: &str) {
     match delivery {
-        Delivery::Refused(message) => assert!(message.contains(said), "{message}"),
+        Delivery::Refused { message, .. } => assert!(message.contains(said), "{message}"),
         other => panic!("{other:?}"),
     }
 }
