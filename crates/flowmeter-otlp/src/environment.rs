@@ -52,15 +52,16 @@ impl Environment {
     }
 
     fn read(&self, signal: Signal) -> (OtlpOptions, Vec<Ignored>) {
-        let signal = match signal {
-            Signal::Metrics => "METRICS",
-            Signal::Traces => "TRACES",
-            Signal::Logs => "LOGS",
+        let (signal, timeout_name) = match signal {
+            Signal::Metrics => ("METRICS", "OTEL_METRIC_EXPORT_TIMEOUT"),
+            Signal::Traces => ("TRACES", "OTEL_BSP_EXPORT_TIMEOUT"),
+            Signal::Logs => ("LOGS", "OTEL_BLRP_EXPORT_TIMEOUT"),
         };
         let mut reading = Reading { environment: self, signal, ignored: Vec::new() };
         let mut options = OtlpOptions::default();
         reading.connection(&mut options);
         reading.metrics(&mut options);
+        options.report_timeout = reading.one(timeout_name, timeout).unwrap_or(options.report_timeout);
         reading.resource(&mut options);
         (options, reading.ignored)
     }
@@ -142,8 +143,6 @@ impl Reading<'_> {
         options.histograms = self
             .one("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", histograms)
             .unwrap_or(options.histograms);
-        options.report_timeout =
-            self.one("OTEL_METRIC_EXPORT_TIMEOUT", timeout).unwrap_or(options.report_timeout);
     }
 
     fn resource(&mut self, options: &mut OtlpOptions) {

@@ -16,6 +16,8 @@ mod reporter;
 mod request;
 mod resource;
 mod secret;
+#[cfg(feature = "tracing")]
+mod telemetry;
 mod transport;
 mod unsaid;
 
@@ -28,3 +30,7 @@ pub use options::{
 };
 pub use reporter::OtlpReporter;
 pub use secret::Secret;
+#[cfg(feature = "tracing")]
+pub use telemetry::{
+    OtlpTelemetry, OtlpTelemetryBuilder, QueueOptions, SignalCounts, TelemetryCounts, current_trace_context,
+};

@@ -11,7 +11,7 @@ use flowmeter_core::{
 use tracing::warn;
 
 use crate::encode::Encoder;
-use crate::json::{self, Root};
+use crate::json;
 use crate::milestones::MilestoneEncoder;
 use crate::request::{Delivery, Request};
 use crate::transport::{Client, Signal};
@@ -110,7 +110,7 @@ impl OtlpReporter {
         };
         let body = match self.options.protocol {
             Protocol::Grpc | Protocol::HttpProtobuf => body,
-            Protocol::HttpJson => json::from_protobuf(root(signal), &body).into(),
+            Protocol::HttpJson => json::from_protobuf(signal.into(), &body).into(),
         };
         let delivery = client.send(signal, body, points, deadline, &|| context.pause(Duration::ZERO));
         context.count_bytes(client.take_sent());
@@ -167,14 +167,6 @@ impl OtlpReporter {
             warn!(reporter = way.context.name(), message, "{what}");
             self.shown.insert(message.to_owned());
         }
-    }
-}
-
-fn root(signal: Signal) -> Root {
-    match signal {
-        Signal::Metrics => Root::Metrics,
-        Signal::Traces => Root::Traces,
-        Signal::Logs => Root::Logs,
     }
 }
 

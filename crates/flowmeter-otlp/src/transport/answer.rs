@@ -219,8 +219,7 @@ mod tests {
 
     #[test]
     fn errors_are_read_in_each_form() {
-        let status =
-            tonic_types::Status { code: 3, message: "no unit".to_owned(), details: Vec::new() };
+        let status = tonic_types::Status { code: 3, message: "no unit".to_owned(), details: Vec::new() };
         assert_eq!(error_message(Form::Protobuf, status.encode_to_vec().into()), "no unit");
         assert_eq!(error_message(Form::Json, Bytes::from_static(br#"{"message":"no unit"}"#)), "no unit");
         assert_eq!(error_message(Form::Other, Bytes::from_static(b"no unit\r\n")), "no unit");

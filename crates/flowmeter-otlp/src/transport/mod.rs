@@ -25,6 +25,8 @@ use ::http::{Method, Request, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+#[cfg(feature = "tracing")]
+use opentelemetry::Context;
 use percent_encoding::percent_decode_str;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::timeout_at;
@@ -88,12 +90,11 @@ impl Client {
     /// When the endpoint, a header or a file of TLS cannot be used.
     pub(crate) fn new(options: &OtlpOptions) -> Result<Self, Error> {
         let sender = Sender::new(&options.clone().corrected())?;
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .max_blocking_threads(RESOLVERS)
-            .thread_name("flowmeter-otlp-resolver")
-            .build()
-            .map_err(Error::Runtime)?;
+        let mut builder = Builder::new_current_thread();
+        builder.enable_all().max_blocking_threads(RESOLVERS).thread_name("flowmeter-otlp-resolver");
+        #[cfg(feature = "tracing")]
+        builder.on_thread_start(|| std::mem::forget(Context::enter_telemetry_suppressed_scope()));
+        let runtime = builder.build().map_err(Error::Runtime)?;
         Ok(Self { runtime: Some(runtime), sender })
     }
 
@@ -123,6 +124,9 @@ impl Client {
                 "requests are not sent from a thread of an asynchronous runtime".to_owned(),
             );
         }
+        // What is traced of it would be sent as well, and be the cause of another request.
+        #[cfg(feature = "tracing")]
+        let _untraced = Context::enter_telemetry_suppressed_scope();
         match &self.runtime {
             Some(runtime) => {
                 runtime.block_on(self.sender.deliver(signal, body, points, deadline, is_stopping))

@@ -125,7 +125,8 @@ mod tests {
         let delay = Delay { seconds: -1, nanos: 0 };
         let value = RetryInfo { retry_delay: Some(delay) }.encode_to_vec();
         let type_url = "type.googleapis.com/google.rpc.RetryInfo".to_owned();
-        let status = |value| Status { details: vec![Any { type_url: type_url.clone(), value }], ..Status::default() };
+        let status =
+            |value| Status { details: vec![Any { type_url: type_url.clone(), value }], ..Status::default() };
         assert_eq!(status(value).retry_delay(), Some(Duration::ZERO));
         assert_eq!(status(b"\xff".to_vec()).retry_delay(), None);
         assert_eq!(Status::default().retry_delay(), None);
