@@ -138,6 +138,9 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        // The connections that end with it have something to tell too.
+        #[cfg(feature = "tracing")]
+        let _untraced = Context::enter_telemetry_suppressed_scope();
         // Waits for no resolver that hangs, and may happen on a thread of another runtime.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
