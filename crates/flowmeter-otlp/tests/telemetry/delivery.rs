@@ -54,6 +54,8 @@ fn a_receiver_that_hangs_holds_up_the_end_no_longer_than_is_said() {
         assert!(begun.elapsed() < LONG);
         assert_eq!((counts.spans.uncertain, counts.logs.uncertain), (3, 1));
         assert_eq!((counts.spans.dropped, counts.spans.sent), (0, 0));
+        receiver.wait_for(|received| received.open == 0);
+        assert!(begun.elapsed() < LONG, "nobody waits for it any more");
     }
 }
 
