@@ -294,6 +294,15 @@ mod tests {
     }
 
     #[test]
+    fn each_signal_has_its_time_for_an_export() {
+        let names = ["OTEL_METRIC_EXPORT_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BLRP_EXPORT_TIMEOUT"];
+        let environment: Environment = names.into_iter().zip(["1", "2", "3"]).collect();
+        let times = [Signal::Metrics, Signal::Traces, Signal::Logs]
+            .map(|signal| environment.read(signal).0.report_timeout.as_millis());
+        assert_eq!(times, [1, 2, 3]);
+    }
+
+    #[test]
     fn nothing_is_the_defaults() {
         let nothing = [("OTEL_EXPORTER_OTLP_ENDPOINT", " "), ("OTEL_SERVICE_NAME", ""), ("HOME", "/")];
         assert_eq!(format!("{:?}", metrics(&nothing)), format!("{:?}", OtlpOptions::default()));

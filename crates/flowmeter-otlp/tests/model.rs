@@ -368,7 +368,7 @@ fn metrics(job: &mut Job) -> Vec<Write> {
             writes.push(Box::new(move |value| signed.set(value.cast_signed())));
             writes.push(Box::new(move |value| unsigned.set(value)));
             writes.push(Box::new(move |value| truth.set(value % 2 == 0)));
-            writes.push(Box::new(move |value| text.set(&"é".repeat(value as usize % 9))));
+            writes.push(Box::new(move |value| text.set("é".repeat(value as usize % 9))));
             writes.push(Box::new(move |value| time.record(Duration::from_nanos(value >> (value % 64)))));
             writes.push(Box::new(move |value| share.record(f64::from_bits(value))));
         }

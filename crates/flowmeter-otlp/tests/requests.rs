@@ -6,6 +6,7 @@ mod job;
 
 use std::time::Duration;
 
+use flowmeter_core::Counter;
 use flowmeter_otlp::{NamingPolicy, Temporality};
 use job::{Job, Wire, decoded, described, options, report};
 
@@ -40,7 +41,7 @@ fn what_was_not_taken_is_sent_again_and_nothing_twice() {
     let taken = requests[..2].iter().map(described).collect::<String>().matches("AsInt").count();
     assert_eq!(integers(&wire).len(), 20);
 
-    counters.iter().for_each(|counter| counter.inc());
+    counters.iter().for_each(Counter::inc);
     wire.accept(usize::MAX);
     report(&handle);
     let expected: Vec<_> = (0..20).map(|number| if number < taken { 1 } else { 101 }).collect();

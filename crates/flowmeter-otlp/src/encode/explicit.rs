@@ -1,6 +1,6 @@
 //! Points of histograms with explicit buckets.
 
-use flowmeter_core::{Family, HistogramSnapshot, ValueType};
+use flowmeter_core::{ClassicBuckets, Family, HistogramSnapshot, ValueType};
 
 use super::histogram::Distribution;
 use super::wire::{write_bytes, write_double, write_fixed, write_length};
@@ -92,7 +92,7 @@ impl Edges {
     fn divide(&self, recorded: &HistogramSnapshot, counts: &mut Vec<u64>) {
         counts.clear();
         if self.is_own() {
-            counts.extend(recorded.classic().into_iter().flat_map(|classic| classic.counts()));
+            counts.extend(recorded.classic().into_iter().flat_map(ClassicBuckets::counts));
             return;
         }
         let mut below = recorded.zero_count() + recorded.negative().counts().iter().sum::<u64>();

@@ -53,7 +53,7 @@ impl Figure {
 }
 
 /// What is behind the attributes of a point: since when, when, and the number.
-pub(super) struct Tail([u8; Tail::STARTED]);
+pub(super) struct Tail([u8; Self::STARTED]);
 
 impl Tail {
     /// How long it is, and how long without a start.

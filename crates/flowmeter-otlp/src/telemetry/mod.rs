@@ -74,9 +74,9 @@ const PATIENCE_ON_DROP: Duration = Duration::from_secs(5);
 /// it full is dropped and [counted](Self::counts). An event within a span has the identifiers of the span and of its trace. It is
 /// an event of the span as well, unless [`spans`](Self::spans) has a filter that takes spans alone.
 ///
-/// What sending does itself is not sent: neither what happens on the threads that send, the reporter's too, nor what has a target
-/// that begins with `opentelemetry` or is `flowmeter_otlp` or below it. So nothing feeds on itself, however much goes wrong. Other
-/// layers of the subscriber get all of it.
+/// What sending does itself is not sent: neither what `hyper` and others have to tell while a request is under way, the reporter's
+/// too, nor what has a target that begins with `opentelemetry` or is `flowmeter_otlp` or below it. So nothing feeds on itself,
+/// however much goes wrong. Other layers of the subscriber get all of it, and what a program does by the same crates is sent.
 ///
 /// Dropping it sends what is in the queues and waits for that, 5 s at most. As [`shutdown`](Self::shutdown), that blocks the
 /// thread.
@@ -88,14 +88,12 @@ pub struct OtlpTelemetry {
 
 impl OtlpTelemetry {
     /// Begins with where and how spans and log records go. Environment variables change nothing of it.
-    #[must_use]
     pub fn builder(options: OtlpOptions) -> OtlpTelemetryBuilder {
         OtlpTelemetryBuilder::new(options)
     }
 
     /// Begins with what OpenTelemetry's environment variables say: about traces and logs each, those that begin with
     /// `OTEL_EXPORTER_OTLP_`, `OTEL_BSP_`, `OTEL_BLRP_`, `OTEL_TRACES_SAMPLER` and `OTEL_SPAN_`, and more.
-    #[must_use]
     pub fn from_environment() -> OtlpTelemetryBuilder {
         OtlpTelemetryBuilder::from_environment()
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read as _};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::header::CONTENT_ENCODING;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use opentelemetry_http::{HttpClient, HttpError};
 use tracing::{info, warn};
 
@@ -79,7 +79,7 @@ impl Outlet {
         tally.on_the_way.store(count, Ordering::Release);
         let delivery = client.send(self.signal, body, count, deadline, &|| self.shared.end().is_some());
         tally.on_the_way.store(0, Ordering::Release);
-        let add = |number: &std::sync::atomic::AtomicU64, count| {
+        let add = |number: &AtomicU64, count| {
             number.fetch_add(count, Ordering::Release);
         };
         match delivery {
@@ -108,7 +108,7 @@ impl Outlet {
         let what = if self.signal == Signal::Traces { "spans" } else { "log records" };
         match result {
             Err(message) if !*is_failing => {
-                warn!(message, "{what} are dropped, until the receiver takes some again")
+                warn!(message, "{what} are dropped, until the receiver takes some again");
             }
             Ok(()) if *is_failing => info!("the receiver takes {what} again"),
             Ok(()) | Err(_) => {}
@@ -137,7 +137,7 @@ impl fmt::Debug for Outlet {
 /// A request as it is without compression. The exporter asks the environment whether to compress, and only that; but how is for
 /// the transport to say.
 fn plain(headers: &HeaderMap, body: Bytes) -> io::Result<Bytes> {
-    match headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes()) {
+    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
         None => Ok(body),
         Some(b"gzip") => {
             let mut plain = Vec::new();

@@ -90,11 +90,12 @@ impl Client {
     /// When the endpoint, a header or a file of TLS cannot be used.
     pub(crate) fn new(options: &OtlpOptions) -> Result<Self, Error> {
         let sender = Sender::new(&options.clone().corrected())?;
-        let mut builder = Builder::new_current_thread();
-        builder.enable_all().max_blocking_threads(RESOLVERS).thread_name("flowmeter-otlp-resolver");
-        #[cfg(feature = "tracing")]
-        builder.on_thread_start(|| std::mem::forget(Context::enter_telemetry_suppressed_scope()));
-        let runtime = builder.build().map_err(Error::Runtime)?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(RESOLVERS)
+            .thread_name("flowmeter-otlp-resolver")
+            .build()
+            .map_err(Error::Runtime)?;
         Ok(Self { runtime: Some(runtime), sender })
     }
 

@@ -105,7 +105,7 @@ fn filters_say_what_is_sent() {
     let receiver = OtlpReceiver::start();
     let telemetry = at_the_end(options(&receiver, Protocol::Grpc)).build().unwrap();
     let subscriber = tracing_subscriber::registry()
-        .with(telemetry.spans().with_filter(filter_fn(|metadata| metadata.is_span())))
+        .with(telemetry.spans().with_filter(filter_fn(|metadata| !metadata.is_event())))
         .with(telemetry.logs().with_filter(LevelFilter::INFO));
     tracing::subscriber::with_default(subscriber, || {
         tracing::trace_span!("fine").in_scope(|| {
