@@ -50,7 +50,7 @@ fn nothing_feeds_on_itself() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(receiver.received().requests.len() > 50);
+    assert!(receiver.received().requests.len() > 5);
 }
 
 fn send(url: &str) {
@@ -72,7 +72,11 @@ fn send(url: &str) {
     registry.add_reporter("otlp", Box::new(OtlpReporter::new(options)), every).unwrap();
     let begun = Instant::now();
     let mut recorded = 0;
-    while begun.elapsed() < Duration::from_secs(1) {
+    let is_done = || {
+        let spans = telemetry.counts().spans;
+        spans.sent + spans.dropped + spans.uncertain > 50 || begun.elapsed() > PATIENCE
+    };
+    while !is_done() {
         tracing::info_span!("s").in_scope(|| tracing::info!("r"));
         counter.inc();
         recorded += 1;

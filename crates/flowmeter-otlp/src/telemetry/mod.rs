@@ -99,7 +99,7 @@ impl OtlpTelemetry {
     }
 
     /// A layer that has the spans sent. It takes all levels: give it a filter for fewer, and a
-    /// [`filter_fn`](tracing_subscriber::filter::filter_fn) by `Metadata::is_span` if events are to be log records alone.
+    /// [`filter_fn`](tracing_subscriber::filter::filter_fn) by `!metadata.is_event()` if events are to be log records alone.
     pub fn spans<S>(&self) -> impl Layer<S> + Send + Sync + 'static + use<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync + 'static,
@@ -126,7 +126,6 @@ impl OtlpTelemetry {
     /// is dropped.
     ///
     /// Says what has become of all.
-    #[must_use]
     pub fn shutdown(self, deadline: Duration) -> TelemetryCounts {
         self.stop(deadline);
         self.shared.final_counts()
