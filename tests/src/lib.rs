@@ -20,6 +20,11 @@ pub struct Contributing;
 #[doc = include_str!("../../docs/how-to/report-spans-and-events.md")]
 pub struct ReportSpansAndEvents;
 
+/// The examples in the how-to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/send-by-otlp.md")]
+pub struct SendByOtlp;
+
 mod backends;
 mod compression;
 mod datadog;

@@ -79,6 +79,11 @@ impl Endpoint {
         self.is_secure
     }
 
+    /// Whether no path is added to it.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
     /// The host and the port.
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority
@@ -200,6 +205,17 @@ mod tests {
         let with_query: Endpoint = "http://h/a?k=v#f".parse().unwrap();
         let (path, query) = with_query.path("/v1/logs");
         assert_eq!((path.as_str(), query.map(Secret::reveal)), ("/a/v1/logs", Some("k=v")));
+    }
+
+    #[test]
+    fn each_protocol_has_its_port() {
+        for (protocol, url) in [
+            (Protocol::Grpc, "http://localhost:4317"),
+            (Protocol::HttpProtobuf, "http://localhost:4318"),
+            (Protocol::HttpJson, "http://localhost:4318"),
+        ] {
+            assert_eq!(Endpoint::default_of(protocol), url.parse().unwrap());
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! [variables]: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::transport::{Signal, checked_header, legible};
 use crate::{Compression, Endpoint, HistogramForm, OtlpOptions, Protocol, Temporality};
 
 const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
+const PREFIX: &str = "OTEL_";
 const SERVICE_NAME: &str = "service.name";
 
 /// Those variables that are OpenTelemetry's and not empty.
@@ -27,15 +29,26 @@ pub(crate) struct Environment(BTreeMap<String, String>);
 impl Environment {
     /// Those of the process.
     pub(crate) fn of_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
+        let ours = |(name, value): (OsString, OsString)| {
+            let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
+            match value.into_string() {
+                Ok(value) => Some((name, value)),
+                Err(_) => {
+                    Ignored { name, reason: "it is no UTF-8".to_owned() }.log();
+                    None
+                }
+            }
+        };
+        std::env::vars_os().filter_map(ours).collect()
     }
 
     /// What they say about how and where a signal goes.
     pub(crate) fn options(&self, signal: Signal) -> OtlpOptions {
         let (options, ignored) = self.read(signal);
-        ignored.iter().for_each(Ignored::log);
+        // What is for all signals is read for each.
+        let of_signal = format!("OTEL_EXPORTER_OTLP_{}_", name(signal));
+        let is_new = |ignored: &&Ignored| signal == Signal::Metrics || ignored.name.starts_with(&of_signal);
+        ignored.iter().filter(is_new).for_each(Ignored::log);
         options
     }
 
@@ -52,12 +65,12 @@ impl Environment {
     }
 
     fn read(&self, signal: Signal) -> (OtlpOptions, Vec<Ignored>) {
-        let (signal, timeout_name) = match signal {
-            Signal::Metrics => ("METRICS", "OTEL_METRIC_EXPORT_TIMEOUT"),
-            Signal::Traces => ("TRACES", "OTEL_BSP_EXPORT_TIMEOUT"),
-            Signal::Logs => ("LOGS", "OTEL_BLRP_EXPORT_TIMEOUT"),
+        let timeout_name = match signal {
+            Signal::Metrics => "OTEL_METRIC_EXPORT_TIMEOUT",
+            Signal::Traces => "OTEL_BSP_EXPORT_TIMEOUT",
+            Signal::Logs => "OTEL_BLRP_EXPORT_TIMEOUT",
         };
-        let mut reading = Reading { environment: self, signal, ignored: Vec::new() };
+        let mut reading = Reading { environment: self, signal: name(signal), ignored: Vec::new() };
         let mut options = OtlpOptions::default();
         reading.connection(&mut options);
         reading.metrics(&mut options);
@@ -70,7 +83,7 @@ impl Environment {
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self(pairs.filter(|(name, value)| name.starts_with("OTEL_") && !value.trim().is_empty()).collect())
+        Self(pairs.filter(|(name, value)| name.starts_with(PREFIX) && !value.trim().is_empty()).collect())
     }
 }
 
@@ -78,6 +91,15 @@ impl fmt::Debug for Environment {
     /// Without the values: some are secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// A signal in the names of variables.
+fn name(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Metrics => "METRICS",
+        Signal::Traces => "TRACES",
+        Signal::Logs => "LOGS",
     }
 }
 

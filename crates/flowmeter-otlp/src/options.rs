@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::environment::Environment;
-use crate::transport::Signal;
 use crate::{Endpoint, Secret};
 
 /// How requests travel.
@@ -135,9 +133,9 @@ impl RetryOptions {
 
 /// What a reporter of OTLP sends, where, and how.
 ///
-/// The defaults are those of OpenTelemetry's specification, but for histograms, which are exponential as they are recorded.
-/// [`from_environment`](Self::from_environment) begins with what its environment variables say instead; what is set after that
-/// comes before it.
+/// The defaults are those of OpenTelemetry's specification, but for histograms, which are exponential as they are recorded. Its
+/// environment variables say nothing here: [`OtlpReporter::from_environment_with`](crate::OtlpReporter::from_environment_with) begins
+/// with them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OtlpOptions {
@@ -214,23 +212,6 @@ impl OtlpOptions {
     /// The shortest and the longest that anything can be waited for.
     pub(crate) const SHORTEST_TIME: Duration = Duration::from_millis(1);
     pub(crate) const LONGEST_TIME: Duration = Duration::from_secs(3600);
-
-    /// What OpenTelemetry's [environment variables] say about metrics, those that begin with `OTEL_EXPORTER_OTLP_` and more, and
-    /// the defaults where they say nothing. One that cannot be read is ignored, with a warning. The interval is not among them:
-    /// [`interval_from_environment`](Self::interval_from_environment) has it.
-    ///
-    /// [environment variables]: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
-    #[must_use]
-    pub fn from_environment() -> Self {
-        Environment::of_process().options(Signal::Metrics)
-    }
-
-    /// The time between reports that the environment variable `OTEL_METRIC_EXPORT_INTERVAL` says, for
-    /// [`ReporterOptions::with_interval`](flowmeter_core::ReporterOptions::with_interval).
-    #[must_use]
-    pub fn interval_from_environment() -> Option<Duration> {
-        Environment::of_process().interval()
-    }
 
     /// Sets how requests travel.
     #[must_use]
@@ -365,6 +346,16 @@ impl OtlpOptions {
     pub fn with_retry(mut self, retry: RetryOptions) -> Self {
         self.retry = retry;
         self
+    }
+
+    /// Whether spans and events can go the same way as metrics.
+    pub(crate) fn has_all_signals(&self) -> bool {
+        !self.endpoint.as_ref().is_some_and(Endpoint::is_complete)
+    }
+
+    /// Whether this is a way for another signal, where metrics have one: not if only that of metrics was said.
+    pub(crate) fn is_way_beside(&self, metrics: &Self) -> bool {
+        self.endpoint.is_some() || metrics.has_all_signals()
     }
 
     /// Where requests go.

@@ -33,8 +33,13 @@ pub(crate) enum Delivery {
         /// Whether it has said that it will not take the same at another time either.
         for_good: bool,
     },
-    /// The receiver may have it or not: nobody answered what had gone out.
-    Unknown(String),
+    /// The receiver may have it or not: nobody answered what had gone out, or not in a way that says.
+    Unknown {
+        /// What happened.
+        message: String,
+        /// Whether it would happen at another time as well.
+        for_good: bool,
+    },
 }
 
 impl Delivery {

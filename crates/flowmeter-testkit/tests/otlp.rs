@@ -1,5 +1,7 @@
 //! The official exporter sends to the receiver of OTLP, which must then hold what was counted.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;

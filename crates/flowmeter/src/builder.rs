@@ -88,13 +88,13 @@ impl FlowmeterBuilder {
         self
     }
 
-    /// Adds an OTLP reporter, whose reports end before the next is due.
+    /// Adds an OTLP reporter, of its options or [as it is](flowmeter_otlp::OtlpReporter::from_environment). Its reports end before the
+    /// next is due.
     #[cfg(feature = "otlp")]
-    pub fn otlp(self, name: impl Into<String>, options: flowmeter_otlp::OtlpOptions) -> Self {
-        let reporter_options = ReporterOptions::default();
-        let options = options.within(reporter_options.interval);
-        let reporter = Box::new(flowmeter_otlp::OtlpReporter::new(options));
-        self.reporter(name, reporter, reporter_options)
+    pub fn otlp(self, name: impl Into<String>, reporter: impl Into<flowmeter_otlp::OtlpReporter>) -> Self {
+        let (reporter, options) = (reporter.into(), ReporterOptions::default());
+        let interval = reporter.interval().unwrap_or(options.interval);
+        self.reporter(name, Box::new(reporter.within(interval)), options.with_interval(interval))
     }
 
     /// Adds a Prometheus reporter.

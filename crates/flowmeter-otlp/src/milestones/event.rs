@@ -6,7 +6,7 @@ use flowmeter_core::Event;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 
-use super::{key_value, nanoseconds, with_own};
+use super::{key_value, nanoseconds, set, with_own};
 use crate::NamingPolicy;
 
 /// Writes an event with the variables of its group. Its name is a field, and an attribute `name` in Flink.
@@ -16,7 +16,7 @@ pub(super) fn write(event: &Event, variables: Vec<KeyValue>, naming: NamingPolic
     let mut event_name = String::new();
     match naming {
         NamingPolicy::Native => event_name = event.name().to_owned(),
-        NamingPolicy::Flink => attributes.push(key_value("name", text(event.name()))),
+        NamingPolicy::Flink => set(&mut attributes, key_value("name", text(event.name()))),
     }
     let observed = nanoseconds(event.observed());
     LogRecord {

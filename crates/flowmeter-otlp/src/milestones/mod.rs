@@ -6,14 +6,16 @@ mod event;
 mod identity;
 mod span;
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
-use flowmeter_core::{AttributeValue, Milestone, Milestones};
+use flowmeter_core::{AttributeValue, Milestone, MilestoneView, Milestones};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
-use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::logs::v1::{ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 use prost::Message;
 
 use self::identity::Identities;
@@ -27,17 +29,15 @@ pub(crate) struct MilestoneEncoder {
     identities: Identities,
 }
 
-/// The first of a batch of milestones that fit into one request of each signal.
-#[derive(Debug, Default)]
+/// What fits into one request of a signal.
+#[derive(Debug)]
 pub(crate) struct Batch {
-    /// How many there are.
-    pub(crate) milestones: usize,
-    /// The number of the last.
-    pub(crate) last: u64,
-    /// An `ExportTraceServiceRequest`, and how many spans are in it.
-    pub(crate) spans: Option<(Bytes, u64)>,
-    /// An `ExportLogsServiceRequest`, and how many records are in it.
-    pub(crate) records: Option<(Bytes, u64)>,
+    /// An `ExportTraceServiceRequest` or an `ExportLogsServiceRequest`.
+    pub(crate) body: Bytes,
+    /// How many spans or records are in it.
+    pub(crate) count: u64,
+    /// The numbers of the milestones in it.
+    pub(crate) numbers: Vec<u64>,
 }
 
 impl MilestoneEncoder {
@@ -49,78 +49,88 @@ impl MilestoneEncoder {
         }
     }
 
-    /// Writes what fits into a request of each signal, of what is behind the first so many: one at least, if there is any. Spans
-    /// up to a number are left out.
-    pub(crate) fn encode(&self, milestones: &Milestones<'_>, behind: usize, spans_taken: u64) -> Batch {
-        let (mut spans, mut records) = (Grouped::default(), Grouped::default());
-        let (mut taken, mut last, mut bytes) = (0, 0, 0);
-        for view in milestones.iter().skip(behind) {
-            let attributes = naming::attributes(&self.options, &self.resource, &view.group());
+    /// Writes the first spans that were not taken yet, as many as fit into a request, and one at least: a span and all below it
+    /// go out together. Nothing if there are none.
+    pub(crate) fn spans<'m>(&self, milestones: &Milestones<'m>, taken: &BTreeSet<u64>) -> Option<Batch> {
+        let written = |view: &MilestoneView<'m>, variables| match view.milestone() {
+            Milestone::Span(span) => Some(span::write(span, view.number(), variables, &self.identities)),
+            Milestone::Event(_) => None,
+        };
+        let Gathered { grouped, numbers } = self.gather(milestones, taken, written);
+        let count = grouped.count;
+        let of_resource = |OfResource { variables, scopes }| ResourceSpans {
+            resource: Some(self.resource(&variables)),
+            scope_spans: scopes
+                .into_iter()
+                .map(|(scope, spans)| ScopeSpans {
+                    scope: Some(named(scope)),
+                    spans,
+                    ..ScopeSpans::default()
+                })
+                .collect(),
+            ..ResourceSpans::default()
+        };
+        let resource_spans = grouped.resources.into_iter().map(of_resource).collect();
+        let body = ExportTraceServiceRequest { resource_spans }.encode_to_vec().into();
+        (count > 0).then_some(Batch { body, count, numbers })
+    }
+
+    /// The same of events.
+    pub(crate) fn records<'m>(&self, milestones: &Milestones<'m>, taken: &BTreeSet<u64>) -> Option<Batch> {
+        let written = |view: &MilestoneView<'m>, variables| match view.milestone() {
+            Milestone::Event(event) => {
+                Some(vec![(event.scope(), event::write(event, variables, self.options.naming))])
+            }
+            Milestone::Span(_) => None,
+        };
+        let Gathered { grouped, numbers } = self.gather(milestones, taken, written);
+        let count = grouped.count;
+        let of_resource = |OfResource { variables, scopes }| ResourceLogs {
+            resource: Some(self.resource(&variables)),
+            scope_logs: scopes
+                .into_iter()
+                .map(|(scope, log_records)| ScopeLogs {
+                    scope: Some(named(scope)),
+                    log_records,
+                    ..ScopeLogs::default()
+                })
+                .collect(),
+            ..ResourceLogs::default()
+        };
+        let resource_logs = grouped.resources.into_iter().map(of_resource).collect();
+        let body = ExportLogsServiceRequest { resource_logs }.encode_to_vec().into();
+        (count > 0).then_some(Batch { body, count, numbers })
+    }
+
+    /// Gathers what `write` makes of milestones that were not taken yet, until a request is full.
+    fn gather<'m, T: Message>(
+        &self,
+        milestones: &Milestones<'m>,
+        taken: &BTreeSet<u64>,
+        write: impl Fn(&MilestoneView<'m>, Vec<KeyValue>) -> Option<Vec<(&'m str, T)>>,
+    ) -> Gathered<T> {
+        let mut gathered = Gathered { grouped: Grouped::default(), numbers: Vec::new() };
+        let of_all = room_of(self.resource.iter().map(|(key, value)| (&**key, &**value)));
+        let mut bytes = 0;
+        for view in milestones.iter().filter(|view| !taken.contains(&view.number())) {
+            let group = view.group();
+            let attributes = naming::attributes(&self.options, &self.resource, &group);
             let variables = key_values(attributes.of_points.iter().map(|(key, value)| (&**key, *value)));
+            let Some(written) = write(&view, variables) else { continue };
             let of_resource: Vec<_> =
                 attributes.of_resource.iter().map(|(key, value)| (&**key, *value)).collect();
-            // The resource and the scope are counted for each, though those that share them have them once.
-            bytes += of_resource.iter().map(|(key, value)| key.len() + value.len() + ROOM).sum::<usize>();
-            match view.milestone() {
-                Milestone::Span(_) if view.number() <= spans_taken => {}
-                Milestone::Span(span) => {
-                    let written = span::write(span, view.number(), variables, &self.identities);
-                    bytes += written.iter().map(|(scope, span)| room(span, scope)).sum::<usize>();
-                    if taken > 0 && bytes > self.options.request_size {
-                        break;
-                    }
-                    written.into_iter().for_each(|(scope, span)| spans.put(&of_resource, scope, span));
-                }
-                Milestone::Event(event) => {
-                    let record = event::write(event, variables, self.options.naming);
-                    bytes += room(&record, event.scope());
-                    if taken > 0 && bytes > self.options.request_size {
-                        break;
-                    }
-                    records.put(&of_resource, event.scope(), record);
-                }
+            // The resource and the scope are counted for each, where others may have them already: too much rather than too little.
+            bytes += of_all + room_of(of_resource.iter().copied());
+            bytes += written.iter().map(|(scope, message)| room(message, scope)).sum::<usize>();
+            if !gathered.numbers.is_empty() && bytes > self.options.request_size {
+                break;
             }
-            (taken, last) = (taken + 1, view.number());
+            for (scope, message) in written {
+                gathered.grouped.put(&of_resource, scope, message);
+            }
+            gathered.numbers.push(view.number());
         }
-        Batch { milestones: taken, last, spans: self.spans(spans), records: self.records(records) }
-    }
-
-    fn spans(&self, grouped: Grouped<Span>) -> Option<(Bytes, u64)> {
-        let count = grouped.count;
-        let resource_spans =
-            grouped.resources.into_iter().map(|OfResource { variables, scopes }| ResourceSpans {
-                resource: Some(self.resource(&variables)),
-                scope_spans: scopes
-                    .into_iter()
-                    .map(|(scope, spans)| ScopeSpans {
-                        scope: Some(named(scope)),
-                        spans,
-                        ..ScopeSpans::default()
-                    })
-                    .collect(),
-                ..ResourceSpans::default()
-            });
-        let request = ExportTraceServiceRequest { resource_spans: resource_spans.collect() };
-        (count > 0).then(|| (request.encode_to_vec().into(), count))
-    }
-
-    fn records(&self, grouped: Grouped<LogRecord>) -> Option<(Bytes, u64)> {
-        let count = grouped.count;
-        let resource_logs =
-            grouped.resources.into_iter().map(|OfResource { variables, scopes }| ResourceLogs {
-                resource: Some(self.resource(&variables)),
-                scope_logs: scopes
-                    .into_iter()
-                    .map(|(scope, log_records)| ScopeLogs {
-                        scope: Some(named(scope)),
-                        log_records,
-                        ..ScopeLogs::default()
-                    })
-                    .collect(),
-                ..ResourceLogs::default()
-            });
-        let request = ExportLogsServiceRequest { resource_logs: resource_logs.collect() };
-        (count > 0).then(|| (request.encode_to_vec().into(), count))
+        gathered
     }
 
     fn resource(&self, of_resource: &[(String, String)]) -> Resource {
@@ -137,6 +147,16 @@ const ROOM: usize = 16;
 
 fn room(message: &impl Message, scope: &str) -> usize {
     message.encoded_len() + scope.len() + 2 * ROOM
+}
+
+fn room_of<'a>(attributes: impl Iterator<Item = (&'a str, &'a str)>) -> usize {
+    attributes.map(|(key, value)| key.len() + value.len() + ROOM).sum()
+}
+
+/// What goes into a request, and the numbers of the milestones that it is.
+struct Gathered<T> {
+    grouped: Grouped<T>,
+    numbers: Vec<u64>,
 }
 
 /// What goes into a request, by the variables that its resource has and by its scope, in the order in which it came.
@@ -204,12 +224,17 @@ fn with_own<'a>(
                 AttributeValue::Bool(value) => any_value::Value::BoolValue(*value),
             },
         );
-        match attributes.iter_mut().find(|attribute| attribute.key == key) {
-            Some(attribute) => *attribute = value,
-            None => attributes.push(value),
-        }
+        set(&mut attributes, value);
     }
     attributes
+}
+
+/// Adds an attribute, in the place of one that has its key.
+fn set(attributes: &mut Vec<KeyValue>, attribute: KeyValue) {
+    match attributes.iter_mut().find(|known| known.key == attribute.key) {
+        Some(known) => *known = attribute,
+        None => attributes.push(attribute),
+    }
 }
 
 /// A time since the Unix epoch as OTLP has it.

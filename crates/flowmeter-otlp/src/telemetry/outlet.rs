@@ -96,7 +96,7 @@ impl Outlet {
                 add(&tally.dropped, count);
                 Err(message)
             }
-            Delivery::Unknown(message) => {
+            Delivery::Unknown { message, .. } => {
                 add(&tally.uncertain, count);
                 Err(message)
             }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowmeter_core::{Clashes, Number, Registry, ReportMode, ReporterHandle};
+use flowmeter_core::{Clashes, Clock, Number, Registry, ReportMode, ReporterHandle};
 
 use super::{Abilities, Held, Subject};
 use crate::{MockClock, Observed, PATIENCE, on_request, quiet_registry_on};
@@ -21,10 +21,24 @@ pub(super) struct Bench<S> {
     pub(super) subject: S,
 }
 
+/// A clock that moves a little each time that somebody looks: backends take two reports of one moment for one.
+struct Ticking(Arc<MockClock>);
+
+impl Clock for Ticking {
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    fn unix(&self) -> Duration {
+        self.0.advance(Duration::from_nanos(1));
+        self.0.unix()
+    }
+}
+
 impl<S: Subject> Bench<S> {
     pub(super) fn new(mut subject: S) -> Self {
         let clock = Arc::new(MockClock::default());
-        let registry = quiet_registry_on(Arc::clone(&clock) as _);
+        let registry = quiet_registry_on(Arc::new(Ticking(Arc::clone(&clock))));
         let reporter = subject.reporter();
         let (mode, clashes, abilities) = (reporter.mode(), reporter.clashes(), subject.abilities());
         let wants_milestones = reporter.milestones();

@@ -102,6 +102,8 @@ pub struct Abilities {
     pub integers: bool,
     /// Texts as values.
     pub texts: bool,
+    /// Truth values, as numbers or in words.
+    pub truths: bool,
     /// Histograms, with count and sum.
     pub histograms: bool,
     /// Infinities and what is not a number.
@@ -115,7 +117,15 @@ pub struct Abilities {
 impl Default for Abilities {
     /// All of it.
     fn default() -> Self {
-        Self { integers: true, texts: true, histograms: true, non_finite: true, labels: true, forgets: true }
+        Self {
+            integers: true,
+            texts: true,
+            truths: true,
+            histograms: true,
+            non_finite: true,
+            labels: true,
+            forgets: true,
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 /// What is answered to a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Answer {
     /// It is taken.
+    #[default]
     Ok,
     /// It is taken, but for a part.
     Partial {

@@ -92,6 +92,24 @@ pub struct OtlpReceiver {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Where a receiver was.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopped {
+    ports: [u16; 2],
+}
+
+impl Stopped {
+    /// Starts one there, which has nothing yet, as after a restart.
+    ///
+    /// # Panics
+    ///
+    /// When somebody else has a port by now.
+    #[must_use]
+    pub fn start(self) -> OtlpReceiver {
+        OtlpReceiver::listen(self.ports, None)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
@@ -103,6 +121,8 @@ struct Shared {
 struct State {
     received: Received,
     script: VecDeque<Answer>,
+    /// What is answered when the script is at its end.
+    otherwise: Answer,
 }
 
 impl Shared {
@@ -124,7 +144,7 @@ impl OtlpReceiver {
     /// When there are none.
     #[must_use]
     pub fn start() -> Self {
-        Self::listen(None)
+        Self::listen([0, 0], None)
     }
 
     /// The same, by TLS. The protocols of the configuration are set here.
@@ -134,13 +154,13 @@ impl OtlpReceiver {
     /// When there are no free ports.
     #[must_use]
     pub fn start_secure(config: &ServerConfig) -> Self {
-        Self::listen(Some(config))
+        Self::listen([0, 0], Some(config))
     }
 
-    fn listen(tls: Option<&ServerConfig>) -> Self {
+    fn listen(ports: [u16; 2], tls: Option<&ServerConfig>) -> Self {
         let shared = Arc::<Shared>::default();
         let is_secure = tls.is_some();
-        let serving = serve::Serving::open(&shared, tls);
+        let serving = serve::Serving::open(&shared, ports, tls);
         let (serving, http, grpc) = serving.unwrap_or_else(|error| panic!("no receiver: {error}"));
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || serving.run(stopped));
@@ -163,9 +183,23 @@ impl OtlpReceiver {
         format!("{}://{address}", if self.is_secure { "https" } else { "http" })
     }
 
-    /// Tells it what to answer to the next requests, after what it was told before. To all others it answers [`Answer::Ok`].
+    /// Tells it what to answer to the next requests, after what it was told before. To all others it answers
+    /// [`Answer::Ok`], or what it is told [`always`](Self::always) to.
     pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
         self.shared.lock().script.extend(answers);
+    }
+
+    /// Tells it what to answer to all requests from now on, whatever it was told before.
+    pub fn always(&self, answer: Answer) {
+        let mut state = self.shared.lock();
+        state.script.clear();
+        state.otherwise = answer;
+    }
+
+    /// Ends it, and says where it was.
+    #[must_use]
+    pub fn stop(self) -> Stopped {
+        Stopped { ports: [self.http.port(), self.grpc.port()] }
     }
 
     /// Closes all connections, as a receiver does that is restarted, and waits until they are.

@@ -46,11 +46,12 @@ struct Listener {
 impl Serving {
     pub(super) fn open(
         shared: &Arc<Shared>,
+        [http, grpc]: [u16; 2],
         tls: Option<&ServerConfig>,
     ) -> io::Result<(Self, SocketAddr, SocketAddr)> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let listen = |is_grpc: bool| {
-            let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+        let listen = |is_grpc: bool, port: u16| {
+            let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port)))?;
             let tls = tls.cloned().map(|mut config| {
                 let protocol: &[u8] = if is_grpc { b"h2" } else { b"http/1.1" };
                 config.alpn_protocols = vec![protocol.to_vec()];
@@ -59,7 +60,7 @@ impl Serving {
             let address = listener.local_addr()?;
             io::Result::Ok((Listener { listener, is_grpc, tls, shared: Arc::clone(shared) }, address))
         };
-        let ((http, http_address), (grpc, grpc_address)) = (listen(false)?, listen(true)?);
+        let ((http, http_address), (grpc, grpc_address)) = (listen(false, http)?, listen(true, grpc)?);
         Ok((Self { runtime, listeners: [http, grpc] }, http_address, grpc_address))
     }
 
@@ -131,7 +132,10 @@ async fn answer(
     request: http::Request<Incoming>,
     close: &Notify,
 ) -> Answered {
-    let answer = shared.lock().script.pop_front().unwrap_or(Answer::Ok);
+    let answer = {
+        let mut state = shared.lock();
+        state.script.pop_front().unwrap_or_else(|| state.otherwise.clone())
+    };
     if let Answer::CloseUnread = answer {
         close.notify_one();
         return future::pending().await;

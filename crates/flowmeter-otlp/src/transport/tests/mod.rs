@@ -90,7 +90,7 @@ fn assert_refused(delivery: &Delivery, said: &str) {
 #[track_caller]
 fn assert_unknown(delivery: &Delivery, said: &str) {
     match delivery {
-        Delivery::Unknown(message) => assert!(message.contains(said), "{message}"),
+        Delivery::Unknown { message, .. } => assert!(message.contains(said), "{message}"),
         other => panic!("{other:?}"),
     }
 }
