@@ -65,10 +65,16 @@ impl Environment {
     }
 
     fn read(&self, signal: Signal) -> (OtlpOptions, Vec<Ignored>) {
+        let timeout_name = match signal {
+            Signal::Metrics => "OTEL_METRIC_EXPORT_TIMEOUT",
+            Signal::Traces => "OTEL_BSP_EXPORT_TIMEOUT",
+            Signal::Logs => "OTEL_BLRP_EXPORT_TIMEOUT",
+        };
         let mut reading = Reading { environment: self, signal: name(signal), ignored: Vec::new() };
         let mut options = OtlpOptions::default();
         reading.connection(&mut options);
         reading.metrics(&mut options);
+        options.report_timeout = reading.one(timeout_name, timeout).unwrap_or(options.report_timeout);
         reading.resource(&mut options);
         (options, reading.ignored)
     }
@@ -159,8 +165,6 @@ impl Reading<'_> {
         options.histograms = self
             .one("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", histograms)
             .unwrap_or(options.histograms);
-        options.report_timeout =
-            self.one("OTEL_METRIC_EXPORT_TIMEOUT", timeout).unwrap_or(options.report_timeout);
     }
 
     fn resource(&mut self, options: &mut OtlpOptions) {
@@ -309,6 +313,15 @@ mod tests {
 
     fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn each_signal_has_its_time_for_an_export() {
+        let names = ["OTEL_METRIC_EXPORT_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BLRP_EXPORT_TIMEOUT"];
+        let environment: Environment = names.into_iter().zip(["1", "2", "3"]).collect();
+        let times = [Signal::Metrics, Signal::Traces, Signal::Logs]
+            .map(|signal| environment.read(signal).0.report_timeout.as_millis());
+        assert_eq!(times, [1, 2, 3]);
     }
 
     #[test]

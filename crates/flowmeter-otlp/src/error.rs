@@ -60,4 +60,9 @@ pub enum Error {
     /// The system has no room.
     #[error("no runtime for connections can be made: {0}")]
     Runtime(#[source] std::io::Error),
+
+    /// An exporter of OpenTelemetry that cannot be built.
+    #[cfg(feature = "tracing")]
+    #[error("spans and log records cannot be exported: {0}")]
+    Exporter(#[source] opentelemetry_otlp::ExporterBuildError),
 }

@@ -124,6 +124,8 @@ mod request;
 mod resource;
 mod secret;
 mod share;
+#[cfg(feature = "tracing")]
+mod telemetry;
 mod transport;
 mod unsaid;
 
@@ -136,3 +138,7 @@ pub use options::{
 };
 pub use reporter::OtlpReporter;
 pub use secret::Secret;
+#[cfg(feature = "tracing")]
+pub use telemetry::{
+    OtlpTelemetry, OtlpTelemetryBuilder, QueueOptions, SignalCounts, TelemetryCounts, current_trace_context,
+};

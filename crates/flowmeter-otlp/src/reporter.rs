@@ -12,7 +12,7 @@ use tracing::warn;
 
 use crate::encode::Encoder;
 use crate::environment::Environment;
-use crate::json::{self, Root};
+use crate::json;
 use crate::milestones::MilestoneEncoder;
 use crate::request::{Delivery, Request};
 use crate::share::Share;
@@ -206,7 +206,7 @@ impl OtlpReporter {
         };
         let body = match client.protocol() {
             Protocol::Grpc | Protocol::HttpProtobuf => body,
-            Protocol::HttpJson => json::from_protobuf(root(signal), &body).into(),
+            Protocol::HttpJson => json::from_protobuf(signal.into(), &body).into(),
         };
         let delivery = client.send(signal, body, points, deadline, &|| context.pause(Duration::ZERO));
         context.count_bytes(client.take_sent());
@@ -287,14 +287,6 @@ impl OtlpReporter {
             warn!(reporter = way.context.name(), message, "{what}");
             self.shown.insert(message.to_owned());
         }
-    }
-}
-
-fn root(signal: Signal) -> Root {
-    match signal {
-        Signal::Metrics => Root::Metrics,
-        Signal::Traces => Root::Traces,
-        Signal::Logs => Root::Logs,
     }
 }
 

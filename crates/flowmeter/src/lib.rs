@@ -34,6 +34,7 @@
 //! |---|---|
 //! | `derive` | `#[derive(MetricSet)]`, for metric sets of your own |
 //! | `otlp` | the OTLP reporter, in the module `otlp` |
+//! | `otlp-tracing` | the process's own spans and log records by OTLP, from `tracing`, in the module `otlp` |
 //! | `prometheus` | the Prometheus reporter, in the module `prometheus` |
 //! | `statsd` | the StatsD reporter, in the module `statsd` |
 //! | `stream` | the standard metric sets of a stream processor, in the module `stream` |

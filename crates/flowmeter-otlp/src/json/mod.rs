@@ -8,8 +8,9 @@
 mod read;
 mod schema;
 
-use self::read::{Fields, Raw};
+pub(crate) use self::read::{Fields, Raw};
 use self::schema::{Field, Kind, Message};
+use crate::transport::Signal;
 
 /// What the bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,16 @@ pub(crate) enum Root {
     Traces,
     /// An `ExportLogsServiceRequest`.
     Logs,
+}
+
+impl From<Signal> for Root {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Metrics => Self::Metrics,
+            Signal::Traces => Self::Traces,
+            Signal::Logs => Self::Logs,
+        }
+    }
 }
 
 /// Translates a request. What is not in the table, or ends too early, is left out.

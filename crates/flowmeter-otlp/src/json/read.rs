@@ -4,17 +4,17 @@ use super::schema::Kind;
 
 /// The value of a field, before its type is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Raw<'a> {
+pub(crate) enum Raw<'a> {
     Number(u64),
     Bytes(&'a [u8]),
 }
 
 /// The fields of a message with their numbers, until one ends too early.
 #[derive(Clone)]
-pub(super) struct Fields<'a>(&'a [u8]);
+pub(crate) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    pub(super) fn of(message: &'a [u8]) -> Self {
+    pub(crate) fn of(message: &'a [u8]) -> Self {
         Self(message)
     }
 }

@@ -6,9 +6,9 @@ use http::{HeaderMap, StatusCode};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use prost::Message as _;
 use serde_json::Value;
-use tonic_types::Status;
 
 use super::retry::Retry;
+use super::rpc::Status;
 
 /// The most characters of a receiver's message that are shown.
 const LONGEST_MESSAGE: usize = 300;
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn errors_are_read_in_each_form() {
-        let status = Status { code: 3, message: "no unit".to_owned(), details: Vec::new() };
+        let status = tonic_types::Status { code: 3, message: "no unit".to_owned(), details: Vec::new() };
         assert_eq!(error_message(Form::Protobuf, status.encode_to_vec().into()), "no unit");
         assert_eq!(error_message(Form::Json, Bytes::from_static(br#"{"message":"no unit"}"#)), "no unit");
         assert_eq!(error_message(Form::Other, Bytes::from_static(b"no unit\r\n")), "no unit");

@@ -14,13 +14,12 @@ use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode;
 use prost::Message as _;
-use tonic::Code;
-use tonic_types::{RpcStatusExt as _, Status};
 
 use super::answer::{Form, Verdict, legible, taken};
 use super::body::{Rest, Unread};
 use super::http as over_http;
 use super::retry::Retry;
+use super::rpc::{Code, Status};
 
 const STATUS: &str = "grpc-status";
 const MESSAGE: &str = "grpc-message";
@@ -70,7 +69,7 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, rest: Option<Result
 }
 
 fn of_status(fields: &HeaderMap, body: Bytes) -> Verdict {
-    let code = Code::from_bytes(fields.get(STATUS).map_or(b"", |value| value.as_bytes()));
+    let code = Code::of(fields.get(STATUS).map_or(b"", |value| value.as_bytes()));
     if code == Code::Ok {
         return match message(body) {
             Ok(message) => taken(Form::Protobuf, message),
@@ -81,8 +80,7 @@ fn of_status(fields: &HeaderMap, body: Bytes) -> Verdict {
     let message = legible(&percent_decode(message).decode_utf8_lossy());
     let details = fields.get(DETAILS).and_then(|value| BASE64.decode(value.as_bytes()).ok());
     let details = details.and_then(|details| Status::decode(details.as_slice()).ok());
-    let asked = details.and_then(|details| details.get_details_retry_info());
-    let asked = asked.map(|info| info.retry_delay.unwrap_or_default());
+    let asked = details.and_then(|details| details.retry_delay());
     let advice = match code {
         Code::Unauthenticated | Code::PermissionDenied => ", so look at `headers`",
         Code::Unimplemented => {
@@ -148,7 +146,7 @@ mod tests {
 
     fn details(delay: Option<Duration>) -> String {
         let details = ErrorDetails::with_retry_info(delay);
-        let status = tonic::Status::with_error_details(Code::ResourceExhausted, "", details);
+        let status = tonic::Status::with_error_details(tonic::Code::ResourceExhausted, "", details);
         BASE64.encode(status.details())
     }
 

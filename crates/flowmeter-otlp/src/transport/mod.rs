@@ -8,6 +8,7 @@ mod grpc;
 mod http;
 mod retry;
 mod route;
+mod rpc;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -19,6 +20,8 @@ use std::time::{Duration, Instant};
 use ::http::Request;
 use ::http::uri::Scheme;
 use bytes::Bytes;
+#[cfg(feature = "tracing")]
+use opentelemetry::Context;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::timeout_at;
 
@@ -121,6 +124,9 @@ impl Client {
                 "requests are not sent from a thread of an asynchronous runtime".to_owned(),
             );
         }
+        // What is traced of it would be sent as well, and be the cause of another request.
+        #[cfg(feature = "tracing")]
+        let _untraced = Context::enter_telemetry_suppressed_scope();
         match &self.runtime {
             Some(runtime) => {
                 runtime.block_on(self.sender.deliver(signal, body, points, deadline, is_stopping))
@@ -132,6 +138,9 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        // The connections that end with it have something to tell too.
+        #[cfg(feature = "tracing")]
+        let _untraced = Context::enter_telemetry_suppressed_scope();
         // Waits for no resolver that hangs, and may happen on a thread of another runtime.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
