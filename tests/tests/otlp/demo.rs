@@ -21,7 +21,7 @@ const RECORDS: [(&str, &str); 2] = [
     ("taskmanager.job.task.operator.num_records_in", "numRecordsIn"),
     ("taskmanager.job.task.operator.num_records_out", "numRecordsOut"),
 ];
-const LATENCY: &str = "taskmanager.job.task.operator.source_subtask_latency";
+const LATENCY: &str = "taskmanager.job.task.operator.source_latency";
 const OPERATOR: &str = "operator_name";
 
 /// What tells the reports of a job's start and end.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flowmeter_e2e::{Demo, VictoriaMetrics, program, wait_for};
 use serde_json::Value;
 
-const LATENCY: &str = "source_subtask_latency";
+const LATENCY: &str = "source_latency";
 
 /// The latest values of a metric, summed by operator.
 fn by_operator(server: &VictoriaMetrics, metric: &str) -> BTreeMap<String, f64> {
