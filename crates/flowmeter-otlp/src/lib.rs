@@ -65,9 +65,11 @@
 //!
 //! | the receiver | what becomes of it |
 //! |---|---|
-//! | answers 429 or 503; `RESOURCE_EXHAUSTED` or `UNAVAILABLE` with a time to come again; `ABORTED`, `OUT_OF_RANGE`, `DATA_LOSS`; is not there | surely not taken: sent again, in this report or the next, which makes up for it exactly |
+//! | answers 429 or 503; `RESOURCE_EXHAUSTED` or `UNAVAILABLE` with a time to come again; `ABORTED`, `OUT_OF_RANGE`; is not there | surely not taken: sent again, in this report or the next, which makes up for it exactly |
 //! | answers another error, such as 400 or `INVALID_ARGUMENT` | surely not taken, and refused for good: the report fails, the other requests of it are sent all the same; the next report has what is counted by then |
-//! | answers 502 or 504; `UNAVAILABLE` without a time, `CANCELLED`, `DEADLINE_EXCEEDED`; does not answer in time; closes the connection; answers what cannot be read | perhaps taken: sent again. Cumulative points are right with the next report. Differences may be there twice, and are counted as uncertain |
+//! | answers 502 or 504; `UNAVAILABLE` without a time, `CANCELLED`, `DEADLINE_EXCEEDED`, `DATA_LOSS`; does not answer in time; closes the connection | perhaps taken: sent again. Cumulative points are right with the next report. Differences may be there twice, and are counted as uncertain |
+//! | answers 500 or another error of its own but 503; `UNKNOWN`, `INTERNAL`; by gRPC without a status | perhaps taken, as a Collector answers that passes on to several others, one of which fails: the same, but sent again with the next report only |
+//! | answers with success, and with what cannot be read, or as no receiver of OTLP does | taken, because the status decides; the log says so once |
 //! | rejects a part (`partial_success`) | that part is counted as dropped, and the log has what the receiver says, once |
 //!
 //! With cumulative points a total is exact after the next report that is taken. With differences it is exact unless something was counted as

@@ -274,7 +274,7 @@ impl OtlpReporter {
         if rejected > 0 {
             self.note(message, "the receiver has rejected some of what was in a request, which is dropped");
         } else if !message.is_empty() {
-            self.note(message, "the receiver has taken a request, and has something to say to it");
+            self.note(message, "the receiver has taken a request, and there is something to be said to it");
         }
     }
 

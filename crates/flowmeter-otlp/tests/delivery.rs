@@ -70,7 +70,6 @@ fn what_surely_was_not_taken_is_made_good_exactly() {
             Answer::status(503),
             Answer::status(400),
             Answer::status(404),
-            Answer::status(500),
         ];
         if protocol == Protocol::Grpc {
             answers.extend([
@@ -95,9 +94,9 @@ fn what_may_have_been_taken_is_uncertain_and_no_more_than_that_is_there_twice() 
     for protocol in ALL {
         let mut answers =
             vec![Answer::Close, Answer::CloseUnread, Answer::Lost, Answer::status(502), Answer::status(504)];
-        answers.extend([Answer::Garbage, Answer::Oversized(10 << 20)]);
+        answers.extend([Answer::status(500), Answer::Mistaken]);
         if protocol == Protocol::Grpc {
-            answers.extend([Answer::grpc(14, ""), Answer::grpc(4, "")]);
+            answers.extend([14, 4, 2, 13, 15].map(|code| Answer::grpc(code, "")));
         }
         for answer in answers {
             let (_, counted, received) =
@@ -114,6 +113,24 @@ fn what_may_have_been_taken_is_uncertain_and_no_more_than_that_is_there_twice() 
                 "{answer:?} by {protocol:?}: {sum} of {truth}"
             );
             assert!(uncertain <= 2, "{answer:?} by {protocol:?}: {uncertain}");
+        }
+    }
+}
+
+#[test]
+fn a_success_that_cannot_be_read_is_one_and_nothing_comes_again() {
+    for protocol in ALL {
+        for temporality in TEMPORALITIES {
+            let receiver = OtlpReceiver::start();
+            let job = Job::new(options(&receiver, protocol).with_temporality(temporality));
+            let counted = Counted::new(&job);
+            for answer in [&Answer::Garbage, &Answer::Oversized(1 << 20)].repeat(5) {
+                receiver.always(answer.clone());
+                counted.count(10);
+                job.report().unwrap();
+            }
+            counted.assert_exact(&receiver.received());
+            assert_eq!(job.otlp.status().uncertain_values, 0);
         }
     }
 }

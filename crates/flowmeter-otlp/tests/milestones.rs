@@ -213,7 +213,7 @@ fn a_receiver_that_takes_none_gets_the_next_all_the_same_and_they_are_counted() 
         let refusals = if protocol == Protocol::Grpc {
             vec![Answer::grpc(12, "unknown service"), Answer::grpc(3, "no")]
         } else {
-            vec![Answer::status(404), Answer::status(400), Answer::Garbage]
+            vec![Answer::status(404), Answer::status(400), Answer::status(500)]
         };
         for refusal in refusals {
             let receiver = OtlpReceiver::start();
@@ -232,6 +232,19 @@ fn a_receiver_that_takes_none_gets_the_next_all_the_same_and_they_are_counted() 
             let later = Received { requests: received.requests[before..].to_vec(), ..Received::default() };
             assert_eq!(names(&later), (numbered("span", [2]), numbered("event", [2])));
         }
+    }
+}
+
+#[test]
+fn a_success_that_cannot_be_read_is_one() {
+    for protocol in ALL {
+        let receiver = OtlpReceiver::start();
+        let job = Job::new(options(&receiver, protocol));
+        receiver.always(Answer::Garbage);
+        tell(&job.registry.add_group("g"), 0);
+        let status = settled(&job, |status| status.reported_milestones + status.dropped_milestones == 2);
+        assert_eq!(status.dropped_milestones, 0);
+        assert_eq!(names(&receiver.received()), (numbered("span", [0]), numbered("event", [0])));
     }
 }
 

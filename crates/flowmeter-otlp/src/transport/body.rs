@@ -18,6 +18,9 @@ const PIECE: usize = 64 * 1024;
 /// The most that is read of an answer, which is a few bytes or an error message.
 pub(super) const LONGEST_ANSWER: usize = 64 * 1024;
 
+/// How much more is passed over, because the status of gRPC stands behind it.
+const LONGEST_PASSED_OVER: usize = 16 * 1024 * 1024;
+
 /// The bytes of a request.
 pub(super) struct Outgoing {
     parts: VecDeque<Bytes>,
@@ -78,27 +81,33 @@ pub(super) struct Rest {
 
 /// Why an answer could not be read.
 pub(super) enum Unread {
-    TooLong,
+    /// What stood behind it, if it was not too long by far.
+    TooLong(HeaderMap),
     Broken(hyper::Error),
 }
 
 /// Reads an answer up to its bound.
 pub(super) async fn read(mut incoming: Incoming) -> Result<Rest, Unread> {
     let (mut body, mut trailers) = (BytesMut::new(), HeaderMap::new());
+    let mut length = 0;
     while let Some(frame) = incoming.frame().await {
-        let frame = match frame.map_err(Unread::Broken)?.into_data() {
-            Ok(data) if body.len() + data.len() > LONGEST_ANSWER => return Err(Unread::TooLong),
+        match frame.map_err(Unread::Broken)?.into_data() {
             Ok(data) => {
-                body.extend_from_slice(&data);
-                continue;
+                length += data.len();
+                if length <= LONGEST_ANSWER {
+                    body.extend_from_slice(&data);
+                } else if length > LONGEST_PASSED_OVER {
+                    break;
+                }
             }
-            Err(frame) => frame,
-        };
-        if let Ok(more) = frame.into_trailers() {
-            trailers = more;
+            Err(frame) => trailers = frame.into_trailers().unwrap_or(trailers),
         }
     }
-    Ok(Rest { body: body.freeze(), trailers })
+    if length > LONGEST_ANSWER {
+        Err(Unread::TooLong(trailers))
+    } else {
+        Ok(Rest { body: body.freeze(), trailers })
+    }
 }
 
 #[cfg(test)]
