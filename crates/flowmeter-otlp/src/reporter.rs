@@ -107,7 +107,10 @@ impl OtlpReporter {
         let is_wanted = options.milestones;
         let way = |way: Option<OtlpOptions>| way.filter(|_| is_wanted).map(OtlpOptions::corrected);
         Self {
-            encoder: Encoder::new(&options),
+            encoder: Encoder::new(&OtlpOptions {
+                request_size: options.protobuf_size(options.protocol),
+                ..options.clone()
+            }),
             milestones: MilestoneEncoder::new(&options),
             spans: way(spans),
             events: way(events),
@@ -137,7 +140,7 @@ impl OtlpReporter {
     /// Has a report [end before the next is due](OtlpOptions::within).
     #[must_use]
     pub fn within(mut self, interval: Duration) -> Self {
-        self.options = self.options.within(interval);
+        self.options = self.options.within(interval).corrected();
         self.share = Share::of(self.options.report_timeout);
         self
     }
@@ -154,19 +157,14 @@ impl OtlpReporter {
         let (mut failures, mut first_failure) = (0_u64, None);
         let (count, mut before) = (requests.len(), ReportMark::default());
         for (number, request) in requests.into_iter().enumerate() {
-            let Request { body, points, mark } = request;
+            let Request { body, points, differences, mark } = request;
             let (message, for_good) = match self.send(Signal::Metrics, body, points, deadline) {
                 Delivery::Taken { rejected, message, ambiguous } => {
                     report.acknowledge_between(before, mark);
                     self.note_partial(rejected, &message);
                     self.count(|context| {
                         context.count_dropped(rejected);
-                        // A cumulative point that is there twice is there once.
-                        context.count_uncertain(if ambiguous && self.encoder.wants().deltas {
-                            points
-                        } else {
-                            0
-                        });
+                        context.count_uncertain(if ambiguous { differences } else { 0 });
                     });
                     before = mark;
                     continue;
@@ -174,8 +172,7 @@ impl OtlpReporter {
                 Delivery::Refused { message, for_good } => (message, for_good),
                 Delivery::Unknown { message, for_good } => {
                     // It comes again with what is counted by then.
-                    let uncertain = if self.encoder.wants().deltas { points } else { 0 };
-                    self.count(|context| context.count_uncertain(uncertain));
+                    self.count(|context| context.count_uncertain(differences));
                     (message, for_good)
                 }
             };
@@ -220,12 +217,13 @@ impl OtlpReporter {
         milestones: &Milestones<'_>,
         deadline: Instant,
     ) -> Result<(), ReportError> {
-        let has_way = self.way.as_mut().is_some_and(|way| way.client(signal).is_some());
+        let protocol = self.way.as_mut().and_then(|way| way.client(signal)).map(|client| client.protocol());
+        let limit = self.options.protobuf_size(protocol.unwrap_or_default());
         while let Some(batch) = match signal {
-            Signal::Logs => self.milestones.records(milestones, &self.taken),
-            Signal::Metrics | Signal::Traces => self.milestones.spans(milestones, &self.taken),
+            Signal::Logs => self.milestones.records(milestones, &self.taken, limit),
+            Signal::Metrics | Signal::Traces => self.milestones.spans(milestones, &self.taken, limit),
         } {
-            if has_way {
+            if protocol.is_some() {
                 self.send_batch(signal, batch.body, batch.count, deadline)?;
             }
             self.taken.extend(batch.numbers);
@@ -371,5 +369,19 @@ impl From<OtlpOptions> for OtlpReporter {
 impl fmt::Debug for OtlpReporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OtlpReporter").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_has_some_time_however_soon_the_next_is() {
+        for nanoseconds in [0, 1, 1_000_000] {
+            let reporter =
+                OtlpReporter::new(OtlpOptions::default()).within(Duration::from_nanos(nanoseconds));
+            assert!(format!("{reporter:?}").contains("report_timeout: 1ms"), "{reporter:?}");
+        }
     }
 }

@@ -7,7 +7,7 @@ mod receiver;
 
 use std::time::{Duration, Instant};
 
-use flowmeter_core::{Counter, Histogram};
+use flowmeter_core::{Counter, Event, Histogram, Span};
 use flowmeter_otlp::{OtlpOptions, Protocol, Temporality};
 use flowmeter_testkit::PATIENCE;
 use flowmeter_testkit::otlp::{Answer, OtlpReceiver, Received, Total};
@@ -133,6 +133,55 @@ fn a_success_that_cannot_be_read_is_one_and_nothing_comes_again() {
             assert_eq!(job.otlp.status().uncertain_values, 0);
         }
     }
+}
+
+#[test]
+fn only_what_is_a_difference_is_uncertain() {
+    for protocol in ALL {
+        for temporality in [Temporality::Delta, Temporality::LowMemory] {
+            let receiver = OtlpReceiver::start();
+            let job = Job::new(options(&receiver, protocol).with_temporality(temporality));
+            let group = job.registry.add_group("g");
+            let _gauges: Vec<_> = (0..10)
+                .map(|number| group.add_group_kv("number", &number.to_string()).gauge::<i64>("n"))
+                .collect();
+            let up_down = group.up_down_counter("u");
+            up_down.add(1);
+            let counted = Counted::new(&job);
+            counted.count(1);
+            receiver.script([Answer::Mistaken, Answer::Lost]);
+            job.report().unwrap_err();
+            assert_eq!(job.otlp.status().uncertain_values, 2);
+            job.report().unwrap();
+            assert_eq!(job.otlp.status().uncertain_values, 4);
+        }
+    }
+}
+
+#[test]
+fn requests_in_json_are_no_longer_than_others() {
+    const SIZE: usize = 100_000;
+    let receiver = OtlpReceiver::start();
+    let job = Job::new(options(&receiver, Protocol::HttpJson).with_request_size(SIZE));
+    let group = job.registry.add_group("a").add_group_kv("k", "v");
+    let _histograms: Vec<_> = (0..300)
+        .map(|number| {
+            let histogram = group.add_group_kv("number", &number.to_string()).histogram::<u64>("h");
+            (0..100).for_each(|exponent| histogram.record(1 << (exponent % 60)));
+            histogram
+        })
+        .collect();
+    let counters = many(&job);
+    counters.iter().for_each(Counter::inc);
+    for number in 0..500 {
+        group.report_event(Event::new("s", "e").with("number", number));
+        group.report_span(Span::new("s", "e").with("number", number));
+    }
+    job.report().unwrap();
+    let requests = receiver.received().requests;
+    assert!(requests.len() > 5, "{}", requests.len());
+    let longest = requests.iter().map(|request| request.wire.len()).max().unwrap();
+    assert!((SIZE / 2..=SIZE).contains(&longest), "{longest}");
 }
 
 #[test]

@@ -120,6 +120,18 @@ fn a_span_says_all_that_it_has() {
 }
 
 #[test]
+fn flink_says_nothing_of_success() {
+    let receiver = OtlpReceiver::start();
+    let job = Job::new(options(&receiver, Protocol::Grpc).with_naming(NamingPolicy::Flink));
+    let group = job.registry.add_group("g");
+    group.report_span(Span::new("s", "a").succeeded().child(Span::new("s", "b").failed("of this")));
+    let received = receiver.wait_for(|received| spans(received).len() == 2);
+    let codes: Vec<_> =
+        spans(&received).iter().map(|span| span.told.status.as_ref().unwrap().code()).collect();
+    assert_eq!(codes, [StatusCode::Unset, StatusCode::Error]);
+}
+
+#[test]
 fn an_event_says_all_that_it_has() {
     for (protocol, naming) in ALL
         .into_iter()
