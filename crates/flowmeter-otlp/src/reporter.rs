@@ -28,6 +28,8 @@ const SHOWN_MESSAGES: usize = 20;
 /// it takes makes up for those; with differences that report has all that was counted meanwhile.
 pub struct OtlpReporter {
     options: OtlpOptions,
+    /// Whether metrics are sent, which the environment can switch off.
+    sends_metrics: bool,
     /// The ways of spans and of events, if those are sent.
     spans: Option<OtlpOptions>,
     events: Option<OtlpOptions>,
@@ -73,7 +75,7 @@ impl OtlpReporter {
     }
 
     /// A reporter of which everything is said by OpenTelemetry's [environment variables], for each signal, or else is the default.
-    /// One that cannot be read is ignored, with a warning.
+    /// One that cannot be read is ignored, with a warning. What they switch off is not sent.
     ///
     /// [environment variables]: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
     #[must_use]
@@ -81,7 +83,8 @@ impl OtlpReporter {
         Self::from_environment_with(|options| options)
     }
 
-    /// The same with changes, which are made to the options of each signal and come before the environment.
+    /// The same with changes, which are made to the options of each signal and come before the environment. They see its
+    /// headers, which go to another endpoint as well if one is set here: clear [`headers`](OtlpOptions::headers) then.
     ///
     /// ```
     /// use flowmeter_otlp::{Compression, OtlpReporter};
@@ -96,10 +99,21 @@ impl OtlpReporter {
     fn of_environment(environment: &Environment, change: impl Fn(OtlpOptions) -> OtlpOptions) -> Self {
         let metrics = change(environment.options(Signal::Metrics));
         let way = |signal| {
-            Some(change(environment.options(signal))).filter(|options| options.is_way_beside(&metrics))
+            Some(change(environment.options(signal)))
+                .filter(|options| environment.sends(signal) && options.is_way_beside(&metrics))
         };
         let (spans, events) = (way(Signal::Traces), way(Signal::Logs));
-        Self { interval: environment.interval(), ..Self::of(metrics, spans, events) }
+        let reporter = Self { interval: environment.interval(), ..Self::of(metrics, spans, events) };
+        reporter.sending_metrics(environment.sends(Signal::Metrics))
+    }
+
+    /// Has metrics be sent or not, and tells if not, since that is rarely what a reporter is for.
+    pub(crate) fn sending_metrics(mut self, sends_metrics: bool) -> Self {
+        if !sends_metrics {
+            warn!("no metrics are sent: OTEL_SDK_DISABLED is `true`, or OTEL_METRICS_EXPORTER is `none`");
+        }
+        self.sends_metrics = sends_metrics;
+        self
     }
 
     pub(crate) fn of(metrics: OtlpOptions, spans: Option<OtlpOptions>, events: Option<OtlpOptions>) -> Self {
@@ -114,6 +128,7 @@ impl OtlpReporter {
             milestones: MilestoneEncoder::new(&options),
             spans: way(spans),
             events: way(events),
+            sends_metrics: true,
             interval: None,
             taken: BTreeSet::new(),
             share: Share::of(options.report_timeout),
@@ -329,7 +344,7 @@ impl Reporter for OtlpReporter {
     }
 
     fn accepts(&self, family: &Family) -> bool {
-        self.encoder.accepts(family)
+        self.sends_metrics && self.encoder.accepts(family)
     }
 
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
