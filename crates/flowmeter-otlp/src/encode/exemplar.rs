@@ -14,13 +14,13 @@ pub(super) fn write_exemplars(
     field: u8,
     exemplars: &[Exemplar],
     divisor: f64,
-    difference: Option<RangeInclusive<u64>>,
+    difference: Option<&RangeInclusive<u64>>,
     out: &mut Vec<u8>,
 ) {
     for exemplar in exemplars {
         let context = exemplar.context();
         let time = context.unix_time().map_or(0, nanoseconds);
-        if difference.as_ref().is_some_and(|difference| !difference.contains(&time)) {
+        if difference.is_some_and(|difference| !difference.contains(&time)) {
             continue;
         }
         let span = context.span_id();

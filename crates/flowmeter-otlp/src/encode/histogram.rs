@@ -98,7 +98,13 @@ impl<E: FnMut(Request)> Writing<'_, E> {
         if !exemplars.is_empty() {
             let field = if edges.is_some() { Edges::EXEMPLARS } else { super::exponential::EXEMPLARS };
             let difference = delta.map(|_| start..=self.time);
-            super::exemplar::write_exemplars(field, &exemplars, unit, difference, &mut memory.exemplars);
+            super::exemplar::write_exemplars(
+                field,
+                &exemplars,
+                unit,
+                difference.as_ref(),
+                &mut memory.exemplars,
+            );
         }
         let attributes = Attributes::of(series.prepared());
         let distribution = Distribution {

@@ -144,7 +144,7 @@ impl<E: FnMut(Request)> Writing<'_, E> {
         self.memory.exemplars.clear();
         if !exemplars.is_empty() {
             let difference = (head == Heads::DELTA).then_some(start..=self.time);
-            write_exemplars(EXEMPLARS, &exemplars, divisor, difference, &mut self.memory.exemplars);
+            write_exemplars(EXEMPLARS, &exemplars, divisor, difference.as_ref(), &mut self.memory.exemplars);
         }
         let Attributes { variables, points } = Attributes::of(series.prepared());
         let length = points.len() + Tail::STARTED + self.memory.exemplars.len();
