@@ -18,6 +18,7 @@ use crate::endpoint::redacted;
 use crate::transport::{Signal, checked_header, legible};
 use crate::{Compression, Endpoint, HistogramForm, OtlpOptions, Protocol, Temporality};
 
+const DISABLED: &str = "OTEL_SDK_DISABLED";
 const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
 const PREFIX: &str = "OTEL_";
 const SERVICE_NAME: &str = "service.name";
@@ -50,6 +51,21 @@ impl Environment {
         let is_new = |ignored: &&Ignored| signal == Signal::Metrics || ignored.name.starts_with(&of_signal);
         ignored.iter().filter(is_new).for_each(Ignored::log);
         options
+    }
+
+    /// Whether they leave a signal to be sent at all. Other exporters than none are not asked for: whoever has this one wants it.
+    pub(crate) fn sends(&self, signal: Signal) -> bool {
+        let exporter = format!("OTEL_{}_EXPORTER", name(signal));
+        !self.is_disabled() && !self.says(&exporter, "none")
+    }
+
+    /// Whether they switch off all that is OpenTelemetry's.
+    pub(crate) fn is_disabled(&self) -> bool {
+        self.says(DISABLED, "true")
+    }
+
+    fn says(&self, name: &str, word: &str) -> bool {
+        self.0.get(name).is_some_and(|text| text.trim().eq_ignore_ascii_case(word))
     }
 
     /// The time between reports, if they say something about it.
@@ -140,6 +156,19 @@ impl Reading<'_> {
         self.one(&of_signal, &read).or_else(|| self.one(&format!("OTEL_EXPORTER_OTLP_{suffix}"), read))
     }
 
+    /// All that is not true is false, also where it is told to be something else, and then asks nobody else.
+    fn truth(&mut self, suffix: &str) -> Option<bool> {
+        let of_signal = format!("OTEL_EXPORTER_OTLP_{}_{suffix}", self.signal);
+        let names = [of_signal, format!("OTEL_EXPORTER_OTLP_{suffix}")];
+        let (name, text) = names.into_iter().find_map(|name| self.environment.0.get_key_value(&name))?;
+        let is_true = text.trim().eq_ignore_ascii_case("true");
+        if !is_true && !text.trim().eq_ignore_ascii_case("false") {
+            let reason = none_of(text.trim(), "`true` or `false`") + ", and stands for `false`";
+            self.ignored.push(Ignored { name: name.clone(), reason });
+        }
+        Some(is_true)
+    }
+
     fn connection(&mut self, options: &mut OtlpOptions) {
         options.protocol = self.either("PROTOCOL", protocol).unwrap_or(options.protocol);
         options.endpoint = self
@@ -147,7 +176,7 @@ impl Reading<'_> {
                 endpoint(text, Endpoint::complete)
             })
             .or_else(|| self.one("OTEL_EXPORTER_OTLP_ENDPOINT", |text| endpoint(text, str::parse)));
-        options.insecure = self.either("INSECURE", truth).unwrap_or_default();
+        options.insecure = self.truth("INSECURE").unwrap_or_default();
         for (name, value) in self.either("HEADERS", headers).unwrap_or_default() {
             *options = std::mem::take(options).with_header(name, value);
         }
@@ -197,15 +226,6 @@ fn endpoint(
     read(text).map_err(|error| format!("`{}` is no URL: {error}", legible(&redacted(text))))
 }
 
-/// All that is not true is false, as all truth values of OpenTelemetry's are.
-fn truth(text: &str) -> Result<bool, String> {
-    match text {
-        text if text.eq_ignore_ascii_case("true") => Ok(true),
-        text if text.eq_ignore_ascii_case("false") => Ok(false),
-        _ => Err(none_of(text, "`true` or `false`")),
-    }
-}
-
 /// Zero is no limit.
 fn timeout(text: &str) -> Result<Duration, String> {
     match milliseconds(text)? {
@@ -227,7 +247,7 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
 }
 
 fn compression(text: &str) -> Result<Compression, String> {
-    match text {
+    match text.to_ascii_lowercase().as_str() {
         "none" => Ok(Compression::None),
         "gzip" => Ok(Compression::Gzip),
         #[cfg(feature = "zstd")]
@@ -441,7 +461,7 @@ mod tests {
             [
                 "EXPORTER_OTLP_METRICS_PROTOCOL: `udp` is not `grpc`, `http/protobuf` or `http/json`",
                 "EXPORTER_OTLP_ENDPOINT: `ftp://(hidden)@h/?(hidden)` is no URL: it begins with neither `http://` nor `https://`",
-                "EXPORTER_OTLP_INSECURE: `1` is not `true` or `false`",
+                "EXPORTER_OTLP_INSECURE: `1` is not `true` or `false`, and stands for `false`",
                 "EXPORTER_OTLP_METRICS_HEADERS: there is no `=` in pair 2",
                 "EXPORTER_OTLP_HEADERS: the header `authorization` cannot be sent: its value has characters that headers cannot \
                  have",
@@ -454,6 +474,33 @@ mod tests {
                 "RESOURCE_ATTRIBUTES: what is percent-encoded is no UTF-8 in pair 2",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_not_true_is_false_and_asks_no_other() {
+        for (of_signal, expected, noted) in
+            [("0", false, 1), ("no", false, 1), ("False", false, 0), ("TRUE", true, 0)]
+        {
+            let (options, ignored) = read(
+                Signal::Traces,
+                &[
+                    ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", of_signal),
+                    ("OTEL_EXPORTER_OTLP_INSECURE", if expected { "false" } else { "true" }),
+                ],
+            );
+            assert_eq!((options.insecure, ignored.len()), (expected, noted), "{of_signal}");
+        }
+    }
+
+    #[test]
+    fn names_of_values_are_in_any_case() {
+        let options = metrics(&[
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "GZIP"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "GRPC"),
+            ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "DELTA"),
+        ]);
+        assert_eq!((options.compression, options.protocol), (Compression::Gzip, Protocol::Grpc));
+        assert_eq!(options.temporality, Temporality::Delta);
     }
 
     #[test]

@@ -65,10 +65,17 @@
 //!
 //! | the receiver | what becomes of it |
 //! |---|---|
-//! | answers 429 or 503; `RESOURCE_EXHAUSTED` or `UNAVAILABLE` with a time to come again; `ABORTED`, `OUT_OF_RANGE`, `DATA_LOSS`; is not there | surely not taken: sent again, in this report or the next, which makes up for it exactly |
+//! | answers 429 or 503; `RESOURCE_EXHAUSTED` or `UNAVAILABLE` with a time to come again; `ABORTED`, `OUT_OF_RANGE`; is not there | surely not taken: sent again, in this report or the next, which makes up for it exactly |
 //! | answers another error, such as 400 or `INVALID_ARGUMENT` | surely not taken, and refused for good: the report fails, the other requests of it are sent all the same; the next report has what is counted by then |
-//! | answers 502 or 504; `UNAVAILABLE` without a time, `CANCELLED`, `DEADLINE_EXCEEDED`; does not answer in time; closes the connection; answers what cannot be read | perhaps taken: sent again. Cumulative points are right with the next report. Differences may be there twice, and are counted as uncertain |
+//! | answers 502 or 504; `UNAVAILABLE` without a time, `CANCELLED`, `DEADLINE_EXCEEDED`, `DATA_LOSS`; does not answer in time; closes the connection | perhaps taken: sent again. Cumulative points are right with the next report. Differences may be there twice, and are counted as uncertain |
+//! | answers 500 or another error of its own but 503; `UNKNOWN`, `INTERNAL`; by gRPC without a status | perhaps taken, as a Collector answers that passes on to several others, one of which fails: the same, but sent again with the next report only |
+//! | answers with success, and with what cannot be read, or as no receiver of OTLP does | taken, because the status decides; the log says so once |
 //! | rejects a part (`partial_success`) | that part is counted as dropped, and the log has what the receiver says, once |
+//!
+//! What is refused for good is not what the specification has dropped: the points of the next report are new ones, which have what was
+//! counted until then, and so nothing is lost once the receiver is mended or its limit raised. The other requests of a report do not wait
+//! for it. What a receiver never takes, such as a name that it does not like, is sent in vain in each report, with what is in the
+//! same request.
 //!
 //! With cumulative points a total is exact after the next report that is taken. With differences it is exact unless something was counted as
 //! uncertain, by which it may be too large, or as dropped. Memory does not grow while a receiver is away.
@@ -80,25 +87,29 @@
 //! # Environment
 //!
 //! Those for a signal (`METRICS`, `TRACES`, `LOGS`) come before those for all. One that cannot be read is ignored, with a warning.
+//! Names of values are in any case, and a truth value that is not `true` is false.
 //!
 //! | variable | is |
 //! |---|---|
 //! | `OTEL_EXPORTER_OTLP_ENDPOINT` | a base, to which HTTP adds `/v1/metrics`, `/v1/traces` and `/v1/logs` |
 //! | `OTEL_EXPORTER_OTLP_<SIGNAL>_ENDPOINT` | used as it is. If there is one of metrics and none for all, spans and events go nowhere unless they have their own |
 //! | `OTEL_EXPORTER_OTLP_[<SIGNAL>_]PROTOCOL` | `http/protobuf`, `grpc` or `http/json` |
-//! | `OTEL_EXPORTER_OTLP_[<SIGNAL>_]HEADERS` | `key=value,other=value`, percent-encoded |
+//! | `OTEL_EXPORTER_OTLP_[<SIGNAL>_]HEADERS` | `key=value,other=value`, percent-encoded. If a section says where a signal goes, they are not sent there, since they may be the credentials for another receiver |
 //! | `OTEL_EXPORTER_OTLP_[<SIGNAL>_]COMPRESSION` | `none`, `gzip`, or `zstd` with that feature |
 //! | `OTEL_EXPORTER_OTLP_[<SIGNAL>_]TIMEOUT` | milliseconds of one request |
 //! | `OTEL_EXPORTER_OTLP_[<SIGNAL>_]CERTIFICATE`, `CLIENT_CERTIFICATE`, `CLIENT_KEY`, `INSECURE` | TLS |
 //! | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative`, `delta` or `lowmemory` |
 //! | `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION` | `base2_exponential_bucket_histogram` or `explicit_bucket_histogram` |
 //! | `OTEL_METRIC_EXPORT_INTERVAL`, `OTEL_METRIC_EXPORT_TIMEOUT` | milliseconds between reports, and of a report |
+//! | `OTEL_<SIGNAL>_EXPORTER` | `none` has metrics, spans or events not sent, unless a section has an endpoint of that signal. Other values say nothing here |
+//! | `OTEL_SDK_DISABLED` | `true` has nothing sent at all |
 //! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | attributes of the resource |
 //!
 //! # Other than OpenTelemetry's defaults
 //!
 //! - **Histograms** are exponential, as they are recorded, and not explicit.
 //! - **The interval** is 10 s, as of all reporters, and not 60 s.
+//! - **What is refused for good** is not dropped, but comes with the next report, summed up (see [delivery](#delivery)).
 //! - **A report** ends before the next is due, though the specification has 30 s for it.
 //!
 //! # Features

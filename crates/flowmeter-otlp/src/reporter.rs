@@ -28,6 +28,8 @@ const SHOWN_MESSAGES: usize = 20;
 /// it takes makes up for those; with differences that report has all that was counted meanwhile.
 pub struct OtlpReporter {
     options: OtlpOptions,
+    /// Whether metrics are sent, which the environment can switch off.
+    sends_metrics: bool,
     /// The ways of spans and of events, if those are sent.
     spans: Option<OtlpOptions>,
     events: Option<OtlpOptions>,
@@ -73,7 +75,7 @@ impl OtlpReporter {
     }
 
     /// A reporter of which everything is said by OpenTelemetry's [environment variables], for each signal, or else is the default.
-    /// One that cannot be read is ignored, with a warning.
+    /// One that cannot be read is ignored, with a warning. What they switch off is not sent.
     ///
     /// [environment variables]: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
     #[must_use]
@@ -81,7 +83,8 @@ impl OtlpReporter {
         Self::from_environment_with(|options| options)
     }
 
-    /// The same with changes, which are made to the options of each signal and come before the environment.
+    /// The same with changes, which are made to the options of each signal and come before the environment. They see its
+    /// headers, which go to another endpoint as well if one is set here: clear [`headers`](OtlpOptions::headers) then.
     ///
     /// ```
     /// use flowmeter_otlp::{Compression, OtlpReporter};
@@ -96,10 +99,21 @@ impl OtlpReporter {
     fn of_environment(environment: &Environment, change: impl Fn(OtlpOptions) -> OtlpOptions) -> Self {
         let metrics = change(environment.options(Signal::Metrics));
         let way = |signal| {
-            Some(change(environment.options(signal))).filter(|options| options.is_way_beside(&metrics))
+            Some(change(environment.options(signal)))
+                .filter(|options| environment.sends(signal) && options.is_way_beside(&metrics))
         };
         let (spans, events) = (way(Signal::Traces), way(Signal::Logs));
-        Self { interval: environment.interval(), ..Self::of(metrics, spans, events) }
+        let reporter = Self { interval: environment.interval(), ..Self::of(metrics, spans, events) };
+        reporter.sending_metrics(environment.sends(Signal::Metrics))
+    }
+
+    /// Has metrics be sent or not, and tells if not, since that is rarely what a reporter is for.
+    pub(crate) fn sending_metrics(mut self, sends_metrics: bool) -> Self {
+        if !sends_metrics {
+            warn!("no metrics are sent: OTEL_SDK_DISABLED is `true`, or OTEL_METRICS_EXPORTER is `none`");
+        }
+        self.sends_metrics = sends_metrics;
+        self
     }
 
     pub(crate) fn of(metrics: OtlpOptions, spans: Option<OtlpOptions>, events: Option<OtlpOptions>) -> Self {
@@ -107,10 +121,14 @@ impl OtlpReporter {
         let is_wanted = options.milestones;
         let way = |way: Option<OtlpOptions>| way.filter(|_| is_wanted).map(OtlpOptions::corrected);
         Self {
-            encoder: Encoder::new(&options),
+            encoder: Encoder::new(&OtlpOptions {
+                request_size: options.protobuf_size(options.protocol),
+                ..options.clone()
+            }),
             milestones: MilestoneEncoder::new(&options),
             spans: way(spans),
             events: way(events),
+            sends_metrics: true,
             interval: None,
             taken: BTreeSet::new(),
             share: Share::of(options.report_timeout),
@@ -137,7 +155,7 @@ impl OtlpReporter {
     /// Has a report [end before the next is due](OtlpOptions::within).
     #[must_use]
     pub fn within(mut self, interval: Duration) -> Self {
-        self.options = self.options.within(interval);
+        self.options = self.options.within(interval).corrected();
         self.share = Share::of(self.options.report_timeout);
         self
     }
@@ -154,19 +172,14 @@ impl OtlpReporter {
         let (mut failures, mut first_failure) = (0_u64, None);
         let (count, mut before) = (requests.len(), ReportMark::default());
         for (number, request) in requests.into_iter().enumerate() {
-            let Request { body, points, mark } = request;
+            let Request { body, points, differences, mark } = request;
             let (message, for_good) = match self.send(Signal::Metrics, body, points, deadline) {
                 Delivery::Taken { rejected, message, ambiguous } => {
                     report.acknowledge_between(before, mark);
                     self.note_partial(rejected, &message);
                     self.count(|context| {
                         context.count_dropped(rejected);
-                        // A cumulative point that is there twice is there once.
-                        context.count_uncertain(if ambiguous && self.encoder.wants().deltas {
-                            points
-                        } else {
-                            0
-                        });
+                        context.count_uncertain(if ambiguous { differences } else { 0 });
                     });
                     before = mark;
                     continue;
@@ -174,8 +187,7 @@ impl OtlpReporter {
                 Delivery::Refused { message, for_good } => (message, for_good),
                 Delivery::Unknown { message, for_good } => {
                     // It comes again with what is counted by then.
-                    let uncertain = if self.encoder.wants().deltas { points } else { 0 };
-                    self.count(|context| context.count_uncertain(uncertain));
+                    self.count(|context| context.count_uncertain(differences));
                     (message, for_good)
                 }
             };
@@ -220,12 +232,13 @@ impl OtlpReporter {
         milestones: &Milestones<'_>,
         deadline: Instant,
     ) -> Result<(), ReportError> {
-        let has_way = self.way.as_mut().is_some_and(|way| way.client(signal).is_some());
+        let protocol = self.way.as_mut().and_then(|way| way.client(signal)).map(|client| client.protocol());
+        let limit = self.options.protobuf_size(protocol.unwrap_or_default());
         while let Some(batch) = match signal {
-            Signal::Logs => self.milestones.records(milestones, &self.taken),
-            Signal::Metrics | Signal::Traces => self.milestones.spans(milestones, &self.taken),
+            Signal::Logs => self.milestones.records(milestones, &self.taken, limit),
+            Signal::Metrics | Signal::Traces => self.milestones.spans(milestones, &self.taken, limit),
         } {
-            if has_way {
+            if protocol.is_some() {
                 self.send_batch(signal, batch.body, batch.count, deadline)?;
             }
             self.taken.extend(batch.numbers);
@@ -274,7 +287,7 @@ impl OtlpReporter {
         if rejected > 0 {
             self.note(message, "the receiver has rejected some of what was in a request, which is dropped");
         } else if !message.is_empty() {
-            self.note(message, "the receiver has taken a request, and has something to say to it");
+            self.note(message, "the receiver has taken a request, and there is something to be said to it");
         }
     }
 
@@ -331,7 +344,7 @@ impl Reporter for OtlpReporter {
     }
 
     fn accepts(&self, family: &Family) -> bool {
-        self.encoder.accepts(family)
+        self.sends_metrics && self.encoder.accepts(family)
     }
 
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
@@ -371,5 +384,19 @@ impl From<OtlpOptions> for OtlpReporter {
 impl fmt::Debug for OtlpReporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OtlpReporter").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_has_some_time_however_soon_the_next_is() {
+        for nanoseconds in [0, 1, 1_000_000] {
+            let reporter =
+                OtlpReporter::new(OtlpOptions::default()).within(Duration::from_nanos(nanoseconds));
+            assert!(format!("{reporter:?}").contains("report_timeout: 1ms"), "{reporter:?}");
+        }
     }
 }

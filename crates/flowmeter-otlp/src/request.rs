@@ -10,6 +10,8 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
     /// How many points are in it.
     pub(crate) points: u64,
+    /// How many of them are differences, of which it matters if they are there twice.
+    pub(crate) differences: u64,
     /// The place in the report behind the last series in it, whose differences all requests up to this one hold.
     pub(crate) mark: ReportMark,
 }

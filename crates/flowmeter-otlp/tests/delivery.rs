@@ -7,7 +7,7 @@ mod receiver;
 
 use std::time::{Duration, Instant};
 
-use flowmeter_core::{Counter, Histogram};
+use flowmeter_core::{Counter, Event, Histogram, Span};
 use flowmeter_otlp::{OtlpOptions, Protocol, Temporality};
 use flowmeter_testkit::PATIENCE;
 use flowmeter_testkit::otlp::{Answer, OtlpReceiver, Received, Total};
@@ -70,7 +70,6 @@ fn what_surely_was_not_taken_is_made_good_exactly() {
             Answer::status(503),
             Answer::status(400),
             Answer::status(404),
-            Answer::status(500),
         ];
         if protocol == Protocol::Grpc {
             answers.extend([
@@ -95,9 +94,9 @@ fn what_may_have_been_taken_is_uncertain_and_no_more_than_that_is_there_twice() 
     for protocol in ALL {
         let mut answers =
             vec![Answer::Close, Answer::CloseUnread, Answer::Lost, Answer::status(502), Answer::status(504)];
-        answers.extend([Answer::Garbage, Answer::Oversized(10 << 20)]);
+        answers.extend([Answer::status(500), Answer::Mistaken]);
         if protocol == Protocol::Grpc {
-            answers.extend([Answer::grpc(14, ""), Answer::grpc(4, "")]);
+            answers.extend([14, 4, 2, 13, 15].map(|code| Answer::grpc(code, "")));
         }
         for answer in answers {
             let (_, counted, received) =
@@ -116,6 +115,73 @@ fn what_may_have_been_taken_is_uncertain_and_no_more_than_that_is_there_twice() 
             assert!(uncertain <= 2, "{answer:?} by {protocol:?}: {uncertain}");
         }
     }
+}
+
+#[test]
+fn a_success_that_cannot_be_read_is_one_and_nothing_comes_again() {
+    for protocol in ALL {
+        for temporality in TEMPORALITIES {
+            let receiver = OtlpReceiver::start();
+            let job = Job::new(options(&receiver, protocol).with_temporality(temporality));
+            let counted = Counted::new(&job);
+            for answer in [&Answer::Garbage, &Answer::Oversized(1 << 20)].repeat(5) {
+                receiver.always(answer.clone());
+                counted.count(10);
+                job.report().unwrap();
+            }
+            counted.assert_exact(&receiver.received());
+            assert_eq!(job.otlp.status().uncertain_values, 0);
+        }
+    }
+}
+
+#[test]
+fn only_what_is_a_difference_is_uncertain() {
+    for protocol in ALL {
+        for temporality in [Temporality::Delta, Temporality::LowMemory] {
+            let receiver = OtlpReceiver::start();
+            let job = Job::new(options(&receiver, protocol).with_temporality(temporality));
+            let group = job.registry.add_group("g");
+            let _gauges: Vec<_> = (0..10)
+                .map(|number| group.add_group_kv("number", &number.to_string()).gauge::<i64>("n"))
+                .collect();
+            let up_down = group.up_down_counter("u");
+            up_down.add(1);
+            let counted = Counted::new(&job);
+            counted.count(1);
+            receiver.script([Answer::Mistaken, Answer::Lost]);
+            job.report().unwrap_err();
+            assert_eq!(job.otlp.status().uncertain_values, 2);
+            job.report().unwrap();
+            assert_eq!(job.otlp.status().uncertain_values, 4);
+        }
+    }
+}
+
+#[test]
+fn requests_in_json_are_no_longer_than_others() {
+    const SIZE: usize = 100_000;
+    let receiver = OtlpReceiver::start();
+    let job = Job::new(options(&receiver, Protocol::HttpJson).with_request_size(SIZE));
+    let group = job.registry.add_group("a").add_group_kv("k", "v");
+    let _histograms: Vec<_> = (0..300)
+        .map(|number| {
+            let histogram = group.add_group_kv("number", &number.to_string()).histogram::<u64>("h");
+            (0..100).for_each(|exponent| histogram.record(1 << (exponent % 60)));
+            histogram
+        })
+        .collect();
+    let counters = many(&job);
+    counters.iter().for_each(Counter::inc);
+    for number in 0..500 {
+        group.report_event(Event::new("s", "e").with("number", number));
+        group.report_span(Span::new("s", "e").with("number", number));
+    }
+    job.report().unwrap();
+    let requests = receiver.received().requests;
+    assert!(requests.len() > 5, "{}", requests.len());
+    let longest = requests.iter().map(|request| request.wire.len()).max().unwrap();
+    assert!((SIZE / 2..=SIZE).contains(&longest), "{longest}");
 }
 
 #[test]

@@ -120,6 +120,18 @@ fn a_span_says_all_that_it_has() {
 }
 
 #[test]
+fn flink_says_nothing_of_success() {
+    let receiver = OtlpReceiver::start();
+    let job = Job::new(options(&receiver, Protocol::Grpc).with_naming(NamingPolicy::Flink));
+    let group = job.registry.add_group("g");
+    group.report_span(Span::new("s", "a").succeeded().child(Span::new("s", "b").failed("of this")));
+    let received = receiver.wait_for(|received| spans(received).len() == 2);
+    let codes: Vec<_> =
+        spans(&received).iter().map(|span| span.told.status.as_ref().unwrap().code()).collect();
+    assert_eq!(codes, [StatusCode::Unset, StatusCode::Error]);
+}
+
+#[test]
 fn an_event_says_all_that_it_has() {
     for (protocol, naming) in ALL
         .into_iter()
@@ -213,7 +225,7 @@ fn a_receiver_that_takes_none_gets_the_next_all_the_same_and_they_are_counted() 
         let refusals = if protocol == Protocol::Grpc {
             vec![Answer::grpc(12, "unknown service"), Answer::grpc(3, "no")]
         } else {
-            vec![Answer::status(404), Answer::status(400), Answer::Garbage]
+            vec![Answer::status(404), Answer::status(400), Answer::status(500)]
         };
         for refusal in refusals {
             let receiver = OtlpReceiver::start();
@@ -232,6 +244,19 @@ fn a_receiver_that_takes_none_gets_the_next_all_the_same_and_they_are_counted() 
             let later = Received { requests: received.requests[before..].to_vec(), ..Received::default() };
             assert_eq!(names(&later), (numbered("span", [2]), numbered("event", [2])));
         }
+    }
+}
+
+#[test]
+fn a_success_that_cannot_be_read_is_one() {
+    for protocol in ALL {
+        let receiver = OtlpReceiver::start();
+        let job = Job::new(options(&receiver, protocol));
+        receiver.always(Answer::Garbage);
+        tell(&job.registry.add_group("g"), 0);
+        let status = settled(&job, |status| status.reported_milestones + status.dropped_milestones == 2);
+        assert_eq!(status.dropped_milestones, 0);
+        assert_eq!(names(&receiver.received()), (numbered("span", [0]), numbered("event", [0])));
     }
 }
 

@@ -131,9 +131,14 @@ fn exemplars_of_a_difference_are_from_its_time() {
     let span = TraceContext::new([7; 16], [8; 8]);
     let handle = job.add(&wire);
     let since = job.clock.unix();
-    for (context, is_sent) in
-        [(span, false), (span.at(since - Duration::from_nanos(1)), false), (span.at(since), true)]
-    {
+    let nanosecond = Duration::from_nanos(1);
+    for (context, is_sent) in [
+        (span, false),
+        (span.at(since - nanosecond), false),
+        // It is that of the next, which begins where this one ends.
+        (span.at(since + nanosecond), false),
+        (span.at(since), true),
+    ] {
         counter.inc_with_exemplar(&context);
         report(&handle);
         assert_eq!(lines(&wire)[3].contains(&"07".repeat(16)), is_sent, "{context:?}");

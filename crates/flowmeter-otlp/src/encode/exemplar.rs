@@ -1,24 +1,26 @@
 //! Exemplars.
 
+use std::ops::RangeInclusive;
+
 use flowmeter_core::Exemplar;
 
 use super::nanoseconds;
 use super::number::Figure;
 use super::wire::{write_bytes, write_fixed, write_length};
 
-/// Writes exemplars as fields, but none that was recorded before a time, or says not when, unless that is 0. Of the values so
-/// many are one in the metric's unit.
+/// Writes exemplars as fields. Those of a difference are from its time: one that was recorded before it, or since it was read, is
+/// that of another, and one that says not when is that of none. Of the values so many are one in the metric's unit.
 pub(super) fn write_exemplars(
     field: u8,
     exemplars: &[Exemplar],
     divisor: f64,
-    since: u64,
+    difference: Option<&RangeInclusive<u64>>,
     out: &mut Vec<u8>,
 ) {
     for exemplar in exemplars {
         let context = exemplar.context();
         let time = context.unix_time().map_or(0, nanoseconds);
-        if time < since {
+        if difference.is_some_and(|difference| !difference.contains(&time)) {
             continue;
         }
         let span = context.span_id();

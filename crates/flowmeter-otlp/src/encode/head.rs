@@ -57,7 +57,8 @@ impl Heads {
         if matches!(data, Data::Sum { is_monotonic: true, .. }) {
             write_uint(3, 1, &mut bytes);
         }
-        self.0.push(Head { id: *next, bytes, metric, data: data_at });
+        let is_delta = is_delta == Some(true);
+        self.0.push(Head { id: *next, bytes, metric, data: data_at, is_delta });
         *next += 1;
     }
 

@@ -97,8 +97,14 @@ impl<E: FnMut(Request)> Writing<'_, E> {
         memory.exemplars.clear();
         if !exemplars.is_empty() {
             let field = if edges.is_some() { Edges::EXEMPLARS } else { super::exponential::EXEMPLARS };
-            let since = if delta.is_some() { start } else { 0 };
-            super::exemplar::write_exemplars(field, &exemplars, unit, since, &mut memory.exemplars);
+            let difference = delta.map(|_| start..=self.time);
+            super::exemplar::write_exemplars(
+                field,
+                &exemplars,
+                unit,
+                difference.as_ref(),
+                &mut memory.exemplars,
+            );
         }
         let attributes = Attributes::of(series.prepared());
         let distribution = Distribution {

@@ -143,8 +143,8 @@ impl<E: FnMut(Request)> Writing<'_, E> {
         let exemplars = series.exemplars();
         self.memory.exemplars.clear();
         if !exemplars.is_empty() {
-            let since = if head == Heads::DELTA { start } else { 0 };
-            write_exemplars(EXEMPLARS, &exemplars, divisor, since, &mut self.memory.exemplars);
+            let difference = (head == Heads::DELTA).then_some(start..=self.time);
+            write_exemplars(EXEMPLARS, &exemplars, divisor, difference.as_ref(), &mut self.memory.exemplars);
         }
         let Attributes { variables, points } = Attributes::of(series.prepared());
         let length = points.len() + Tail::STARTED + self.memory.exemplars.len();

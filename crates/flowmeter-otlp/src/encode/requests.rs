@@ -17,6 +17,8 @@ pub(super) struct Head {
     /// Where the lengths are of the metric and of its data.
     pub(super) metric: usize,
     pub(super) data: usize,
+    /// Whether its points are differences.
+    pub(super) is_delta: bool,
 }
 
 /// A request that is being written: a section for each resource, since the points of a resource belong together, though
@@ -32,6 +34,7 @@ pub(super) struct Requests {
     /// How many bytes all sections have.
     size: usize,
     points: u64,
+    differences: u64,
     mark: Option<ReportMark>,
     pool: Arc<Pool>,
 }
@@ -93,6 +96,7 @@ impl Requests {
             current: 0,
             size: 0,
             points: 0,
+            differences: 0,
             mark: None,
             pool: Arc::default(),
         }
@@ -102,6 +106,7 @@ impl Requests {
     pub(super) fn begin(&mut self) {
         self.size = 0;
         self.points = 0;
+        self.differences = 0;
         self.mark = None;
         self.by_variables.clear();
         // Most have one resource, whose memory is kept.
@@ -140,6 +145,7 @@ impl Requests {
         }
         self.size += field_length(length);
         self.points += 1;
+        self.differences += u64::from(head.is_delta);
         let out = &mut self.sections[self.current].bytes;
         begin_point(length, out);
         Ok(out)
@@ -176,6 +182,7 @@ impl Requests {
             out.extend_from_slice(&bytes[part.start..part.end]);
             self.size += out.len() - before;
             self.points += 1;
+            self.differences += u64::from(heads[part.head].is_delta);
         }
         Ok(())
     }
@@ -290,8 +297,9 @@ impl Requests {
         }
         debug_assert_eq!(body.len(), self.size, "what is counted is what is written");
         let points = std::mem::take(&mut self.points);
+        let differences = std::mem::take(&mut self.differences);
         self.size = 0;
-        emit(Request { body: self.pool.lend(body), points, mark });
+        emit(Request { body: self.pool.lend(body), points, differences, mark });
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) const INSECURE: ConfigKey<Option<bool>> = ConfigKey::new(
     "Whether an endpoint of gRPC without `http://` or `https://` is spoken to without TLS: `false` if not given.",
 );
 pub(super) const HEADERS: ConfigKey<Option<Vec<(String, String)>>> =
-    ConfigKey::new("headers", "Headers, or metadata of gRPC, of all requests, such as `authorization`.")
+    ConfigKey::new("headers", "Headers, or metadata of gRPC, of all requests, such as `authorization`: none if not given and the section says where they go.")
         .secret();
 pub(super) const AUTHORITIES: ConfigKey<Option<PathBuf>> = ConfigKey::new(
     "tls.authorities",
@@ -52,8 +52,7 @@ pub(super) const REPORT_TIMEOUT: ConfigKey<Option<Duration>> = ConfigKey::new(
 );
 pub(super) const REQUEST_SIZE: ConfigKey<Option<usize>> = ConfigKey::new(
     "request-size",
-    "How many bytes a request has at most before compression, and before it becomes JSON: 4128768 if not given, a little less than \
-     receivers take.",
+    "How many bytes a request has at most before compression: 4128768 if not given, a little less than receivers take.",
 );
 pub(super) const TEMPORALITY: ConfigKey<Option<Temporality>> = ConfigKey::new(
     "temporality",

@@ -48,11 +48,19 @@ impl OtlpFactory {
         metrics.milestones = section.get(&MILESTONES)?;
         let beside = |signal| {
             let way = self.way(section, signal)?;
-            Ok(Some(way).filter(|way| way.is_way_beside(&metrics)))
+            let is_sent = self.sends(section, signal)?;
+            Ok(Some(way).filter(|way| is_sent && way.is_way_beside(&metrics)))
         };
         let (spans, events) = (beside(Signal::Traces)?, beside(Signal::Logs)?);
         let interval = ReporterOptions::from_section(section)?.interval;
-        Ok(Ways { metrics: metrics.within(interval), spans, events })
+        let sends_metrics = self.sends(section, Signal::Metrics)?;
+        Ok(Ways { metrics: metrics.within(interval), sends_metrics, spans, events })
+    }
+
+    /// Whether a signal is sent: one that a section has an endpoint of is, though the environment has no exporter of it.
+    fn sends(&self, section: &ConfigSection, signal: Signal) -> Result<bool, ConfigError> {
+        let is_said = section.get(endpoint_of(signal))?.is_some();
+        Ok(self.environment.sends(signal) || (is_said && !self.environment.is_disabled()))
     }
 
     /// What a section says about how and where a signal goes, and what the environment says where it says nothing.
@@ -67,6 +75,8 @@ impl OtlpFactory {
 /// Where and how each signal goes.
 pub(crate) struct Ways {
     pub(crate) metrics: OtlpOptions,
+    /// Metrics have a way even if they are not sent, which spans and events can go as well.
+    pub(crate) sends_metrics: bool,
     pub(crate) spans: Option<OtlpOptions>,
     pub(crate) events: Option<OtlpOptions>,
 }
@@ -85,8 +95,8 @@ impl ReporterFactory for OtlpFactory {
     }
 
     fn build(&self, section: &ConfigSection) -> Result<Box<dyn Reporter>, ConfigError> {
-        let Ways { metrics, spans, events } = self.ways(section)?;
-        Ok(Box::new(OtlpReporter::of(metrics, spans, events)))
+        let Ways { metrics, sends_metrics, spans, events } = self.ways(section)?;
+        Ok(Box::new(OtlpReporter::of(metrics, spans, events).sending_metrics(sends_metrics)))
     }
 }
 
@@ -96,6 +106,8 @@ fn connection(section: &ConfigSection, signal: Signal, options: &mut OtlpOptions
     }
     if let Some(endpoint) = endpoint(section, signal)? {
         options.endpoint = Some(endpoint);
+        // They may be the credentials for the receiver that the environment has.
+        options.headers.clear();
     }
     let is_http = options.protocol != Protocol::Grpc;
     if is_http && options.endpoint.as_ref().is_some_and(|endpoint| endpoint.is_secure().is_none()) {
@@ -109,7 +121,6 @@ fn connection(section: &ConfigSection, signal: Signal, options: &mut OtlpOptions
     }
     options.insecure = section.get(&INSECURE)?.unwrap_or(options.insecure);
     if let Some(headers) = section.get(&HEADERS)? {
-        // Those of the environment may be the credentials for another receiver.
         options.headers =
             headers.iter().map(|(name, value)| header(section, name, value)).collect::<Result<_, _>>()?;
     }
@@ -194,13 +205,18 @@ fn retry(section: &ConfigSection, options: &mut OtlpOptions) -> Result<(), Confi
     Ok(())
 }
 
-/// The endpoint, which may have a password in it, so that it is not shown as it was given.
-fn endpoint(section: &ConfigSection, signal: Signal) -> Result<Option<Endpoint>, ConfigError> {
-    let of_signal = match signal {
+/// Where a section says where one signal goes.
+fn endpoint_of(signal: Signal) -> &'static OptionalKey<Url> {
+    match signal {
         Signal::Metrics => &METRICS_ENDPOINT,
         Signal::Traces => &TRACES_ENDPOINT,
         Signal::Logs => &LOGS_ENDPOINT,
-    };
+    }
+}
+
+/// The endpoint, which may have a password in it, so that it is not shown as it was given.
+fn endpoint(section: &ConfigSection, signal: Signal) -> Result<Option<Endpoint>, ConfigError> {
+    let of_signal = endpoint_of(signal);
     let base = one_of(section, &ENDPOINT, &FLINK_ENDPOINT)?;
     let (key, text, read) = match (section.get(of_signal)?, base) {
         (Some(Url(text)), _) => {

@@ -181,7 +181,7 @@ fn places(variables: &[(&str, &str)], pairs: &[(&str, &str)]) -> [String; 3] {
             Some(Some((true, endpoint))) => endpoint.to_string(),
             Some(Some((false, endpoint))) => format!("{endpoint}/v1/..."),
         };
-    let Ways { metrics, spans, events } = ways(variables, pairs);
+    let Ways { metrics, spans, events, .. } = ways(variables, pairs);
     [place(Some(metrics)), place(spans), place(events)]
 }
 
@@ -214,6 +214,36 @@ fn each_signal_has_its_way_or_none() {
     ] {
         assert_eq!(places(variables, pairs), expected, "{variables:?} {pairs:?}");
     }
+}
+
+#[test]
+fn what_the_environment_switches_off_goes_nowhere_unless_the_section_says_where() {
+    let spans = ("OTEL_TRACES_EXPORTER", "None");
+    let events = ("OTEL_LOGS_EXPORTER", "none");
+    let disabled = ("OTEL_SDK_DISABLED", "TRUE");
+    let place = ("traces-endpoint", "http://h/t");
+    for (variables, pairs, expected) in [
+        (&[spans][..], &[][..], ["by default", "nowhere", "by default"]),
+        (&[events, ALL], &[], ["http://env/v1/...", "http://env/v1/...", "nowhere"]),
+        (&[events], &[("endpoint", "http://h")], ["http://h/v1/...", "http://h/v1/...", "nowhere"]),
+        (&[spans, events], &[place], ["by default", "http://h/t", "nowhere"]),
+        (&[("OTEL_TRACES_EXPORTER", "otlp"), ("OTEL_SDK_DISABLED", "1")], &[], ["by default"; 3]),
+        (&[disabled], &[place], ["by default", "nowhere", "nowhere"]),
+    ] {
+        assert_eq!(places(variables, pairs), expected, "{variables:?} {pairs:?}");
+    }
+}
+
+#[test]
+fn headers_of_the_environment_go_nowhere_that_a_section_says() {
+    let variables = [("OTEL_EXPORTER_OTLP_HEADERS", "token=env"), ALL];
+    let env = [("token".to_owned(), Secret::new("env"))];
+    assert_eq!(given(&variables, &[]).headers, env);
+    for key in ["endpoint", "metrics-endpoint", "exporter.endpoint"] {
+        assert_eq!(given(&variables, &[(key, "http://h")]).headers, [], "{key}");
+    }
+    let Ways { metrics, spans, .. } = ways(&variables, &[("traces-endpoint", "http://h/t")]);
+    assert_eq!((&metrics.headers[..], &spans.unwrap().headers[..]), (&env[..], &[][..]));
 }
 
 #[test]

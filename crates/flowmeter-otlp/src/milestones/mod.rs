@@ -49,14 +49,21 @@ impl MilestoneEncoder {
         }
     }
 
-    /// Writes the first spans that were not taken yet, as many as fit into a request, and one at least: a span and all below it
+    /// Writes the first spans that were not taken yet, as many as fit into a request of this size, and one at least: a span and all below it
     /// go out together. Nothing if there are none.
-    pub(crate) fn spans<'m>(&self, milestones: &Milestones<'m>, taken: &BTreeSet<u64>) -> Option<Batch> {
+    pub(crate) fn spans<'m>(
+        &self,
+        milestones: &Milestones<'m>,
+        taken: &BTreeSet<u64>,
+        limit: usize,
+    ) -> Option<Batch> {
         let written = |view: &MilestoneView<'m>, variables| match view.milestone() {
-            Milestone::Span(span) => Some(span::write(span, view.number(), variables, &self.identities)),
+            Milestone::Span(span) => {
+                Some(span::write(span, view.number(), variables, &self.identities, self.options.naming))
+            }
             Milestone::Event(_) => None,
         };
-        let Gathered { grouped, numbers } = self.gather(milestones, taken, written);
+        let Gathered { grouped, numbers } = self.gather(milestones, taken, limit, written);
         let count = grouped.count;
         let of_resource = |OfResource { variables, scopes }| ResourceSpans {
             resource: Some(self.resource(&variables)),
@@ -76,14 +83,19 @@ impl MilestoneEncoder {
     }
 
     /// The same of events.
-    pub(crate) fn records<'m>(&self, milestones: &Milestones<'m>, taken: &BTreeSet<u64>) -> Option<Batch> {
+    pub(crate) fn records<'m>(
+        &self,
+        milestones: &Milestones<'m>,
+        taken: &BTreeSet<u64>,
+        limit: usize,
+    ) -> Option<Batch> {
         let written = |view: &MilestoneView<'m>, variables| match view.milestone() {
             Milestone::Event(event) => {
                 Some(vec![(event.scope(), event::write(event, variables, self.options.naming))])
             }
             Milestone::Span(_) => None,
         };
-        let Gathered { grouped, numbers } = self.gather(milestones, taken, written);
+        let Gathered { grouped, numbers } = self.gather(milestones, taken, limit, written);
         let count = grouped.count;
         let of_resource = |OfResource { variables, scopes }| ResourceLogs {
             resource: Some(self.resource(&variables)),
@@ -107,6 +119,7 @@ impl MilestoneEncoder {
         &self,
         milestones: &Milestones<'m>,
         taken: &BTreeSet<u64>,
+        limit: usize,
         write: impl Fn(&MilestoneView<'m>, Vec<KeyValue>) -> Option<Vec<(&'m str, T)>>,
     ) -> Gathered<T> {
         let mut gathered = Gathered { grouped: Grouped::default(), numbers: Vec::new() };
@@ -122,7 +135,7 @@ impl MilestoneEncoder {
             // The resource and the scope are counted for each, where others may have them already: too much rather than too little.
             bytes += of_all + room_of(of_resource.iter().copied());
             bytes += written.iter().map(|(scope, message)| room(message, scope)).sum::<usize>();
-            if !gathered.numbers.is_empty() && bytes > self.options.request_size {
+            if !gathered.numbers.is_empty() && bytes > limit {
                 break;
             }
             for (scope, message) in written {

@@ -8,15 +8,17 @@ use opentelemetry_proto::tonic::trace::v1 as proto;
 
 use super::identity::Identities;
 use super::{nanoseconds, with_own};
+use crate::NamingPolicy;
 
-/// Writes a span and all below it, each with its scope and with the variables of the group.
+/// Writes a span and all below it, each with its scope and with the variables of the group. Flink says nothing of a success.
 pub(super) fn write<'a>(
     span: &'a Span,
     milestone: u64,
     variables: Vec<KeyValue>,
     identities: &Identities,
+    naming: NamingPolicy,
 ) -> Vec<(&'a str, proto::Span)> {
-    let mut tree = Tree { milestone, variables, identities, written: Vec::new() };
+    let mut tree = Tree { milestone, variables, identities, naming, written: Vec::new() };
     tree.write(span, Vec::new());
     tree.written
 }
@@ -25,6 +27,7 @@ struct Tree<'a, 'i> {
     milestone: u64,
     variables: Vec<KeyValue>,
     identities: &'i Identities,
+    naming: NamingPolicy,
     written: Vec<(&'a str, proto::Span)>,
 }
 
@@ -44,7 +47,7 @@ impl<'a> Tree<'a, '_> {
                 end_time_unix_nano: nanoseconds(span.end()),
                 attributes: with_own(self.variables.clone(), span.attributes()),
                 dropped_attributes_count: span.dropped_attributes(),
-                status: Some(status(span.status())),
+                status: Some(status(span.status(), self.naming)),
                 ..proto::Span::default()
             },
         ));
@@ -54,8 +57,9 @@ impl<'a> Tree<'a, '_> {
     }
 }
 
-fn status(status: &SpanStatus) -> proto::Status {
+fn status(status: &SpanStatus, naming: NamingPolicy) -> proto::Status {
     let (code, message) = match status {
+        SpanStatus::Ok if naming == NamingPolicy::Flink => (proto::status::StatusCode::Unset, ""),
         SpanStatus::Unset => (proto::status::StatusCode::Unset, ""),
         SpanStatus::Ok => (proto::status::StatusCode::Ok, ""),
         SpanStatus::Error(message) => (proto::status::StatusCode::Error, &**message),

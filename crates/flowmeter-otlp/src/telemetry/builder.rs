@@ -73,6 +73,9 @@ impl QueueOptions {
 pub struct OtlpTelemetryBuilder {
     spans: OtlpOptions,
     logs: OtlpOptions,
+    /// Which of them are sent: the environment can switch them off.
+    sends_spans: bool,
+    sends_logs: bool,
     /// The attributes of the resource that come from groups.
     of_groups: Vec<MetricGroup>,
     /// Where nothing is said here, the SDK asks the environment.
@@ -86,6 +89,8 @@ impl OtlpTelemetryBuilder {
         Self {
             spans: options.clone(),
             logs: options,
+            sends_spans: true,
+            sends_logs: true,
             of_groups: Vec::new(),
             queue: Some(QueueOptions::default()),
             sampled: Some(1.0),
@@ -98,6 +103,8 @@ impl OtlpTelemetryBuilder {
         Self {
             spans: environment.options(Signal::Traces),
             logs: environment.options(Signal::Logs),
+            sends_spans: environment.sends(Signal::Traces),
+            sends_logs: environment.sends(Signal::Logs),
             of_groups: Vec::new(),
             queue: None,
             sampled: None,
@@ -157,18 +164,20 @@ impl OtlpTelemetryBuilder {
         let spans = BatchSpanProcessor::builder(spans).with_batch_config(of_spans.build()).build();
         let logs = BatchLogProcessor::builder(logs).with_batch_config(of_logs.build()).build();
 
-        let mut tracers = SdkTracerProvider::builder()
-            .with_resource(self.resource(&self.spans))
-            .with_span_processor(Counting { queue: spans, shared: shared.clone() });
+        let mut tracers = SdkTracerProvider::builder().with_resource(self.resource(&self.spans));
+        if self.sends_spans {
+            tracers = tracers.with_span_processor(Counting { queue: spans, shared: shared.clone() });
+        }
         if let Some(part) = self.sampled {
             tracers = tracers.with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(part))));
         }
         if let Some(limits) = self.limits {
             tracers = tracers.with_span_limits(limits);
         }
-        let loggers = SdkLoggerProvider::builder()
-            .with_resource(self.resource(&self.logs))
-            .with_log_processor(Counting { queue: logs, shared: shared.clone() });
+        let mut loggers = SdkLoggerProvider::builder().with_resource(self.resource(&self.logs));
+        if self.sends_logs {
+            loggers = loggers.with_log_processor(Counting { queue: logs, shared: shared.clone() });
+        }
         Ok(OtlpTelemetry { tracers: tracers.build(), loggers: loggers.build(), shared })
     }
 

@@ -94,6 +94,7 @@ impl OtlpTelemetry {
 
     /// Begins with what OpenTelemetry's environment variables say: about traces and logs each, those that begin with
     /// `OTEL_EXPORTER_OTLP_`, `OTEL_BSP_`, `OTEL_BLRP_`, `OTEL_TRACES_SAMPLER` and `OTEL_SPAN_`, and more.
+    /// What they switch off is not sent.
     pub fn from_environment() -> OtlpTelemetryBuilder {
         OtlpTelemetryBuilder::from_environment()
     }

@@ -42,7 +42,7 @@ impl Outlet {
         Ok(Self {
             signal,
             protocol: options.protocol,
-            request_size: options.request_size,
+            request_size: options.protobuf_size(options.protocol),
             time: options.report_timeout,
             sending: Mutex::new(Sending { client: Client::new(options)?, is_failing: false }),
             shared,

@@ -13,6 +13,13 @@ use super::rpc::Status;
 /// The most characters of a receiver's message that are shown.
 const LONGEST_MESSAGE: usize = 300;
 
+/// What is to be said of a success whose message is not one, or too long for one.
+pub(super) const GARBLED: &str = "it answered with success, but with a message that cannot be read";
+pub(super) const TOO_LONG: &str = "it answered with success, but with a message that is too long";
+
+/// And of one whose message is of no form that OTLP has.
+const ELSEWHERE: &str = "it answered with success, but not as receivers of OTLP do, so see whether there is something else at that port";
+
 /// What became of one attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -31,6 +38,11 @@ pub(super) struct Failure {
 }
 
 impl Verdict {
+    /// The receiver has it, since it says so by its status, and there is something to be said to that.
+    pub(super) fn taken_with(message: &str) -> Self {
+        Self::Taken { rejected: 0, message: message.to_owned() }
+    }
+
     /// The receiver surely has none of it.
     pub(super) fn refused(message: impl Into<String>, retry: Retry) -> Self {
         Self::Failed(Failure { message: message.into(), may_be_there: false, retry })
@@ -64,22 +76,21 @@ impl Form {
     }
 }
 
-/// What the message of a success says. One in no form of OTLP says nothing: some receivers answer with a text or nothing.
+/// What the message of a success says. The status has said that it is one: to send the same again because of a message that
+/// cannot be read would have it there twice, in each report anew.
 pub(super) fn taken(form: Form, body: Bytes) -> Verdict {
     let partial = match form {
         // An empty object may be no bytes as well.
         _ if body.is_empty() => Some((0, String::new())),
         Form::Protobuf => protobuf_partial(body),
         Form::Json => json_partial(&body),
-        Form::Other => Some((0, String::new())),
+        Form::Other => return Verdict::taken_with(ELSEWHERE),
     };
     match partial {
         Some((rejected, message)) => {
             Verdict::Taken { rejected: u64::try_from(rejected).unwrap_or(0), message: legible(&message) }
         }
-        None => {
-            Verdict::unknown("it answered with success, but with a message that cannot be read", Retry::Never)
-        }
+        None => Verdict::taken_with(GARBLED),
     }
 }
 
@@ -180,8 +191,8 @@ mod tests {
         Verdict::Taken { rejected, message: message.to_owned() }
     }
 
-    fn is_unknown(verdict: &Verdict) -> bool {
-        matches!(verdict, Verdict::Failed(Failure { may_be_there: true, retry: Retry::Never, .. }))
+    fn is_taken_with(verdict: &Verdict, said: &str) -> bool {
+        matches!(verdict, Verdict::Taken { rejected: 0, message } if message.contains(said))
     }
 
     #[test]
@@ -199,7 +210,7 @@ mod tests {
             assert_eq!(json(text), expected, "{text}");
         }
         for text in ["[", "[]", r#"{"partialSuccess":3}"#, r#"{"partialSuccess":{"rejectedSpans":"x"}}"#] {
-            assert!(is_unknown(&json(text)), "{text}");
+            assert!(is_taken_with(&json(text), "cannot be read"), "{text}");
         }
     }
 
@@ -213,8 +224,15 @@ mod tests {
         };
         assert_eq!(taken(Form::Protobuf, response.encode_to_vec().into()), partly(3, "a b\\u{1b}[31m"));
         assert_eq!(taken(Form::Protobuf, Bytes::new()), partly(0, ""));
-        assert!(is_unknown(&taken(Form::Protobuf, Bytes::from_static(b"\xff\xff"))));
-        assert_eq!(taken(Form::Other, Bytes::from_static(b"ok")), partly(0, ""));
+        let garbage = taken(Form::Protobuf, Bytes::from_static(b"\xff\xff"));
+        assert!(is_taken_with(&garbage, "cannot be read"), "{garbage:?}");
+    }
+
+    #[test]
+    fn what_is_in_no_form_of_otlp_may_be_of_something_else() {
+        assert_eq!(taken(Form::Other, Bytes::new()), partly(0, ""));
+        let page = taken(Form::Other, Bytes::from_static(b"<html>Welcome to nginx!</html>"));
+        assert!(is_taken_with(&page, "something else at that port"), "{page:?}");
     }
 
     #[test]

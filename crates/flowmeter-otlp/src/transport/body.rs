@@ -18,28 +18,41 @@ const PIECE: usize = 64 * 1024;
 /// The most that is read of an answer, which is a few bytes or an error message.
 pub(super) const LONGEST_ANSWER: usize = 64 * 1024;
 
+/// How much more is passed over, because the status of gRPC stands behind it.
+const LONGEST_PASSED_OVER: usize = 16 * 1024 * 1024;
+
 /// The bytes of a request.
 pub(super) struct Outgoing {
     parts: VecDeque<Bytes>,
-    is_gone: Arc<AtomicBool>,
+    gone: Gone,
 }
 
-/// Whether the last byte of a request was handed to the connection. As long as it was not, no receiver has all of it.
-#[derive(Clone)]
-pub(super) struct Gone(Arc<AtomicBool>);
+/// How far a request has gone.
+#[derive(Clone, Default)]
+pub(super) struct Gone {
+    is_begun: Arc<AtomicBool>,
+    is_all: Arc<AtomicBool>,
+}
 
 impl Gone {
+    /// Whether the last byte was handed to the connection. As long as it was not, no receiver has all of it.
     pub(super) fn get(&self) -> bool {
-        self.0.load(Relaxed)
+        self.is_all.load(Relaxed)
+    }
+
+    /// Whether some was handed to it, and not all.
+    pub(super) fn is_halfway(&self) -> bool {
+        self.is_begun.load(Relaxed) && !self.get()
     }
 }
 
 impl Outgoing {
     pub(super) fn new(parts: impl IntoIterator<Item = Bytes>) -> (Self, Gone) {
         let parts: VecDeque<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let gone = Gone::default();
         // Nothing is there as soon as the head is.
-        let is_gone = Arc::new(AtomicBool::new(parts.is_empty()));
-        (Self { parts, is_gone: Arc::clone(&is_gone) }, Gone(is_gone))
+        gone.is_all.store(parts.is_empty(), Relaxed);
+        (Self { parts, gone: gone.clone() }, gone)
     }
 }
 
@@ -55,8 +68,9 @@ impl Body for Outgoing {
         if self.parts.front().is_some_and(Bytes::is_empty) {
             self.parts.pop_front();
         }
+        self.gone.is_begun.store(true, Relaxed);
         if self.parts.is_empty() {
-            self.is_gone.store(true, Relaxed);
+            self.gone.is_all.store(true, Relaxed);
         }
         Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
@@ -78,27 +92,33 @@ pub(super) struct Rest {
 
 /// Why an answer could not be read.
 pub(super) enum Unread {
-    TooLong,
+    /// What stood behind it, if it was not too long by far.
+    TooLong(HeaderMap),
     Broken(hyper::Error),
 }
 
 /// Reads an answer up to its bound.
 pub(super) async fn read(mut incoming: Incoming) -> Result<Rest, Unread> {
     let (mut body, mut trailers) = (BytesMut::new(), HeaderMap::new());
+    let mut length = 0;
     while let Some(frame) = incoming.frame().await {
-        let frame = match frame.map_err(Unread::Broken)?.into_data() {
-            Ok(data) if body.len() + data.len() > LONGEST_ANSWER => return Err(Unread::TooLong),
+        match frame.map_err(Unread::Broken)?.into_data() {
             Ok(data) => {
-                body.extend_from_slice(&data);
-                continue;
+                length += data.len();
+                if length <= LONGEST_ANSWER {
+                    body.extend_from_slice(&data);
+                } else if length > LONGEST_PASSED_OVER {
+                    break;
+                }
             }
-            Err(frame) => frame,
-        };
-        if let Ok(more) = frame.into_trailers() {
-            trailers = more;
+            Err(frame) => trailers = frame.into_trailers().unwrap_or(trailers),
         }
     }
-    Ok(Rest { body: body.freeze(), trailers })
+    if length > LONGEST_ANSWER {
+        Err(Unread::TooLong(trailers))
+    } else {
+        Ok(Rest { body: body.freeze(), trailers })
+    }
 }
 
 #[cfg(test)]
@@ -114,10 +134,11 @@ mod tests {
         let mut lengths = Vec::new();
         while !body.is_end_stream() {
             assert!(!gone.get());
+            assert_eq!(gone.is_halfway(), !lengths.is_empty());
             let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut context) else { panic!() };
             lengths.push(frame.into_data().unwrap().len());
         }
-        assert!(gone.get());
+        assert!(gone.get() && !gone.is_halfway());
         assert_eq!(lengths, [5, PIECE, 1]);
     }
 }

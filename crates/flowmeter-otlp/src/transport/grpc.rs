@@ -15,7 +15,7 @@ use http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode;
 use prost::Message as _;
 
-use super::answer::{Form, Verdict, legible, taken};
+use super::answer::{self, Form, Verdict, legible, taken};
 use super::body::{Rest, Unread};
 use super::http as over_http;
 use super::retry::Retry;
@@ -45,22 +45,24 @@ pub(super) fn timeout(time: Duration) -> String {
     format!("{}m", time.as_millis().clamp(1, 99_999_999))
 }
 
-/// What an answer means.
+/// What an answer means. A status of gRPC comes before that of HTTP, wherever it stands.
 pub(super) fn judge(status: StatusCode, headers: &HeaderMap, rest: Option<Result<Rest, Unread>>) -> Verdict {
-    // An error of whatever is in between, which knows nothing of gRPC.
-    if status != StatusCode::OK {
-        return over_http::judge(status, headers, rest);
-    }
     // An answer without a message has its status in the head.
     if headers.contains_key(STATUS) {
-        return of_status(headers, Bytes::new());
+        return of_status(headers, Ok(Bytes::new()));
     }
     match rest {
-        Some(Ok(rest)) if rest.trailers.contains_key(STATUS) => of_status(&rest.trailers, rest.body),
+        Some(Ok(rest)) if rest.trailers.contains_key(STATUS) => of_status(&rest.trailers, Ok(rest.body)),
+        Some(Err(Unread::TooLong(trailers))) if trailers.contains_key(STATUS) => {
+            of_status(&trailers, Err(answer::TOO_LONG))
+        }
+        // An error of whatever is in between, which knows nothing of gRPC.
+        rest if !status.is_success() => over_http::judge(status, headers, rest),
+        // To gRPC that is no success, whatever it is to HTTP.
         Some(Ok(_)) => {
             Verdict::unknown("it answered without a status, so it may not speak gRPC", Retry::Never)
         }
-        Some(Err(Unread::TooLong)) => Verdict::unknown("its answer is too long", Retry::Never),
+        Some(Err(Unread::TooLong(_))) => Verdict::unknown("its answer is too long", Retry::Never),
         Some(Err(Unread::Broken(error))) => {
             Verdict::unknown(format!("its answer broke off: {error}"), Retry::Backoff)
         }
@@ -68,12 +70,13 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, rest: Option<Result
     }
 }
 
-fn of_status(fields: &HeaderMap, body: Bytes) -> Verdict {
+/// What a status means, and what is said with it if that can be read.
+fn of_status(fields: &HeaderMap, body: Result<Bytes, &'static str>) -> Verdict {
     let code = Code::of(fields.get(STATUS).map_or(b"", |value| value.as_bytes()));
     if code == Code::Ok {
-        return match message(body) {
+        return match body.and_then(message) {
             Ok(message) => taken(Form::Protobuf, message),
-            Err(reason) => Verdict::unknown(reason, Retry::Never),
+            Err(reason) => Verdict::taken_with(reason),
         };
     }
     let message = fields.get(MESSAGE).map_or(b"".as_slice(), |value| value.as_bytes());
@@ -98,11 +101,12 @@ fn of_status(fields: &HeaderMap, body: Bytes) -> Verdict {
     match code {
         // The work on it was cut short, wherever it was.
         Code::Cancelled | Code::DeadlineExceeded => Verdict::unknown(message, retry),
+        // Who passes it on to several others says so when one of them fails, and the rest may have it.
+        Code::DataLoss => Verdict::unknown(message, retry),
+        Code::Unknown | Code::Internal => Verdict::unknown(message, Retry::Never),
         // Who says when to come again has not taken it. Without that it may be the word of a proxy that lost its connection.
         Code::Unavailable if asked.is_none() => Verdict::unknown(message, retry),
-        Code::Unavailable | Code::Aborted | Code::OutOfRange | Code::DataLoss => {
-            Verdict::refused(message, retry)
-        }
+        Code::Unavailable | Code::Aborted | Code::OutOfRange => Verdict::refused(message, retry),
         Code::ResourceExhausted if asked.is_some() => Verdict::refused(message, retry),
         _ => Verdict::refused(message, Retry::Never),
     }
@@ -110,12 +114,11 @@ fn of_status(fields: &HeaderMap, body: Bytes) -> Verdict {
 
 /// The only message of an answer. None is asked for in compression.
 fn message(mut body: Bytes) -> Result<Bytes, &'static str> {
-    const GARBLED: &str = "it answered with success, but with a message that cannot be read";
     if body.len() < 5 || body.get_u8() != 0 {
-        return Err(GARBLED);
+        return Err(answer::GARBLED);
     }
     let length = body.get_u32() as usize;
-    if body.len() == length { Ok(body) } else { Err(GARBLED) }
+    if body.len() == length { Ok(body) } else { Err(answer::GARBLED) }
 }
 
 #[cfg(test)]
@@ -163,7 +166,7 @@ mod tests {
                 assert!(message.ends_with(": no room "), "{message}");
                 let is_retried = matches!(code, 1 | 4 | 10 | 11 | 14 | 15);
                 assert_eq!(retry, if is_retried { Retry::Backoff } else { Retry::Never }, "{code}");
-                assert_eq!(may_be_there, matches!(code, 1 | 4 | 14), "{code}");
+                assert_eq!(may_be_there, matches!(code, 1 | 2 | 4 | 13 | 14 | 15 | 17), "{code}");
             }
         }
     }
@@ -188,16 +191,39 @@ mod tests {
     fn what_is_no_status_is_not_relied_on() {
         let failure = failure(answered(b"", &[(STATUS, "8"), (DETAILS, "not base64!")]));
         assert_eq!(failure.retry, Retry::Never);
-        for (body, trailers) in [
-            (&b""[..], &[][..]),
-            (b"", &[(STATUS, "0")]),
-            (b"\0\0\0\0\x01", &[(STATUS, "0")]),
-            (b"\x01\0\0\0\0", &[(STATUS, "0")]),
-            (b"\0\0\0\0\x01\xff", &[(STATUS, "0")]),
-        ] {
-            let failure = self::failure(answered(body, trailers));
-            assert!(failure.may_be_there && failure.retry == Retry::Never, "{body:?}");
+        for status in [200, 201, 204, 299] {
+            let rest = Rest { body: Bytes::new(), trailers: HeaderMap::new() };
+            let status = StatusCode::from_u16(status).unwrap();
+            let failure = self::failure(judge(status, &HeaderMap::new(), Some(Ok(rest))));
+            assert!(failure.may_be_there && failure.retry == Retry::Never, "{status}");
         }
+    }
+
+    #[test]
+    fn a_status_of_grpc_comes_before_that_of_http() {
+        for status in [200, 204, 404, 503] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let invalid = fields(&[(STATUS, "3")]);
+            let in_head = failure(judge(status, &invalid, None));
+            let rest = Rest { body: Bytes::new(), trailers: invalid };
+            let behind = failure(judge(status, &HeaderMap::new(), Some(Ok(rest))));
+            for failure in [in_head, behind] {
+                assert_eq!(failure.message, "it answered InvalidArgument", "{status}");
+                assert_eq!((failure.may_be_there, failure.retry), (false, Retry::Never), "{status}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_success_is_one_whatever_its_message() {
+        for body in [&b""[..], b"\0\0\0\0\x01", b"\x01\0\0\0\0", b"\0\0\0\0\x01\xff"] {
+            let verdict = answered(body, &[(STATUS, "0")]);
+            let Verdict::Taken { rejected: 0, message } = verdict else { panic!("{body:?}: {verdict:?}") };
+            assert!(message.contains("cannot be read"), "{message}");
+        }
+        let in_head =
+            judge(StatusCode::OK, &fields(&[(STATUS, "0")]), Some(Err(Unread::TooLong(HeaderMap::new()))));
+        assert!(matches!(in_head, Verdict::Taken { rejected: 0, .. }), "{in_head:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 
-use super::answer::{Form, Verdict, advice, error_message, taken};
+use super::answer::{self, Form, Verdict, advice, error_message, taken};
 use super::body::{Rest, Unread};
 use super::retry::{Retry, retry_after};
 
@@ -15,12 +15,9 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, rest: Option<Result
     if status.is_success() {
         return match rest {
             Some(Ok(rest)) => taken(form, rest.body),
-            Some(Err(Unread::TooLong)) => Verdict::unknown(
-                "it answered with success, but with a message that is too long",
-                Retry::Never,
-            ),
+            Some(Err(Unread::TooLong(_))) => Verdict::taken_with(answer::TOO_LONG),
             Some(Err(Unread::Broken(_))) | None => {
-                Verdict::unknown("it answered with success, but its message broke off", Retry::Never)
+                Verdict::taken_with("it answered with success, but with a message that broke off")
             }
         };
     }
@@ -39,6 +36,8 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, rest: Option<Result
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Verdict::refused(message, retry),
         // These are a proxy's, which knows no more of what it passed on than that it got no answer.
         StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Verdict::unknown(message, retry),
+        // Who passes it on to several others says so when one of them fails, and the rest may have it.
+        status if status.as_u16() >= 500 => Verdict::unknown(message, Retry::Never),
         _ => Verdict::refused(message, Retry::Never),
     }
 }
@@ -73,7 +72,7 @@ mod tests {
             assert!(!(200..300).contains(&status), "{status}");
             let is_retried = matches!(status, 429 | 502 | 503 | 504);
             assert_eq!(retry, if is_retried { Retry::Backoff } else { Retry::Never }, "{status}");
-            assert_eq!(may_be_there, matches!(status, 502 | 504), "{status}");
+            assert_eq!(may_be_there, status >= 500 && status != 503, "{status}");
         }
     }
 
@@ -98,10 +97,13 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_breaks_off_is_one_only_if_it_is_an_error() {
-        let unread = |status| judge(status, &HeaderMap::new(), Some(Err(Unread::TooLong)));
-        let Verdict::Failed(success) = unread(StatusCode::OK) else { panic!() };
-        assert!(success.may_be_there && success.retry == Retry::Never);
+    fn an_answer_that_cannot_be_read_to_its_end_is_one_by_its_status() {
+        let unread = |status| judge(status, &HeaderMap::new(), Some(Err(Unread::TooLong(HeaderMap::new()))));
+        let Verdict::Taken { rejected: 0, message } = unread(StatusCode::OK) else { panic!() };
+        assert!(message.contains("too long"), "{message}");
+        let broken = judge(StatusCode::OK, &HeaderMap::new(), None);
+        let Verdict::Taken { rejected: 0, message } = broken else { panic!() };
+        assert!(message.contains("broke off"), "{message}");
         let Verdict::Failed(error) = unread(StatusCode::BAD_REQUEST) else { panic!() };
         assert!(!error.may_be_there);
     }

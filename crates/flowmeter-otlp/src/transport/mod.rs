@@ -280,6 +280,9 @@ impl Sender {
             Ok(Err(error)) => {
                 let what = if gone.get() {
                     "the connection ended before an answer came"
+                } else if gone.is_halfway() {
+                    // What was answered until then, such as 413, is lost with the connection.
+                    "the connection ended in the middle of the request, so if it is too long for the receiver, lower `request-size`"
                 } else {
                     "the connection ended"
                 };

@@ -9,6 +9,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, version};
+use tracing::warn;
 
 use crate::{Error, TlsOptions};
 
@@ -24,8 +25,13 @@ pub(super) fn config(options: &TlsOptions, protocol: &[u8]) -> Result<ClientConf
     let builder = match &options.authorities {
         Some(path) => {
             let mut roots = RootCertStore::empty();
-            for certificate in certificates(path, AUTHORITIES)? {
-                roots.add(certificate).map_err(|error| unusable(path, error.to_string(), AUTHORITIES))?;
+            // Bundles have some that are old or odd, which the others need not suffer for.
+            let (usable, strange) = roots.add_parsable_certificates(certificates(path, AUTHORITIES)?);
+            if usable == 0 {
+                return Err(unusable(path, "no certificate in it can be used".to_owned(), AUTHORITIES));
+            }
+            if strange > 0 {
+                warn!(path = %path.display(), certificates = strange, "some authorities cannot be understood, and are not trusted");
             }
             builder.with_root_certificates(roots)
         }

@@ -123,3 +123,25 @@ fn the_environment_counts_where_it_is_asked() {
             .all(|request| request.headers["x-from"] == "environment")
     );
 }
+
+#[test]
+fn what_is_switched_off_is_not_sent() {
+    const OFF: &str = "environment::what_is_switched_off_is_not_sent";
+    if is_inner() {
+        let telemetry = OtlpTelemetry::from_environment().build().unwrap();
+        traced(&telemetry, || tracing::info_span!("s").in_scope(|| tracing::info!("r")));
+        let counts = telemetry.shutdown(PATIENCE);
+        assert_eq!((counts.spans.dropped, counts.logs.dropped), (0, 0));
+        return;
+    }
+    for (variable, value, expected) in [
+        ("OTEL_SDK_DISABLED", "true", (0, 0)),
+        ("OTEL_TRACES_EXPORTER", "none", (0, 1)),
+        ("OTEL_LOGS_EXPORTER", "none", (1, 0)),
+    ] {
+        let receiver = OtlpReceiver::start();
+        run_again(OFF, &[(variable, value), ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.http_url())]);
+        let received = receiver.received();
+        assert_eq!((spans(&received).len(), records(&received).len()), expected, "{variable}");
+    }
+}

@@ -44,6 +44,9 @@ pub enum Answer {
     Close,
     /// It is taken, and the connection is closed before that is answered.
     Lost,
+    /// It is taken, and answered with an error: status 500, or `INTERNAL` of gRPC. So does a Collector that passes on to
+    /// several others, one of which fails.
+    Mistaken,
     /// It is taken, and answered with success and bytes that are no message.
     Garbage,
     /// It is taken, and answered with success and this many bytes.
@@ -82,6 +85,7 @@ impl Answer {
             | Self::Partial { .. }
             | Self::Slow(_)
             | Self::Lost
+            | Self::Mistaken
             | Self::Garbage
             | Self::Oversized(_) => true,
             Self::Status { .. } | Self::Grpc { .. } | Self::Hang | Self::CloseUnread | Self::Close => false,

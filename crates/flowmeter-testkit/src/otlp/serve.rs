@@ -173,6 +173,8 @@ async fn answer(
         Answer::Partial { rejected, message } => {
             Ok(success(protocol, decode::success(protocol, &path, Some((rejected, message)))))
         }
+        Answer::Mistaken if is_grpc => Ok(status(13, "", None)),
+        Answer::Mistaken => Ok(error(500, Vec::new(), Vec::new())),
         Answer::Garbage => Ok(success(protocol, vec![0xff; 7])),
         Answer::Oversized(bytes) => Ok(success(protocol, vec![b' '; bytes])),
         Answer::Status { status, headers, body } => Ok(error(status, headers, body)),

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use flowmeter_testkit::otlp::OtlpReceiver;
 
-use super::{ALL, assert_refused, assert_unknown, body, client, options, send, send_until, taken};
+use super::{
+    ALL, assert_refused, assert_taken, assert_unknown, body, client, options, send, send_until, taken,
+};
 use crate::Protocol;
 use crate::request::Delivery;
 use crate::transport::Client;
@@ -55,7 +57,7 @@ fn an_answer_without_end_is_not_read_to_it() {
     let endless_head = sent_to(Protocol::HttpProtobuf, peer(b"HTTP/1.1 200 OK\r\n", b"a: b\r\n"));
     assert_unknown(&endless_head, "");
     let endless_body = sent_to(Protocol::HttpProtobuf, peer(b"HTTP/1.1 200 OK\r\n\r\n", &[b'x'; 4096]));
-    assert_unknown(&endless_body, "too long");
+    assert_taken(&endless_body, "too long");
     let endless_error = sent_to(Protocol::HttpProtobuf, peer(b"HTTP/1.1 400 Bad\r\n\r\n", &[b'x'; 4096]));
     assert_refused(&endless_error, "it answered 400 Bad Request");
     let endless_wait = sent_to(Protocol::HttpProtobuf, peer(b"", b"HTTP/1.1 100 Continue\r\n\r\n"));

@@ -80,6 +80,16 @@ fn taken_perhaps_twice() -> Delivery {
 }
 
 #[track_caller]
+fn assert_taken(delivery: &Delivery, said: &str) {
+    match delivery {
+        Delivery::Taken { rejected: 0, message, ambiguous: false } => {
+            assert!(message.contains(said), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
 fn assert_refused(delivery: &Delivery, said: &str) {
     match delivery {
         Delivery::Refused { message, .. } => assert!(message.contains(said), "{message}"),

@@ -93,6 +93,20 @@ fn a_receiver_that_is_trusted_gets_it() {
 }
 
 #[test]
+fn an_authority_that_cannot_be_understood_is_passed_over() {
+    let authority = Authority::new();
+    let receiver = authority.receiver(false);
+    let strange = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let bundle = authority.file("bundle.pem", &format!("{strange}{}{strange}", authority.issuer.pem()));
+    let options = options(Protocol::HttpProtobuf, &receiver.http_url());
+    let trusting = |path| options.clone().with_tls(TlsOptions::default().with_authorities(path));
+    let mut client = Client::new(&trusting(bundle)).unwrap();
+    assert_eq!(send(&mut client, body(Protocol::HttpProtobuf)), taken());
+    let error = Client::new(&trusting(authority.file("strange.pem", strange))).err().unwrap();
+    assert!(error.to_string().contains("no certificate in it can be used"), "{error}");
+}
+
+#[test]
 fn one_that_is_not_gets_nothing() {
     let (authority, other) = (Authority::new(), Authority::new());
     let receiver = authority.receiver(false);
