@@ -12,7 +12,8 @@ use crate::Endpoint;
 pub enum Error {
     /// HTTP requests need a URL.
     #[error(
-        "requests by HTTP cannot go to `{endpoint}`: give a URL that begins with `http://` or `https://`"
+        "requests by HTTP cannot go to `{endpoint}`: give `endpoint`, or the environment variable that has it, a URL that begins \
+         with `http://` or `https://`, or have `protocol` be `grpc`"
     )]
     NoScheme {
         /// The endpoint.
@@ -21,8 +22,7 @@ pub enum Error {
 
     /// TLS is not built in.
     #[error(
-        "`{endpoint}` is to be spoken to by TLS, which this program was built without: enable the feature `tls` of \
-         `flowmeter-otlp`, or give an endpoint that begins with `http://`"
+        "`{endpoint}` is to be spoken to by TLS, which this program was built without: enable its feature `tls`, or give an endpoint that begins with `http://`"
     )]
     NoTls {
         /// The endpoint.

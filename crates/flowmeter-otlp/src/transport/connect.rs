@@ -50,6 +50,18 @@ impl Connections {
     }
 }
 
+/// What to do about a connection that did not come about, by what is said of it: a listener may be there that is not trusted, or
+/// speaks no TLS.
+pub(super) fn advice(cause: &str) -> &'static str {
+    if cause.contains("certificate") {
+        "see `tls.authorities` and the host in `endpoint`"
+    } else if cause.contains("corrupt message") || cause.contains("InvalidContentType") {
+        "see whether it speaks TLS at that port, and begin `endpoint` with `http://` if not"
+    } else {
+        "see whether a receiver listens there"
+    }
+}
+
 #[cfg(feature = "tls")]
 fn connector(http: HttpConnector, options: &OtlpOptions, is_secure: bool) -> Result<Connector, Error> {
     use std::sync::Arc;

@@ -15,7 +15,7 @@ use http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode;
 use prost::Message as _;
 
-use super::answer::{self, Form, Verdict, legible, taken};
+use super::answer::{self, Failure, Form, Verdict, legible, taken};
 use super::body::{Rest, Unread};
 use super::http as over_http;
 use super::retry::Retry;
@@ -57,7 +57,16 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, rest: Option<Result
             of_status(&trailers, Err(answer::TOO_LONG))
         }
         // An error of whatever is in between, which knows nothing of gRPC.
-        rest if !status.is_success() => over_http::judge(status, headers, rest),
+        rest if !status.is_success() => match over_http::judge(status, headers, rest) {
+            Verdict::Failed(failure) => Verdict::Failed(Failure {
+                message: format!(
+                    "{}; that is no answer of gRPC, so see whether it speaks that at that port, and look at `protocol`",
+                    failure.message
+                ),
+                ..failure
+            }),
+            taken @ Verdict::Taken { .. } => taken,
+        },
         // To gRPC that is no success, whatever it is to HTTP.
         Some(Ok(_)) => {
             Verdict::unknown("it answered without a status, so it may not speak gRPC", Retry::Never)
@@ -123,7 +132,6 @@ fn message(mut body: Bytes) -> Result<Bytes, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::answer::Failure;
     use super::*;
     use opentelemetry_proto::tonic::collector::metrics::v1::{
         ExportMetricsPartialSuccess, ExportMetricsServiceResponse,

@@ -269,22 +269,22 @@ impl Sender {
         let response = match timeout_at(end.into(), self.connections.request(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) if error.is_connect() => {
+                let cause = cause(&error);
+                let advice = connect::advice(&cause);
                 return Verdict::refused(
-                    format!(
-                        "it cannot be connected to, so see whether a receiver listens there: {}",
-                        cause(&error)
-                    ),
+                    format!("it cannot be connected to, so {advice}: {cause}"),
                     Retry::Backoff,
                 );
             }
             Ok(Err(error)) => {
                 let what = if gone.get() {
-                    "the connection ended before an answer came"
+                    "the connection ended before an answer came, so see whether it speaks this `protocol` at that port, and with or \
+                     without TLS"
                 } else if gone.is_halfway() {
                     // What was answered until then, such as 413, is lost with the connection.
                     "the connection ended in the middle of the request, so if it is too long for the receiver, lower `request-size`"
                 } else {
-                    "the connection ended"
+                    "the connection ended, so see whether it speaks this `protocol` at that port"
                 };
                 return lost(gone, format!("{what}: {}", cause(&error)));
             }

@@ -122,7 +122,7 @@ fn without_tls_nothing_secure_is_begun() {
         [(Protocol::Grpc, "localhost:1"), (Protocol::Grpc, "https://h"), (Protocol::HttpJson, "https://h")]
     {
         let error = Client::new(&options(protocol, url)).err().unwrap();
-        assert!(error.to_string().contains("enable the feature `tls`"), "{error}");
+        assert!(error.to_string().contains("enable its feature `tls`"), "{error}");
     }
 }
 
