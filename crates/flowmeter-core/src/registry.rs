@@ -278,7 +278,7 @@ impl Registry {
         let control = position.map(|position| reporters.running.remove(position));
         drop(reporters);
         let control = control.ok_or_else(|| Error::UnknownReporter { name: name.to_owned() })?;
-        control.stop();
+        control.stop(deadline);
         control.wait_stopped(deadline)
     }
 
@@ -310,7 +310,7 @@ impl Registry {
         let running = std::mem::take(&mut reporters.running);
         drop(reporters);
         for control in &running {
-            control.stop();
+            control.stop(deadline);
         }
         let end = moment_after(deadline);
         let outcomes = running

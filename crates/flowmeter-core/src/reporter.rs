@@ -209,6 +209,14 @@ impl ReporterContext {
         self.control.wait_for_stop(time)
     }
 
+    /// How long what is being reported may still take, once the reporter is to stop; nothing while nobody stops it. Whoever
+    /// does so waits for its last report until then, so an attempt that failed may be made again. What was begun before has no
+    /// time left: the last report comes after it and has all that it has, and needs the time.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.control.time_left()
+    }
+
     /// Tells that a report of a pull reporter reached its backend in full, so that groups whose values were final in it may leave.
     pub fn delivered(&self, report: ReportNumber) {
         self.control.delivered(report);

@@ -253,6 +253,7 @@ impl Runner {
 
     /// The last report, for which all that is closed is final, and the end of the reporter.
     fn stop(mut self) {
+        self.control.note_last();
         if matches!(self.life, Life::Down { .. }) {
             let _ = self.start_again();
         }

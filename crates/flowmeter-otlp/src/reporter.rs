@@ -208,7 +208,8 @@ impl OtlpReporter {
             Protocol::Grpc | Protocol::HttpProtobuf => body,
             Protocol::HttpJson => json::from_protobuf(signal.into(), &body).into(),
         };
-        let delivery = client.send(signal, body, points, deadline, &|| context.pause(Duration::ZERO));
+        let ending = || context.time_left().map(|left| Instant::now() + left);
+        let delivery = client.send(signal, body, points, deadline, &ending);
         context.count_bytes(client.take_sent());
         delivery
     }
@@ -346,7 +347,9 @@ impl Reporter for OtlpReporter {
 
     fn report_milestones(&mut self, milestones: &Milestones<'_>) -> Result<(), ReportError> {
         let begun = Instant::now();
-        let time = self.share.for_milestones();
+        let left = self.way.as_ref().and_then(|way| way.context.time_left());
+        // The last report comes after the last of these.
+        let time = left.map_or(self.share.for_milestones(), |left| self.share.for_milestones().min(left / 2));
         // A receiver of spans that is not there leaves some of the time to events, and they get through meanwhile.
         let spans = self.send_milestones(Signal::Traces, milestones, begun + time / 2);
         let events = self.send_milestones(Signal::Logs, milestones, begun + time);

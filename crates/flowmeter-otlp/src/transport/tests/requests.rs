@@ -59,7 +59,7 @@ fn each_signal_has_its_path() {
         for signal in [Signal::Metrics, Signal::Traces, Signal::Logs] {
             let deadline = Instant::now() + PATIENCE;
             assert_eq!(
-                client.send(signal, Bytes::from_static(empty.as_bytes()), POINTS, deadline, &|| false),
+                client.send(signal, Bytes::from_static(empty.as_bytes()), POINTS, deadline, &|| None),
                 taken()
             );
         }
