@@ -218,7 +218,7 @@ impl Registry {
         }
         let control = Control::new(name, Arc::clone(&self.core.clock));
         let reservation = self.reserve(&control)?;
-        let context = ReporterContext::new(Arc::clone(&control));
+        let context = ReporterContext::new(Arc::clone(&control), &options);
         let start = || {
             source().and_then(|mut source| {
                 let (endpoint, traits) = source.start(&context)?;
@@ -228,8 +228,7 @@ impl Registry {
                 let id = self.next_reporter.fetch_add(1, Relaxed);
                 let sequence = self.core.open_inbox(id);
                 let present = self.root.collect_blocks(sequence);
-                let control = Arc::clone(&control);
-                let runner = Runner::new(&self.core, id, control, options, source, traits, self.instance);
+                let runner = Runner::new(&self.core, id, context, options, source, traits, self.instance);
                 let runner = runner.with_self_report(self_report);
                 let thread = thread::Builder::new().name(format!("flowmeter-{name}"));
                 thread.spawn(move || runner.run(present)).inspect_err(|_| self.core.close_inbox(id))?;

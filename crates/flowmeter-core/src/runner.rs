@@ -129,6 +129,7 @@ pub(crate) struct Runner {
     core: Arc<Core>,
     id: u64,
     control: Arc<Control>,
+    context: ReporterContext,
     options: Arc<ReporterOptions>,
     traits: Traits,
     source: Source,
@@ -152,19 +153,20 @@ impl Runner {
     pub(crate) fn new(
         core: &Arc<Core>,
         id: u64,
-        control: Arc<Control>,
+        context: ReporterContext,
         options: ReporterOptions,
         source: Source,
         traits: Traits,
         instance: u64,
     ) -> Self {
-        let options = Arc::new(options);
+        let (options, control) = (Arc::new(options), Arc::clone(context.control()));
         let index = Index::new(core, &control, id, traits, &options);
         let delivery = traits.milestones.then(|| Delivery::new(core, &control, &options));
         Self {
             core: Arc::clone(core),
             id,
             control,
+            context,
             options,
             traits,
             source,
@@ -403,9 +405,8 @@ impl Runner {
     fn start_again(&mut self) -> Result<(), String> {
         self.attempts = self.attempts.saturating_add(1);
         self.control.counts.restarts.add(1);
-        let context = ReporterContext::new(Arc::clone(&self.control));
         let started = self.source.replace().and_then(|()| {
-            let (endpoint, traits) = self.source.start(&context)?;
+            let (endpoint, traits) = self.source.start(&self.context)?;
             // What the index has prepared is in the terms of the first.
             if traits == self.traits {
                 return Ok(endpoint);

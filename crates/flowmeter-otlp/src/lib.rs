@@ -9,7 +9,7 @@
 //!     .with_endpoint("http://127.0.0.1:4317".parse()?)
 //!     .with_protocol(Protocol::Grpc)
 //!     .with_resource("service.name", "wordcount");
-//! let reporter = OtlpReporter::new(options).within(ReporterOptions::default().interval);
+//! let reporter = OtlpReporter::new(options);
 //! registry.add_reporter("otlp", Box::new(reporter), ReporterOptions::default())?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

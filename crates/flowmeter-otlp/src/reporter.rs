@@ -25,7 +25,8 @@ const SHOWN_MESSAGES: usize = 20;
 /// Sends metrics, spans and events to a receiver of OTLP.
 ///
 /// It starts whether the receiver is there or not; reports fail while it is not. With cumulative points the first report that
-/// it takes makes up for those; with differences that report has all that was counted meanwhile.
+/// it takes makes up for those; with differences that report has all that was counted meanwhile. A report ends before the next is
+/// due, however long the options let it take.
 pub struct OtlpReporter {
     options: OtlpOptions,
     /// The ways of spans and of events, if those are sent.
@@ -131,14 +132,6 @@ impl OtlpReporter {
     #[must_use]
     pub fn with_events(mut self, way: OtlpOptions) -> Self {
         self.events = Some(way.corrected());
-        self
-    }
-
-    /// Has a report [end before the next is due](OtlpOptions::within).
-    #[must_use]
-    pub fn within(mut self, interval: Duration) -> Self {
-        self.options = self.options.within(interval);
-        self.share = Share::of(self.options.report_timeout);
         self
     }
 
@@ -309,6 +302,8 @@ impl Reporter for OtlpReporter {
     }
 
     fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
+        self.share = Share::within(context.interval(), self.options.report_timeout);
+        self.milestones.set_seed(context.seed());
         let client = |way: &Option<OtlpOptions>| way.as_ref().map(Client::new).transpose();
         self.way = Some(Way {
             metrics: Client::new(&self.options)?,

@@ -139,8 +139,9 @@ fn reports_with_spans_and_events_are_over_before_the_next_is_due() {
         let receiver = OtlpReceiver::start();
         receiver.always(Answer::Hang);
         let registry = quiet_registry();
-        let reporter = Box::new(OtlpReporter::new(options(&receiver, protocol)).within(INTERVAL));
-        let handle = registry.add_reporter("otlp", reporter, on_request()).unwrap();
+        let reporter = Box::new(OtlpReporter::new(options(&receiver, protocol)));
+        let often = ReporterOptions::default().with_interval(INTERVAL);
+        let handle = registry.add_reporter("otlp", reporter, often).unwrap();
         let group = registry.add_group("g");
         let counter = group.counter("n");
         counter.inc();

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use flowmeter_core::{
     ConfigError, ConfigKey, ConfigSection, ConfigValue, FromConfig, KeyInfo, Reporter, ReporterFactory,
-    ReporterOptions,
 };
 
 use self::keys::*;
@@ -51,8 +50,7 @@ impl OtlpFactory {
             Ok(Some(way).filter(|way| way.is_way_beside(&metrics)))
         };
         let (spans, events) = (beside(Signal::Traces)?, beside(Signal::Logs)?);
-        let interval = ReporterOptions::from_section(section)?.interval;
-        Ok(Ways { metrics: metrics.within(interval), spans, events })
+        Ok(Ways { metrics, spans, events })
     }
 
     /// What a section says about how and where a signal goes, and what the environment says where it says nothing.

@@ -49,6 +49,11 @@ impl MilestoneEncoder {
         }
     }
 
+    /// Has other processes make other identifiers.
+    pub(crate) fn set_seed(&mut self, seed: u64) {
+        self.identities = Identities(seed);
+    }
+
     /// Writes the first spans that were not taken yet, as many as fit into a request, and one at least: a span and all below it
     /// go out together. Nothing if there are none.
     pub(crate) fn spans<'m>(&self, milestones: &Milestones<'m>, taken: &BTreeSet<u64>) -> Option<Batch> {
