@@ -307,7 +307,8 @@ impl Runner {
         let finals = self.index.final_groups(now, grace);
         self.number.0 += 1;
         let Self { index, source, number, core, .. } = self;
-        let report = Report::new(index, *number, now, core.clock.unix());
+        let unix = core.clock.unix();
+        let report = Report::new(index, *number, (now, unix), core.epochs(now, unix));
         let outcome = catch_unwind(AssertUnwindSafe(|| source.reporter.report(&report)));
         let has_panicked = outcome.is_err();
         let outcome = match outcome {
