@@ -184,14 +184,14 @@ fn at_the_end_a_wait_that_is_too_long_is_over() {
         };
         let asked = Cell::new(0);
         let is_ending = || asked.replace(asked.get() + 1) >= 3;
-        send(&|| is_ending().then(|| begun + LONG / 2));
+        send(&|| is_ending().then_some(begun + LONG / 2));
         assert_eq!(receiver.received().requests.len(), 2);
         // From the beginning.
         send(&|| Some(begun + LONG / 2));
         assert_eq!(receiver.received().requests.len(), 3);
         // What is made up for later has no time left.
         asked.set(0);
-        send(&|| is_ending().then(|| begun));
+        send(&|| is_ending().then_some(begun));
         assert_eq!(receiver.received().requests.len(), 4);
         assert!(begun.elapsed() < LONG / 2);
     }
