@@ -5,9 +5,13 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
+use crate::clock::moment_after;
 use crate::reporter::ReportNumber;
 use crate::self_metrics::ReporterCounts;
 use crate::{Clock, Error};
+
+/// The most that is kept of the time that a reporter has to stop, for what comes after its last report.
+const LONGEST_END: Duration = Duration::from_millis(250);
 
 pub(crate) struct Control {
     name: Arc<str>,
@@ -41,7 +45,10 @@ pub(crate) struct State {
     pub(crate) endpoint: Option<String>,
     /// It panicked and is to be restarted.
     pub(crate) down: bool,
-    stopping: bool,
+    /// Until when whoever stops the reporter waits for it to report.
+    stop_by: Option<Instant>,
+    /// What is reported is the last of it.
+    is_last: bool,
     pub(crate) stopped: Option<Result<(), String>>,
     pub(crate) last_error: Option<String>,
 }
@@ -178,15 +185,32 @@ impl Control {
         self.work.notify_all();
     }
 
-    pub(crate) fn stop(&self) {
-        self.lock().stopping = true;
+    /// Has the reporter stop, for which it has so long.
+    pub(crate) fn stop(&self, patience: Duration) {
+        // Whoever waits is to hear what became of the last report, and not that it took too long.
+        let stop_by = moment_after(patience.saturating_sub(LONGEST_END.min(patience / 10)));
+        let mut state = self.lock();
+        state.stop_by = Some(state.stop_by.map_or(stop_by, |earlier| earlier.min(stop_by)));
+        drop(state);
         self.work.notify_all();
+    }
+
+    /// Tells that all that is reported from now on is the last of it.
+    pub(crate) fn note_last(&self) {
+        self.lock().is_last = true;
+    }
+
+    /// How long what is reported now may still take; nothing while nobody stops the reporter.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let state = self.lock();
+        let left = state.stop_by?.saturating_duration_since(Instant::now());
+        Some(if state.is_last { left } else { Duration::ZERO })
     }
 
     /// Waits on the reporter's thread until it is to stop, at most for a time. Returns whether it is.
     pub(crate) fn wait_for_stop(&self, patience: Duration) -> bool {
-        let waited = self.work.wait_timeout_while(self.lock(), patience, |state| !state.stopping);
-        waited.unwrap_or_else(PoisonError::into_inner).0.stopping
+        let waited = self.work.wait_timeout_while(self.lock(), patience, |state| state.stop_by.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.stop_by.is_some()
     }
 
     pub(crate) fn wait_stopped(&self, patience: Duration) -> Result<(), Error> {
@@ -283,7 +307,7 @@ impl Control {
     pub(crate) fn next_work(&self, due: Instant) -> Work {
         let mut state = self.lock();
         loop {
-            if state.stopping {
+            if state.stop_by.is_some() {
                 return Work::Stop;
             }
             if state.restarts_wanted > state.restarts_done {

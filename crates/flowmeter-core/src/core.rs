@@ -7,6 +7,7 @@ use hashbrown::{DefaultHashBuilder, HashSet};
 
 use crate::block::Block;
 use crate::cell::Words;
+use crate::epochs::{Epochs, Wall};
 use crate::milestone::MilestoneDesk;
 use crate::node::Node;
 use crate::sampler::Sampler;
@@ -24,9 +25,7 @@ const GRAVES_KEPT: usize = 4_096;
 /// The part of a registry that groups and reporters hold. It does not hold them, so it goes with the last of them.
 pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
-    /// What the monotonic clock's zero was since the Unix epoch, as the registry began: so that the time at which a series
-    /// began is the same in every report, however the wall clock moves.
-    pub(crate) epoch: Duration,
+    wall: Mutex<Wall>,
     pub(crate) scope_formats: ScopeFormats,
     pub(crate) hasher: DefaultHashBuilder,
     pub(crate) sampler: Sampler,
@@ -97,10 +96,10 @@ impl Core {
     }
 
     fn of(clock: Arc<dyn Clock>, scope_formats: ScopeFormats, noop: bool) -> Arc<Self> {
-        let epoch = clock.unix().saturating_sub(clock.monotonic());
+        let wall = Mutex::new(Wall::new(clock.monotonic(), clock.unix()));
         Arc::new(Self {
             clock,
-            epoch,
+            wall,
             scope_formats,
             hasher: DefaultHashBuilder::default(),
             sampler: Sampler::default(),
@@ -113,6 +112,11 @@ impl Core {
             desk: Mutex::default(),
             graves: Mutex::default(),
         })
+    }
+
+    /// What times on the monotonic clock are since the Unix epoch, in a report of a time on both.
+    pub(crate) fn epochs(&self, monotonic: Duration, unix: Duration) -> Epochs {
+        self.wall.lock().unwrap_or_else(PoisonError::into_inner).look(monotonic, unix)
     }
 
     pub(crate) fn scope(&self, kind: ScopeKind) -> &Arc<Scope> {

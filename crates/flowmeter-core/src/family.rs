@@ -153,6 +153,13 @@ pub(crate) struct Member {
     pub(crate) place: Place,
 }
 
+impl Member {
+    /// Whether it is a sum that only grows, unless what keeps it begins anew.
+    pub(crate) fn is_sum_kept_elsewhere(&self) -> bool {
+        self.storage.is_kept_elsewhere() && self.family.kind().is_monotonic_sum()
+    }
+}
+
 /// The families that one call registers, interned per logical scope: every block of the set has the same layout, so
 /// a reporter's index is by set and family, and a series costs it nothing.
 pub(crate) struct FamilySet {
@@ -163,6 +170,7 @@ pub(crate) struct FamilySet {
     pub(crate) mask: u64,
     /// Whether a name is in it more than once, so that no group can have it.
     pub(crate) repeats: bool,
+    pub(crate) has_sums_kept_elsewhere: bool,
 }
 
 impl FamilySet {
@@ -180,8 +188,10 @@ impl FamilySet {
                 };
                 Member { family, storage, place }
             })
-            .collect();
-        let mut set = Self { id: next_id(), members, words, objects, mask, repeats: false };
+            .collect::<Box<[Member]>>();
+        let has_sums_kept_elsewhere = members.iter().any(Member::is_sum_kept_elsewhere);
+        let mut set =
+            Self { id: next_id(), members, words, objects, mask, repeats: false, has_sums_kept_elsewhere };
         set.repeats = set.repeated_name().is_some();
         set
     }

@@ -134,7 +134,8 @@ impl MetricGroup {
     }
 
     /// A counter that something else keeps, read when a report wants it; see [`gauge_callback`](Self::gauge_callback).
-    /// What the callback returns must not decrease, or backends take it for a restart.
+    /// What the callback returns must not decrease, unless what it reads begins anew: the
+    /// series has another start then.
     pub fn counter_callback(
         &self,
         metric: impl Into<Metric>,

@@ -46,6 +46,7 @@ mod config;
 mod control;
 mod core;
 mod counter;
+mod epochs;
 mod error;
 mod exemplar;
 mod exemplars;

@@ -218,7 +218,7 @@ impl Registry {
         }
         let control = Control::new(name, Arc::clone(&self.core.clock));
         let reservation = self.reserve(&control)?;
-        let context = ReporterContext::new(Arc::clone(&control));
+        let context = ReporterContext::new(Arc::clone(&control), &options);
         let start = || {
             source().and_then(|mut source| {
                 let (endpoint, traits) = source.start(&context)?;
@@ -228,8 +228,7 @@ impl Registry {
                 let id = self.next_reporter.fetch_add(1, Relaxed);
                 let sequence = self.core.open_inbox(id);
                 let present = self.root.collect_blocks(sequence);
-                let control = Arc::clone(&control);
-                let runner = Runner::new(&self.core, id, control, options, source, traits, self.instance);
+                let runner = Runner::new(&self.core, id, context, options, source, traits, self.instance);
                 let runner = runner.with_self_report(self_report);
                 let thread = thread::Builder::new().name(format!("flowmeter-{name}"));
                 thread.spawn(move || runner.run(present)).inspect_err(|_| self.core.close_inbox(id))?;
@@ -278,7 +277,7 @@ impl Registry {
         let control = position.map(|position| reporters.running.remove(position));
         drop(reporters);
         let control = control.ok_or_else(|| Error::UnknownReporter { name: name.to_owned() })?;
-        control.stop();
+        control.stop(deadline);
         control.wait_stopped(deadline)
     }
 
@@ -310,7 +309,7 @@ impl Registry {
         let running = std::mem::take(&mut reporters.running);
         drop(reporters);
         for control in &running {
-            control.stop();
+            control.stop(deadline);
         }
         let end = moment_after(deadline);
         let outcomes = running

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::block::Object;
+use crate::epochs::Epochs;
 use crate::family::Place;
 use crate::index::{Accepted, Account, Entry, FamilyEntry, Index, Page, Part};
 use crate::reporter::{ReportMark, ReportNumber};
@@ -20,6 +21,7 @@ pub struct Report<'a> {
     /// The time of the report, on both clocks.
     now: Duration,
     unix: Duration,
+    epochs: Epochs,
     /// The memory that histograms are read into, one at a time.
     snapshot: RefCell<HistogramSnapshot>,
     /// How many differences were asked for, and which of them the backend has accepted for certain.
@@ -28,12 +30,18 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(index: &'a Index, number: ReportNumber, now: Duration, unix: Duration) -> Self {
+    pub(crate) fn new(
+        index: &'a Index,
+        number: ReportNumber,
+        (now, unix): (Duration, Duration),
+        epochs: Epochs,
+    ) -> Self {
         Self {
             index,
             number,
             now,
             unix,
+            epochs,
             snapshot: RefCell::default(),
             asked: Cell::new(0),
             acknowledged: RefCell::default(),
@@ -176,7 +184,7 @@ impl<'a> FamilyView<'a> {
                         continue;
                     }
                     // Read again: what was read before it was known to be there may be from before it was.
-                    bits = entry.shown_sum(part.member, read(entry));
+                    bits = entry.report_sum(part.member, read(entry), self.report.unix);
                 }
                 visit(&SeriesView {
                     report: self.report,
@@ -241,7 +249,7 @@ impl<'a> FamilyView<'a> {
                 }
             }
         };
-        let bits = entry.shown_sum(part.member, bits);
+        let bits = entry.report_sum(part.member, bits, self.report.unix);
         visit(&SeriesView {
             report: self.report,
             entry,
@@ -377,10 +385,13 @@ impl<'a> SeriesView<'a> {
     }
 
     /// When the series began, since the Unix epoch: with its registration, or that of the series that it goes on from. One
-    /// that was withheld because it clashed, and goes on from none, began when it was shown. The same in every report.
+    /// that was withheld because it clashed, and goes on from none, began when it was shown. One that something else keeps, and
+    /// that is less than it was, began anew with the report before. Otherwise the same in every report, also if the system's clock
+    /// is set, unless that leaves it in the future: it is never later than the report.
     #[must_use]
     pub fn start_time(&self) -> Duration {
-        self.entry.block.node().core().epoch + self.entry.start(self.member)
+        let start = || self.report.epochs.unix(self.entry.start(self.member));
+        self.entry.begun_anew(self.member).unwrap_or_else(start).min(self.report.unix)
     }
 
     /// The place in the report behind the last difference that was asked for.

@@ -1,12 +1,13 @@
 //! The contract between the core and reporters.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::Control;
 use crate::group_view::DEFAULT_DELIMITER;
-use crate::{Family, GroupView, Milestones, Report, ReportError};
+use crate::{Family, GroupView, Milestones, Report, ReportError, ReporterOptions};
 
 /// Brings series to one backend.
 ///
@@ -163,17 +164,37 @@ pub enum Clashes {
 #[derive(Clone)]
 pub struct ReporterContext {
     control: Arc<Control>,
+    interval: Duration,
+    seed: u64,
 }
 
 impl ReporterContext {
-    pub(crate) fn new(control: Arc<Control>) -> Self {
-        Self { control }
+    pub(crate) fn new(control: Arc<Control>, options: &ReporterOptions) -> Self {
+        Self { control, interval: options.interval, seed: RandomState::new().hash_one(()) }
+    }
+
+    pub(crate) fn control(&self) -> &Arc<Control> {
+        &self.control
     }
 
     /// The reporter's name.
     #[must_use]
     pub fn name(&self) -> &str {
         self.control.name()
+    }
+
+    /// How often reports of a [push](ReportMode::Push) reporter are due: one that takes longer skips the next.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// A random number, which is the same after a restart, also of a reporter that another one takes the place of: so that what
+    /// is made from it and from the [number](crate::MilestoneView::number) of a span or event is the same each time that it is
+    /// sent, and another for each reporter of each process.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// Asks for a report, to begin after this call, on the reporter's own thread. Requests that come in before it
@@ -207,6 +228,14 @@ impl ReporterContext {
     #[must_use]
     pub fn pause(&self, time: Duration) -> bool {
         self.control.wait_for_stop(time)
+    }
+
+    /// How long what is being reported may still take, once the reporter is to stop; nothing while nobody stops it. Whoever
+    /// does so waits for its last report until then, so an attempt that failed may be made again. What was begun before has no
+    /// time left: the last report comes after it and has all that it has, and needs the time.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.control.time_left()
     }
 
     /// Tells that a report of a pull reporter reached its backend in full, so that groups whose values were final in it may leave.

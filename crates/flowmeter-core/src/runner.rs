@@ -129,6 +129,7 @@ pub(crate) struct Runner {
     core: Arc<Core>,
     id: u64,
     control: Arc<Control>,
+    context: ReporterContext,
     options: Arc<ReporterOptions>,
     traits: Traits,
     source: Source,
@@ -152,19 +153,20 @@ impl Runner {
     pub(crate) fn new(
         core: &Arc<Core>,
         id: u64,
-        control: Arc<Control>,
+        context: ReporterContext,
         options: ReporterOptions,
         source: Source,
         traits: Traits,
         instance: u64,
     ) -> Self {
-        let options = Arc::new(options);
+        let (options, control) = (Arc::new(options), Arc::clone(context.control()));
         let index = Index::new(core, &control, id, traits, &options);
         let delivery = traits.milestones.then(|| Delivery::new(core, &control, &options));
         Self {
             core: Arc::clone(core),
             id,
             control,
+            context,
             options,
             traits,
             source,
@@ -253,6 +255,7 @@ impl Runner {
 
     /// The last report, for which all that is closed is final, and the end of the reporter.
     fn stop(mut self) {
+        self.control.note_last();
         if matches!(self.life, Life::Down { .. }) {
             let _ = self.start_again();
         }
@@ -304,7 +307,8 @@ impl Runner {
         let finals = self.index.final_groups(now, grace);
         self.number.0 += 1;
         let Self { index, source, number, core, .. } = self;
-        let report = Report::new(index, *number, now, core.clock.unix());
+        let unix = core.clock.unix();
+        let report = Report::new(index, *number, (now, unix), core.epochs(now, unix));
         let outcome = catch_unwind(AssertUnwindSafe(|| source.reporter.report(&report)));
         let has_panicked = outcome.is_err();
         let outcome = match outcome {
@@ -402,9 +406,8 @@ impl Runner {
     fn start_again(&mut self) -> Result<(), String> {
         self.attempts = self.attempts.saturating_add(1);
         self.control.counts.restarts.add(1);
-        let context = ReporterContext::new(Arc::clone(&self.control));
         let started = self.source.replace().and_then(|()| {
-            let (endpoint, traits) = self.source.start(&context)?;
+            let (endpoint, traits) = self.source.start(&self.context)?;
             // What the index has prepared is in the terms of the first.
             if traits == self.traits {
                 return Ok(endpoint);

@@ -226,13 +226,13 @@ impl Clock for Set {
 }
 
 #[test]
-fn a_series_has_one_start_however_the_wall_clock_moves() {
+fn a_series_has_one_start_however_the_wall_clock_moves_while_that_is_in_the_past() {
     let (clock, rates) = (Arc::new(Set(MockClock::default(), AtomicI64::new(0))), Rates::default());
     let registry = quiet_registry_on(Arc::clone(&clock) as _);
     let handle = registry.add_reporter("rates", Box::new(rates.clone()), on_request()).unwrap();
     clock.0.advance(Duration::from_secs(7));
     let meter = registry.add_group("g").meter("events");
-    for step in [0, 3_600, -7_200] {
+    for step in [0, 3_600, -3_603, 10] {
         clock.0.advance(Duration::from_millis(1_500));
         clock.1.fetch_add(step, Ordering::Relaxed);
         handle.report_now(PATIENCE).unwrap();

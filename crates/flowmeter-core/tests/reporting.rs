@@ -479,6 +479,43 @@ fn a_report_that_takes_its_time_hears_of_the_end() {
     drop(counter);
 }
 
+/// Says how much time there is left: of its first report when the end has come, of others at once.
+struct Hurried {
+    context: Option<ReporterContext>,
+    left: mpsc::Sender<Option<Duration>>,
+}
+
+impl Reporter for Hurried {
+    fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
+        self.context = Some(context.clone());
+        Ok(())
+    }
+
+    fn report(&mut self, _: &Report<'_>) -> Result<(), ReportError> {
+        let context = self.context.as_ref().ok_or("it was not started")?;
+        self.left.send(context.time_left())?;
+        if context.pause(PATIENCE) {
+            self.left.send(context.time_left())?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn the_last_report_has_the_time_that_the_end_has() {
+    let (left, seen) = mpsc::channel();
+    let registry = quiet_registry();
+    let reporter = Box::new(Hurried { context: None, left });
+    let handle = registry.add_reporter("hurried", reporter, on_request()).unwrap();
+    handle.report_now(Duration::ZERO).unwrap_err();
+    let next = || seen.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(next(), None, "nobody stops it");
+    registry.remove_reporter("hurried", 3 * PATIENCE).unwrap();
+    assert_eq!(next(), Some(Duration::ZERO), "the last report comes after it");
+    let left = [next().unwrap(), next().unwrap()];
+    assert!(PATIENCE < left[0] && left[1] <= left[0] && left[0] < 3 * PATIENCE, "{left:?}");
+}
+
 /// Hands out what it can ask of the core.
 struct Generous(mpsc::Sender<ReporterContext>);
 

@@ -586,3 +586,34 @@ fn a_factory_may_have_values_for_what_its_section_does_not_say() {
     assert!(begins(error(section()), "reporter `s`: `reporters.sender.number` cannot be `13`"));
     assert_eq!(error(section().with("number", 1)), None, "what is said comes first");
 }
+
+/// Says what it is told of itself whenever it is started.
+struct Curious(mpsc::Sender<(Duration, u64)>);
+
+impl Reporter for Curious {
+    fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
+        Ok(self.0.send((context.interval(), context.seed()))?)
+    }
+
+    fn report(&mut self, _: &Report<'_>) -> Result<(), ReportError> {
+        panic!("told to")
+    }
+}
+
+#[test]
+fn a_reporter_is_told_the_same_after_a_restart() {
+    let (sender, told) = mpsc::channel();
+    let registry = quiet_registry();
+    let options = on_request().with_interval(Duration::from_secs(3600));
+    let add = |name: &str| {
+        let reporter = Box::new(Curious(sender.clone()));
+        registry.add_reporter(name, reporter, options.clone()).unwrap()
+    };
+    let handle = add("a");
+    let _ = handle.report_now(PATIENCE);
+    let [first, again] = [(); 2].map(|()| told.recv_timeout(PATIENCE).unwrap());
+    assert_eq!(first, again);
+    assert_eq!(first.0, Duration::from_secs(3600));
+    add("b");
+    assert_ne!(told.recv_timeout(PATIENCE).unwrap().1, first.1);
+}

@@ -72,6 +72,5 @@ pub(crate) fn report(
         }
     });
     let interval = reporter.interval().unwrap_or(INTERVAL);
-    let reporter = Box::new(reporter.within(interval));
-    Ok(builder.reporter(REPORTER, reporter, ReporterOptions::default().with_interval(interval)))
+    Ok(builder.reporter(REPORTER, Box::new(reporter), ReporterOptions::default().with_interval(interval)))
 }

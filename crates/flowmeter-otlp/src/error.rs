@@ -12,8 +12,7 @@ use crate::Endpoint;
 pub enum Error {
     /// HTTP requests need a URL.
     #[error(
-        "requests by HTTP cannot go to `{endpoint}`: give `endpoint`, or the environment variable that has it, a URL that begins \
-         with `http://` or `https://`, or have `protocol` be `grpc`"
+        "requests by HTTP cannot go to `{endpoint}`: give a URL that begins with `http://` or `https://`"
     )]
     NoScheme {
         /// The endpoint.

@@ -9,7 +9,7 @@
 //!     .with_endpoint("http://127.0.0.1:4317".parse()?)
 //!     .with_protocol(Protocol::Grpc)
 //!     .with_resource("service.name", "wordcount");
-//! let reporter = OtlpReporter::new(options).within(ReporterOptions::default().interval);
+//! let reporter = OtlpReporter::new(options);
 //! registry.add_reporter("otlp", Box::new(reporter), ReporterOptions::default())?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -33,7 +33,8 @@
 //! Variables of groups are attributes of points, spans and records. Where a span or an event has an attribute of the same name,
 //! its own stays. [`resource_variables`](OtlpOptions::resource_variables) become attributes of the resource, beside `service.name`
 //! and what else [`resource`](OtlpOptions::resource) has. The identifiers of a span are the same each time that it is sent, so a
-//! receiver can know that it has one already.
+//! receiver can know that it has one already, also from a reporter in the place of one that has panicked, which does not know what was
+//! taken in the midst of a batch.
 //!
 //! # Names
 //!
@@ -62,6 +63,9 @@
 //! [`request_size`](OtlpOptions::request_size), and each is sent until it is taken, refused for good, or the time of the report is
 //! over; after a refusal for now with growing waits, or when the receiver asks for it (`Retry-After`, `RetryInfo`). A report never waits for
 //! another one: all that is kept is what the next one needs.
+//!
+//! When the program ends, a report that is under way is not sent again: the last one has all that it has, and is sent like any other
+//! until it is taken or for as long as [`shutdown`](flowmeter_core::Registry::shutdown) waits. The last spans and events have half of that.
 //!
 //! | the receiver | what becomes of it |
 //! |---|---|

@@ -328,18 +328,11 @@ impl OtlpOptions {
         self
     }
 
-    /// Sets how long a report may take in all, a millisecond to an hour; taken for the nearest that is possible.
+    /// Sets how long a report may take in all, a millisecond to an hour; taken for the nearest that is possible. It is always less
+    /// than the interval between reports.
     #[must_use]
     pub fn with_report_timeout(mut self, timeout: Duration) -> Self {
         self.report_timeout = timeout;
-        self
-    }
-
-    /// Has a report end before the next is due, by a tenth of the interval between them. A configuration does that; code that
-    /// sets an interval of less than half a minute does well to do it too, because the next report is skipped while one goes out.
-    #[must_use]
-    pub fn within(mut self, interval: Duration) -> Self {
-        self.report_timeout = self.report_timeout.min(interval - interval / 10);
         self
     }
 
@@ -411,14 +404,6 @@ mod tests {
             (OtlpOptions::SHORTEST_TIME, OtlpOptions::LONGEST_TIME)
         );
         assert_eq!((least.retry.max_backoff, least.retry.jitter), (Duration::from_secs(9), 0.0));
-    }
-
-    #[test]
-    fn a_report_ends_before_the_next() {
-        let after = |interval| OtlpOptions::default().within(interval).report_timeout;
-        assert_eq!(after(Duration::from_secs(10)), Duration::from_secs(9));
-        assert_eq!(after(Duration::from_secs(60)), Duration::from_secs(30));
-        assert_eq!(after(Duration::MAX), Duration::from_secs(30));
     }
 
     #[test]

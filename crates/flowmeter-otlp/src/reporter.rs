@@ -25,7 +25,8 @@ const SHOWN_MESSAGES: usize = 20;
 /// Sends metrics, spans and events to a receiver of OTLP.
 ///
 /// It starts whether the receiver is there or not; reports fail while it is not. With cumulative points the first report that
-/// it takes makes up for those; with differences that report has all that was counted meanwhile.
+/// it takes makes up for those; with differences that report has all that was counted meanwhile. A report ends before the next is
+/// due, however long the options let it take.
 pub struct OtlpReporter {
     options: OtlpOptions,
     /// Whether metrics are sent, which the environment can switch off.
@@ -152,14 +153,6 @@ impl OtlpReporter {
         self
     }
 
-    /// Has a report [end before the next is due](OtlpOptions::within).
-    #[must_use]
-    pub fn within(mut self, interval: Duration) -> Self {
-        self.options = self.options.within(interval).corrected();
-        self.share = Share::of(self.options.report_timeout);
-        self
-    }
-
     /// The time between reports that the environment asks for, if it says something about it.
     #[must_use]
     pub fn interval(&self) -> Option<Duration> {
@@ -220,7 +213,8 @@ impl OtlpReporter {
             Protocol::Grpc | Protocol::HttpProtobuf => body,
             Protocol::HttpJson => json::from_protobuf(signal.into(), &body).into(),
         };
-        let delivery = client.send(signal, body, points, deadline, &|| context.pause(Duration::ZERO));
+        let ending = || context.time_left().map(|left| Instant::now() + left);
+        let delivery = client.send(signal, body, points, deadline, &ending);
         context.count_bytes(client.take_sent());
         delivery
     }
@@ -321,6 +315,8 @@ impl Reporter for OtlpReporter {
     }
 
     fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
+        self.share = Share::within(context.interval(), self.options.report_timeout);
+        self.milestones.set_seed(context.seed());
         let client = |way: &Option<OtlpOptions>| way.as_ref().map(Client::new).transpose();
         self.way = Some(Way {
             metrics: Client::new(&self.options)?,
@@ -359,7 +355,9 @@ impl Reporter for OtlpReporter {
 
     fn report_milestones(&mut self, milestones: &Milestones<'_>) -> Result<(), ReportError> {
         let begun = Instant::now();
-        let time = self.share.for_milestones();
+        let left = self.way.as_ref().and_then(|way| way.context.time_left());
+        // The last report comes after the last of these.
+        let time = left.map_or(self.share.for_milestones(), |left| self.share.for_milestones().min(left / 2));
         // A receiver of spans that is not there leaves some of the time to events, and they get through meanwhile.
         let spans = self.send_milestones(Signal::Traces, milestones, begun + time / 2);
         let events = self.send_milestones(Signal::Logs, milestones, begun + time);
@@ -384,19 +382,5 @@ impl From<OtlpOptions> for OtlpReporter {
 impl fmt::Debug for OtlpReporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OtlpReporter").field("options", &self.options).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_has_some_time_however_soon_the_next_is() {
-        for nanoseconds in [0, 1, 1_000_000] {
-            let reporter =
-                OtlpReporter::new(OtlpOptions::default()).within(Duration::from_nanos(nanoseconds));
-            assert!(format!("{reporter:?}").contains("report_timeout: 1ms"), "{reporter:?}");
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::OtlpOptions;
+
 /// The time that a report may take in all, which it shares with the spans and events that go out before it, so that both
 /// together are done before the next is due.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +16,11 @@ pub(crate) struct Share {
 impl Share {
     pub(crate) fn of(whole: Duration) -> Self {
         Self { whole, spent: Duration::ZERO }
+    }
+
+    /// The same where the next report is due after an interval: it ends before that, by a tenth of it.
+    pub(crate) fn within(interval: Duration, whole: Duration) -> Self {
+        Self::of(whole.min(interval - interval / 10).max(OtlpOptions::SHORTEST_TIME))
     }
 
     /// How long a batch of spans and events may take: half of the time, less what others have had, and never nothing, because it
@@ -41,6 +48,15 @@ impl Share {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_ends_before_the_next() {
+        let after = |interval| Share::within(interval, Duration::from_secs(30)).for_report();
+        assert_eq!(after(Duration::from_secs(10)), Duration::from_secs(9));
+        assert_eq!(after(Duration::from_secs(60)), Duration::from_secs(30));
+        assert_eq!(after(Duration::MAX), Duration::from_secs(30));
+        assert_eq!(after(Duration::ZERO), Duration::from_millis(1));
+    }
 
     #[test]
     fn two_batches_and_a_report_take_no_more_than_the_whole() {

@@ -43,8 +43,13 @@ impl Counted {
     }
 }
 
-/// Reports, while the receiver does something, and once more when it does nothing, with other counts each time.
-fn after(protocol: Protocol, temporality: Temporality, answers: &[Answer]) -> (Job, Counted, Received) {
+/// Reports, while the receiver does something, and once more when it does nothing, with other counts each time. The receiver is there
+/// until the job has ended, which waits for it otherwise.
+fn after(
+    protocol: Protocol,
+    temporality: Temporality,
+    answers: &[Answer],
+) -> (OtlpReceiver, Job, Counted, Received) {
     let receiver = OtlpReceiver::start();
     let job = Job::new(options(&receiver, protocol).with_temporality(temporality));
     let counted = Counted::new(&job);
@@ -58,7 +63,8 @@ fn after(protocol: Protocol, temporality: Temporality, answers: &[Answer]) -> (J
     receiver.always(Answer::Ok);
     counted.count(11);
     job.report().unwrap();
-    (job, counted, receiver.received())
+    let received = receiver.received();
+    (receiver, job, counted, received)
 }
 
 #[test]
@@ -81,7 +87,7 @@ fn what_surely_was_not_taken_is_made_good_exactly() {
             ]);
         }
         for temporality in TEMPORALITIES {
-            let (job, counted, received) = after(protocol, temporality, &answers);
+            let (_receiver, job, counted, received) = after(protocol, temporality, &answers);
             counted.assert_exact(&received);
             assert_eq!(job.otlp.status().uncertain_values, 0);
             assert_eq!(job.otlp.status().dropped_values, 0);
@@ -99,11 +105,12 @@ fn what_may_have_been_taken_is_uncertain_and_no_more_than_that_is_there_twice() 
             answers.extend([14, 4, 2, 13, 15].map(|code| Answer::grpc(code, "")));
         }
         for answer in answers {
-            let (_, counted, received) =
+            let (_receiver, _job, counted, received) =
                 after(protocol, Temporality::Cumulative, std::slice::from_ref(&answer));
             counted.assert_exact(&received);
 
-            let (job, counted, received) = after(protocol, Temporality::Delta, std::slice::from_ref(&answer));
+            let (_receiver, job, counted, received) =
+                after(protocol, Temporality::Delta, std::slice::from_ref(&answer));
             let (sum, truth) = (sum_of_points(&received, "g.n"), counted.counter.get().cast_signed());
             let uncertain = job.otlp.status().uncertain_values;
             assert!(sum >= truth, "{answer:?} by {protocol:?}: {sum} of {truth}");

@@ -4,14 +4,15 @@
 
 mod receiver;
 
+use std::thread;
 use std::time::{Duration, Instant};
 
-use flowmeter_core::{ReporterOptions, Span};
-use flowmeter_otlp::{OtlpReporter, Protocol, Temporality};
+use flowmeter_core::{Event, ReporterOptions, Span};
+use flowmeter_otlp::{OtlpReporter, Protocol, RetryOptions, Temporality};
 use flowmeter_testkit::otlp::{Answer, OtlpReceiver, Received};
 use flowmeter_testkit::{Capture, PATIENCE, on_request, quiet_registry};
 
-use receiver::{ALL, Job, LONG, options};
+use receiver::{ALL, Job, LONG, options, total};
 
 /// Requests and connections are hung up on only when the reporter is in the middle of them.
 fn is_hanging(received: &Received) -> bool {
@@ -68,21 +69,67 @@ fn the_end_comes_by_its_deadline_in_the_middle_of_a_hang() {
 }
 
 #[test]
-fn the_last_report_of_a_receiver_that_is_gone_is_tried_once_and_said_to_have_failed() {
+fn the_last_report_of_a_receiver_that_is_gone_is_said_to_have_failed_when_time_is_up() {
     let receiver = OtlpReceiver::start();
     let registry = quiet_registry();
     let reporter = OtlpReporter::new(options(&receiver, Protocol::HttpProtobuf));
     registry.add_reporter("otlp", Box::new(reporter), on_request()).unwrap();
     let nobody = receiver.stop();
-    let counter = registry.add_group("g").counter("n");
+    let group = registry.add_group("g");
+    let counter = group.counter("n");
     counter.inc();
-    let begun = Instant::now();
-    let outcomes = registry.shutdown(PATIENCE);
-    // There is as much time for it, but nobody waits for what will not come.
-    assert!(begun.elapsed() < LONG);
+    // They share the time with it.
+    group.report_span(Span::new("test", "a"));
+    group.report_event(Event::new("test", "b"));
+    let (begun, deadline) = (Instant::now(), Duration::from_millis(1_500));
+    let outcomes = registry.shutdown(deadline);
+    assert!((deadline / 2..LONG).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     let error = outcomes[0].1.as_ref().unwrap_err().to_string();
     assert!(error.contains("see whether a receiver listens there"), "{error}");
     drop(nobody.start());
+}
+
+#[test]
+fn the_last_report_arrives_at_a_receiver_that_is_away_for_a_moment() {
+    for protocol in ALL {
+        let receiver = OtlpReceiver::start();
+        receiver.script([Answer::retry_after(503, "1"), Answer::retry_after(503, "1")]);
+        let registry = quiet_registry();
+        let reporter = Box::new(OtlpReporter::new(options(&receiver, protocol)));
+        registry.add_reporter("otlp", reporter, on_request()).unwrap();
+        let counter = registry.add_group("g").counter("n");
+        counter.inc_by(7);
+        let outcomes = registry.shutdown(PATIENCE);
+        assert!(outcomes[0].1.is_ok(), "{outcomes:?}");
+        assert_eq!(total(&receiver.received(), "g.n"), 7);
+    }
+}
+
+#[test]
+fn a_report_that_is_under_way_at_the_end_leaves_the_time_to_the_last() {
+    let receiver = OtlpReceiver::start();
+    receiver.always(Answer::status(503));
+    let registry = quiet_registry();
+    let patient = RetryOptions::default().with_backoff(Duration::from_millis(20), Duration::from_millis(20));
+    let options = options(&receiver, Protocol::HttpProtobuf).with_temporality(Temporality::Delta);
+    let reporter = Box::new(OtlpReporter::new(options.with_retry(patient)));
+    let handle = registry.add_reporter("otlp", reporter, on_request()).unwrap();
+    let counter = registry.add_group("g").counter("n");
+    counter.inc_by(3);
+    handle.report_now(Duration::ZERO).unwrap_err();
+    receiver.wait_for(|received| received.requests.len() > 2);
+    counter.inc_by(4);
+    let stopping = thread::spawn(move || registry.shutdown(PATIENCE));
+    // There are two reports before it comes back: what was counted meanwhile is in the last one.
+    receiver.wait_for(|received| {
+        received.requests.iter().any(|request| request.wire != received.requests[0].wire)
+    });
+    receiver.always(Answer::Ok);
+    let outcomes = stopping.join().unwrap();
+    assert!(outcomes[0].1.is_ok(), "{outcomes:?}");
+    assert_eq!(total(&receiver.received(), "g.n"), 7);
+    assert_eq!(receiver.received().taken(), 1);
+    drop(counter);
 }
 
 #[test]
@@ -92,8 +139,9 @@ fn reports_with_spans_and_events_are_over_before_the_next_is_due() {
         let receiver = OtlpReceiver::start();
         receiver.always(Answer::Hang);
         let registry = quiet_registry();
-        let reporter = Box::new(OtlpReporter::new(options(&receiver, protocol)).within(INTERVAL));
-        let handle = registry.add_reporter("otlp", reporter, on_request()).unwrap();
+        let reporter = Box::new(OtlpReporter::new(options(&receiver, protocol)));
+        let often = ReporterOptions::default().with_interval(INTERVAL);
+        let handle = registry.add_reporter("otlp", reporter, often).unwrap();
         let group = registry.add_group("g");
         let counter = group.counter("n");
         counter.inc();

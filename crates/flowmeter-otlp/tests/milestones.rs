@@ -5,15 +5,17 @@
 mod receiver;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use flowmeter_core::{
-    AttributeValue, Clock, Event, JobManagerJobGroup, MetricGroup, ReporterStatus, Severity, Span,
+    AttributeValue, Clock, ConfigSection, Event, JobManagerJobGroup, MetricGroup, ReporterStatus, Severity,
+    Span,
 };
-use flowmeter_otlp::{Endpoint, NamingPolicy, OtlpOptions, OtlpReporter, Protocol, Temporality};
-use flowmeter_testkit::PATIENCE;
+use flowmeter_otlp::{Endpoint, NamingPolicy, OtlpFactory, OtlpOptions, OtlpReporter, Protocol, Temporality};
 use flowmeter_testkit::otlp::{Answer, Message, OtlpReceiver, Received};
+use flowmeter_testkit::{PATIENCE, quiet_registry};
 use opentelemetry_proto::tonic::trace::v1::Status;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
@@ -415,6 +417,32 @@ fn the_last_ones_arrive_though_the_receiver_comes_back_only_then() {
         assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
         assert_eq!(names(&receiver.received()), (numbered("span", [0]), numbered("event", [0])));
     }
+}
+
+#[test]
+fn what_comes_again_from_a_reporter_in_the_place_of_another_has_the_same_identifiers() {
+    let receiver = OtlpReceiver::start();
+    let section = ConfigSection::new("otlp")
+        .with("endpoint", receiver.http_url())
+        .with("protocol", "http/protobuf")
+        .with("interval", "1h")
+        .with("retry.initial-backoff", "1h")
+        .with("retry.max-backoff", "1h");
+    let registry = quiet_registry();
+    let factory = Arc::new(OtlpFactory::with_environment([("", ""); 0]));
+    let handle = registry.add_configured_reporter("otlp", factory, section).unwrap();
+    // It is taken, but the reporter cannot know.
+    receiver.script([Answer::Lost]);
+    registry.add_group("g").report_span(Span::new("test", "a").child(Span::new("test", "b")));
+    receiver.wait_for(|received| received.taken() == 1);
+    handle.restart(PATIENCE).unwrap();
+    handle.report_now(PATIENCE).unwrap();
+    let identifiers = spans(&receiver.received())
+        .into_iter()
+        .map(|span| (span.told.trace_id, span.told.span_id, span.told.parent_span_id));
+    let identifiers: Vec<_> = identifiers.collect();
+    assert_eq!(identifiers.len(), 4);
+    assert_eq!(identifiers[..2], identifiers[2..]);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 mod receiver;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use flowmeter_core::{Clock, TaskInfo, TaskManagerGroup};
@@ -117,4 +119,38 @@ fn a_reporter_that_is_restarted_goes_on_where_it_was() {
     job.otlp.restart(flowmeter_testkit::PATIENCE).unwrap();
     job.report().unwrap();
     assert_eq!(seconds(&receiver, "g.n"), [(0, 1, 1), (1, 2, 2)]);
+}
+
+#[test]
+fn what_begins_anew_elsewhere_begins_where_it_was_seen_last() {
+    for (temporality, expected) in [
+        (Temporality::Cumulative, [(0, 1, 150), (1, 2, 5), (1, 3, 9)]),
+        (Temporality::Delta, [(0, 1, 150), (1, 2, 5), (2, 3, 4)]),
+    ] {
+        let receiver = OtlpReceiver::start();
+        let job = Job::new(options(&receiver, Protocol::Grpc).with_temporality(temporality));
+        let kept = Arc::new(AtomicU64::new(0));
+        let read = Arc::clone(&kept);
+        job.registry.add_group("g").counter_callback("n", move || read.load(Relaxed));
+        for value in [150, 5, 9] {
+            kept.store(value, Relaxed);
+            job.report().unwrap();
+        }
+        assert_eq!(seconds(&receiver, "g.n"), expected);
+    }
+}
+
+#[test]
+fn no_point_begins_after_it_ends_when_the_clock_was_set_back() {
+    for temporality in [Temporality::Cumulative, Temporality::Delta] {
+        let receiver = OtlpReceiver::start();
+        let job = Job::new(options(&receiver, Protocol::HttpProtobuf).with_temporality(temporality));
+        job.clock.advance(Duration::from_secs(100));
+        let counter = job.registry.add_group("g").counter("n");
+        job.clock.set_unix(Duration::from_secs(1_700_000_010));
+        counter.inc();
+        job.report().unwrap();
+        assert_eq!(seconds(&receiver, "g.n"), [(10, 11, 1)]);
+        drop(counter);
+    }
 }

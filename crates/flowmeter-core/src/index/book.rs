@@ -1,5 +1,6 @@
 //! What an index knows of a block beyond its cells.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -16,8 +17,8 @@ pub(crate) struct Entry {
     pub(crate) block: Arc<Block>,
     /// What was prepared for the block's group.
     pub(crate) prepared: Arc<[u8]>,
-    /// Only for blocks of groups that share their identity with others, those that a callback sets, and all where the
-    /// reporter wants differences or rates: whoever reads the others need not ask, nor touch more memory than their words.
+    /// Only for blocks of groups that share their identity with others, those that a callback sets or that have sums which
+    /// something else keeps, and all where the reporter wants differences or rates: whoever reads the others need not ask, nor touch more memory than their words.
     pub(crate) book: Option<Box<Book>>,
 }
 
@@ -50,6 +51,17 @@ pub(super) struct History {
     withheld: Base,
     /// When it began, in the backend's eyes, if that is not when it was registered.
     start: Option<Duration>,
+    /// Only of sums that something else keeps.
+    sightings: Option<Sightings>,
+}
+
+/// What reports have seen of a sum that something else keeps, which may begin anew.
+#[derive(Clone, Default)]
+struct Sightings {
+    /// What was shown last, and in a report of which time since the Unix epoch.
+    last: Cell<Option<(u64, Duration)>>,
+    /// The time of the last report before it began anew.
+    anew: Cell<Option<Duration>>,
 }
 
 /// What a series leaves to the one that goes on from it.
@@ -82,7 +94,16 @@ enum Base {
 impl Entry {
     pub(super) fn new(block: Arc<Block>, prepared: Arc<[u8]>, accounts: bool) -> Self {
         let members = block.set.members.len();
-        let book = (accounts || block.is_collected()).then(|| Box::new(Book::new(members, accounts)));
+        let has_book = accounts || block.is_collected() || block.set.has_sums_kept_elsewhere;
+        let mut book = has_book.then(|| Box::new(Book::new(members, accounts)));
+        if let Some(book) = book.as_mut().filter(|_| block.set.has_sums_kept_elsewhere) {
+            for (page, member) in book.members.iter_mut().zip(&block.set.members) {
+                if member.is_sum_kept_elsewhere() {
+                    let sightings = Some(Sightings::default());
+                    page.history = Some(Box::new(History { sightings, ..History::default() }));
+                }
+            }
+        }
         Self { block, prepared, book }
     }
 
@@ -139,6 +160,26 @@ impl Entry {
             .map_or(own, |history| history.shown_sum(own, self.block.set.members[member].storage))
     }
 
+    /// The same in a report of a time, since the Unix epoch, which will be the last that has seen it.
+    #[inline]
+    pub(crate) fn report_sum(&self, member: usize, own: u64, at: Duration) -> u64 {
+        let sum = self.shown_sum(member, own);
+        if let Some(sightings) = self.sightings(member) {
+            sightings.note(sum, at);
+        }
+        sum
+    }
+
+    /// When a sum that something else keeps began anew, since the Unix epoch, if it did: with the last report that saw more of it.
+    pub(crate) fn begun_anew(&self, member: usize) -> Option<Duration> {
+        self.sightings(member)?.anew.get()
+    }
+
+    #[inline]
+    fn sightings(&self, member: usize) -> Option<&Sightings> {
+        self.history(member)?.sightings.as_ref()
+    }
+
     /// Makes of what the cells of a histogram hold what is shown of it.
     #[inline]
     pub(crate) fn show_histogram(&self, member: usize, own: &mut HistogramSnapshot) {
@@ -180,13 +221,14 @@ impl Entry {
     pub(super) fn history_for(&self, number: usize, successor: Storage, clashed: bool) -> History {
         let start = Some(self.start(number));
         let storage = self.block.set.members[number].storage;
+        let sightings = self.sightings(number).cloned();
         if storage.is_kept_elsewhere() && successor.is_kept_elsewhere() && !clashed {
             // It goes on by itself in the next one.
             let (before, withheld) = self
                 .history(number)
                 .map(|history| (history.before.clone(), history.withheld.clone()))
                 .unwrap_or_default();
-            return History { before, withheld, start };
+            return History { before, withheld, start, sightings };
         }
         let before = match self.own(number) {
             Base::Histogram(mut snapshot) => {
@@ -196,7 +238,7 @@ impl Entry {
             Base::Sum(sum) => Base::Sum(self.shown_sum(number, sum)),
             Base::None => Base::None,
         };
-        History { before, withheld: Base::None, start }
+        History { before, withheld: Base::None, start, sightings }
     }
 
     /// Shows a series that goes on from another one.
@@ -287,6 +329,18 @@ impl History {
         self.before.add(other.before);
         self.withheld.add(other.withheld);
         self.start = self.start.into_iter().chain(other.start).min();
+        if other.sightings.is_some() {
+            self.sightings = other.sightings;
+        }
+    }
+}
+
+impl Sightings {
+    fn note(&self, sum: u64, at: Duration) {
+        if let Some((_, earlier)) = self.last.get().filter(|(more, _)| sum < *more) {
+            self.anew.set(Some(earlier));
+        }
+        self.last.set(Some((sum, at)));
     }
 }
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use flowmeter_core::{
     ConfigError, ConfigKey, ConfigSection, ConfigValue, FromConfig, KeyInfo, Reporter, ReporterFactory,
-    ReporterOptions,
 };
 
 use self::keys::*;
@@ -52,9 +51,8 @@ impl OtlpFactory {
             Ok(Some(way).filter(|way| is_sent && way.is_way_beside(&metrics)))
         };
         let (spans, events) = (beside(Signal::Traces)?, beside(Signal::Logs)?);
-        let interval = ReporterOptions::from_section(section)?.interval;
         let sends_metrics = self.sends(section, Signal::Metrics)?;
-        Ok(Ways { metrics: metrics.within(interval), sends_metrics, spans, events })
+        Ok(Ways { metrics, sends_metrics, spans, events })
     }
 
     /// Whether a signal is sent: one that a section has an endpoint of is, though the environment has no exporter of it.

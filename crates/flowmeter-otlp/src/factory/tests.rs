@@ -1,5 +1,7 @@
 //! Sections, and what comes of them.
 
+use flowmeter_core::ReporterOptions;
+
 use super::*;
 use crate::{Compression, HistogramForm, NamingPolicy, RetryOptions, Temporality, TlsOptions};
 
@@ -31,11 +33,8 @@ fn error(pairs: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn an_empty_section_is_the_defaults_within_the_interval() {
-    let expected = OtlpOptions::default().with_report_timeout(Duration::from_secs(9));
-    assert_eq!(shown(&[], &[]), format!("{expected:?}"));
-    let expected = OtlpOptions::default();
-    assert_eq!(shown(&[], &[("interval", "1min")]), format!("{expected:?}"));
+fn an_empty_section_is_the_defaults() {
+    assert_eq!(shown(&[], &[]), format!("{:?}", OtlpOptions::default()));
 }
 
 #[test]

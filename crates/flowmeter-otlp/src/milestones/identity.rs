@@ -1,10 +1,10 @@
 //! Identifiers of traces and spans.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Makes identifiers, which are the same each time that a milestone is sent, and others in another process.
+/// Makes identifiers from a seed, which are the same each time that a milestone is sent.
 #[derive(Default)]
-pub(super) struct Identities(RandomState);
+pub(super) struct Identities(pub(super) u64);
 
 impl Identities {
     /// The trace that a milestone is.
@@ -20,6 +20,8 @@ impl Identities {
 
     /// Never 0, which would be no identifier.
     fn hash(&self, what: (u64, &str, u32)) -> u64 {
-        self.0.hash_one(what).max(1)
+        let mut hasher = DefaultHasher::new();
+        (self.0, what).hash(&mut hasher);
+        hasher.finish().max(1)
     }
 }

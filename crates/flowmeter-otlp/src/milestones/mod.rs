@@ -49,7 +49,13 @@ impl MilestoneEncoder {
         }
     }
 
-    /// Writes the first spans that were not taken yet, as many as fit into a request of this size, and one at least: a span and all below it
+    /// Has other processes make other identifiers.
+    pub(crate) fn set_seed(&mut self, seed: u64) {
+        self.identities = Identities(seed);
+    }
+
+    /// Writes the first spans that were not taken yet, as many as fit into a request of this size, and one at least: a span and
+    /// all below it
     /// go out together. Nothing if there are none.
     pub(crate) fn spans<'m>(
         &self,

@@ -77,7 +77,7 @@ impl Outlet {
         };
         let deadline = self.shared.end().map_or(deadline, |end| end.min(deadline));
         tally.on_the_way.store(count, Ordering::Release);
-        let delivery = client.send(self.signal, body, count, deadline, &|| self.shared.end().is_some());
+        let delivery = client.send(self.signal, body, count, deadline, &|| self.shared.end());
         tally.on_the_way.store(0, Ordering::Release);
         let add = |number: &AtomicU64, count| {
             number.fetch_add(count, Ordering::Release);

@@ -29,7 +29,7 @@ pub(crate) use self::answer::legible;
 use self::answer::{Failure, Verdict};
 use self::body::{Gone, Outgoing};
 use self::connect::{Connections, chain};
-use self::retry::{Backoff, Retry, Waited, wait};
+use self::retry::{Backoff, Retry, Time};
 pub(crate) use self::route::checked_header;
 use self::route::{Prepared, Route};
 use crate::request::Delivery;
@@ -110,14 +110,14 @@ impl Client {
 
     /// Sends a request, and waits until it is known what became of it; not beyond the deadline. `points` are in it.
     ///
-    /// Once the program is to end, it is sent once more at most.
+    /// Once the program is to end, `ending` says until when there is time for that.
     pub(crate) fn send(
         &mut self,
         signal: Signal,
         body: Bytes,
         points: u64,
         deadline: Instant,
-        is_stopping: &dyn Fn() -> bool,
+        ending: &dyn Fn() -> Option<Instant>,
     ) -> Delivery {
         if Handle::try_current().is_ok() {
             return Delivery::refused(
@@ -129,7 +129,8 @@ impl Client {
         let _untraced = Context::enter_telemetry_suppressed_scope();
         match &self.runtime {
             Some(runtime) => {
-                runtime.block_on(self.sender.deliver(signal, body, points, deadline, is_stopping))
+                let time = Time::new(deadline, ending);
+                runtime.block_on(self.sender.deliver(signal, body, points, time))
             }
             None => Delivery::refused("the client is closed".to_owned()),
         }
@@ -173,21 +174,14 @@ impl Sender {
         })
     }
 
-    async fn deliver(
-        &mut self,
-        signal: Signal,
-        body: Bytes,
-        points: u64,
-        deadline: Instant,
-        is_stopping: &dyn Fn() -> bool,
-    ) -> Delivery {
+    async fn deliver(&mut self, signal: Signal, body: Bytes, points: u64, mut time: Time<'_>) -> Delivery {
         let said = |message: &str| format!("{}: {message}", self.route.endpoint);
         let prepared = match self.route.prepare(signal, body) {
             Ok(prepared) => prepared,
             Err(message) => return Delivery::refused(said(&message)),
         };
         if let Some(until) = self.rest_until
-            && wait(until, deadline, is_stopping).await == Waited::NoTime
+            && !time.rest(until).await
         {
             return Delivery::refused(said(
                 "it asked not to be sent anything for a time that is not over yet",
@@ -197,14 +191,10 @@ impl Sender {
         for _ in 0..3 {
             tokio::task::yield_now().await;
         }
-        // What begins shortly before the end is cut short by it, and then nobody knows whether it was taken.
-        let now = Instant::now();
-        let last_begin = deadline - deadline.saturating_duration_since(now) / 10;
         let mut backoff = Backoff::new(self.retry);
         let mut is_ambiguous = false;
-        let mut is_last = false;
         loop {
-            let failure = match self.attempt(&prepared, deadline).await {
+            let failure = match self.attempt(&prepared, time.deadline()).await {
                 Verdict::Taken { rejected, message } => {
                     self.rest_until = None;
                     // A receiver may say anything.
@@ -223,15 +213,8 @@ impl Sender {
             };
             let until = Instant::now() + backoff.next(asked);
             self.rest_until = asked.map(|_| until);
-            let waited = match failure.retry {
-                Retry::Never => Waited::NoTime,
-                _ if is_last => Waited::NoTime,
-                _ => wait(until, last_begin, is_stopping).await,
-            };
-            match waited {
-                Waited::Out => {}
-                Waited::Stopping => is_last = true,
-                Waited::NoTime => return self.failed(&failure, is_ambiguous),
+            if failure.retry == Retry::Never || !time.wait(until).await {
+                return self.failed(&failure, is_ambiguous);
             }
         }
     }

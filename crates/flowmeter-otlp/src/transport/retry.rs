@@ -58,35 +58,84 @@ pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// How a wait ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Waited {
-    /// As it should.
-    Out,
-    /// At once, since the program ends.
-    Stopping,
-    /// At once, since there is not so much time.
-    NoTime,
+/// The time that there is for a request, which is less once the program is to end.
+pub(super) struct Time<'a> {
+    deadline: Instant,
+    /// What begins shortly before the end is cut short by it, and then nobody knows whether it was taken.
+    last_begin: Instant,
+    /// Until when there is time once the program is to end, from when it is.
+    ending: &'a dyn Fn() -> Option<Instant>,
+    is_ending: bool,
 }
 
-/// Waits until a time, unless that is not before the deadline.
-pub(super) async fn wait(until: Instant, deadline: Instant, is_stopping: &dyn Fn() -> bool) -> Waited {
-    loop {
-        let now = Instant::now();
-        if now >= deadline {
-            return Waited::NoTime;
-        }
-        if is_stopping() {
-            return Waited::Stopping;
-        }
-        if until >= deadline {
-            return Waited::NoTime;
-        }
-        if now >= until {
-            return Waited::Out;
-        }
-        tokio::time::sleep_until((now + LOOK).min(until).into()).await;
+impl<'a> Time<'a> {
+    pub(super) fn new(deadline: Instant, ending: &'a dyn Fn() -> Option<Instant>) -> Self {
+        let last_begin = last_begin(deadline);
+        let mut time = Self { deadline, last_begin, ending, is_ending: false };
+        time.look();
+        time
     }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Looks whether the program is to end.
+    fn look(&mut self) {
+        if self.is_ending {
+            return;
+        }
+        if let Some(end) = (self.ending)() {
+            self.is_ending = true;
+            self.deadline = self.deadline.min(end);
+            self.last_begin = self.last_begin.min(last_begin(self.deadline));
+        }
+    }
+
+    /// Waits until the receiver no longer asks to be left alone. Returns whether there is time for that; but in the last of it
+    /// there is no later, so what would have to wait for longer is sent nevertheless.
+    pub(super) async fn rest(&mut self, until: Instant) -> bool {
+        while Instant::now() < until {
+            self.look();
+            if Instant::now() >= self.deadline {
+                return false;
+            }
+            if until >= self.deadline {
+                return self.is_ending;
+            }
+            self.pause(until).await;
+        }
+        true
+    }
+
+    /// Waits until it is time to send a request again. Returns whether that is before it is too late. A wait that turns out to be
+    /// too long, since the program is to end, is over at once: there is no later.
+    pub(super) async fn wait(&mut self, until: Instant) -> bool {
+        loop {
+            let was_ending = self.is_ending;
+            self.look();
+            let now = Instant::now();
+            if now >= self.deadline {
+                return false;
+            }
+            if until >= self.last_begin {
+                return self.is_ending && !was_ending;
+            }
+            if now >= until {
+                return true;
+            }
+            self.pause(until).await;
+        }
+    }
+
+    async fn pause(&self, until: Instant) {
+        tokio::time::sleep_until((Instant::now() + LOOK).min(until).into()).await;
+    }
+}
+
+/// When to begin for the last time before a deadline.
+fn last_begin(deadline: Instant) -> Instant {
+    deadline - deadline.saturating_duration_since(Instant::now()) / 10
 }
 
 #[cfg(test)]

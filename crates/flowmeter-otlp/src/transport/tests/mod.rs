@@ -68,7 +68,7 @@ fn send(client: &mut Client, body: Bytes) -> Delivery {
 }
 
 fn send_until(client: &mut Client, body: Bytes, deadline: Instant) -> Delivery {
-    client.send(Signal::Metrics, body, POINTS, deadline, &|| false)
+    client.send(Signal::Metrics, body, POINTS, deadline, &|| None)
 }
 
 fn taken() -> Delivery {

@@ -119,7 +119,7 @@ fn a_receiver_that_asks_for_more_than_there_is_is_left_alone() {
         body(Protocol::HttpProtobuf),
         POINTS,
         Instant::now() + PATIENCE,
-        &|| true,
+        &|| Some(Instant::now() + PATIENCE),
     );
     assert_eq!(last, taken());
 }
@@ -171,25 +171,48 @@ fn a_receiver_that_hangs_is_waited_for_as_long_as_there_is() {
 }
 
 #[test]
-fn at_the_end_there_is_one_more_attempt() {
+fn at_the_end_a_wait_that_is_too_long_is_over() {
     for protocol in ALL {
-        // While it waits for long.
         let receiver = OtlpReceiver::start();
-        receiver.script(std::iter::repeat_n(Answer::status(503), 10));
+        receiver.always(Answer::status(503));
         let url = url(&receiver, protocol);
         let retry = RetryOptions::default().with_backoff(LONG, LONG);
         let mut client = Client::new(&options(protocol, &url).with_retry(retry)).unwrap();
         let begun = Instant::now();
         let deadline = begun + PATIENCE + LONG;
+        let mut send = |ending: &dyn Fn() -> Option<Instant>| {
+            assert_refused(&client.send(Signal::Metrics, body(protocol), POINTS, deadline, ending), "503");
+        };
         let asked = Cell::new(0);
-        let is_stopping = || asked.replace(asked.get() + 1) >= 3;
-        assert_refused(&client.send(Signal::Metrics, body(protocol), POINTS, deadline, &is_stopping), "503");
-        assert!(begun.elapsed() < LONG);
+        let is_ending = || asked.replace(asked.get() + 1) >= 3;
+        send(&|| is_ending().then_some(begun + LONG / 2));
         assert_eq!(receiver.received().requests.len(), 2);
         // From the beginning.
-        assert_refused(&client.send(Signal::Metrics, body(protocol), POINTS, deadline, &|| true), "503");
+        send(&|| Some(begun + LONG / 2));
+        assert_eq!(receiver.received().requests.len(), 3);
+        // What is made up for later has no time left.
+        asked.set(0);
+        send(&|| is_ending().then_some(begun));
         assert_eq!(receiver.received().requests.len(), 4);
-        receiver.script([Answer::Ok]);
+        assert!(begun.elapsed() < LONG / 2);
+    }
+}
+
+#[test]
+fn at_the_end_it_is_sent_again_as_ever_until_there_is_no_time_left() {
+    for protocol in ALL {
+        let receiver = OtlpReceiver::start();
+        receiver.script(std::iter::repeat_n(Answer::status(503), 10));
+        let mut client = client(&receiver, protocol);
+        let begun = Instant::now();
+        let deadline = begun + PATIENCE + LONG;
+        let mut send =
+            |ending| client.send(Signal::Metrics, body(protocol), POINTS, deadline, &|| Some(ending));
+        assert_eq!(send(begun + PATIENCE), taken());
+        assert_eq!(receiver.received().requests.len(), 11);
+        receiver.always(Answer::status(503));
+        assert_refused(&send(Instant::now() + Duration::from_millis(200)), "503");
+        assert!(receiver.received().requests.len() > 13);
         assert!(begun.elapsed() < LONG);
     }
 }
