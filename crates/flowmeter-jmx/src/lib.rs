@@ -1,0 +1,5 @@
+//! JMX reporter.
+
+#![forbid(unsafe_code)]
+
+pub mod model;
