@@ -97,9 +97,10 @@ pub use queue::BodyWriter;
 pub use request::Request;
 pub use response::Response;
 pub use secret::Secret;
-pub use server::Server;
+pub use server::{Server, bind};
 #[cfg(feature = "tls")]
 pub use tls::TlsOptions;
+pub use transport::{Connection, Transport};
 
 use std::io;
 use std::net::IpAddr;
@@ -129,7 +130,7 @@ pub enum Error {
     },
 
     /// The server's thread or runtime could not be made.
-    #[error("cannot start the HTTP server's thread: {0}")]
+    #[error("cannot start the server's thread: {0}")]
     Thread(#[source] io::Error),
 
     /// A file of the TLS options cannot be used.

@@ -84,6 +84,11 @@ impl MBean {
         self.about.round.load(Relaxed) == round
     }
 
+    /// Whether another bean has the same name and is the same.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.name() == other.name() && self.class() == other.class()
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.about, &other.about)
     }
