@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use flowmeter_core::ReportNumber;
 
-use super::rounds::NEW;
 use super::{MBeanClass, MBeanValue, ObjectName};
 
 /// One MBean, with its values at the time of the report.
@@ -24,21 +23,28 @@ struct About {
     class: Arc<MBeanClass>,
     /// Whether it stands for a series, which is to be read before it may leave.
     is_metric: bool,
-    /// The last round in which a client has read it; see `Rounds`.
-    round: AtomicU64,
+    /// The sequence of the latest report of which a client has read it; see `Deliveries`.
+    read_in: AtomicU64,
 }
+
+/// In no report yet, and in none any more.
+const NEW: u64 = u64::MAX;
+const GONE: u64 = u64::MAX - 1;
 
 impl MBean {
     /// A bean that stands for a series.
     #[must_use]
     pub fn metric(name: ObjectName, class: Arc<MBeanClass>, values: Box<[MBeanValue]>) -> Self {
-        Self { about: Arc::new(About { name, class, is_metric: true, round: AtomicU64::new(NEW) }), values }
+        Self { about: Arc::new(About { name, class, is_metric: true, read_in: AtomicU64::new(NEW) }), values }
     }
 
     /// A bean that is there whatever is measured.
     #[must_use]
     pub fn fixed(name: ObjectName, class: Arc<MBeanClass>, values: Box<[MBeanValue]>) -> Self {
-        Self { about: Arc::new(About { name, class, is_metric: false, round: AtomicU64::new(NEW) }), values }
+        Self {
+            about: Arc::new(About { name, class, is_metric: false, read_in: AtomicU64::new(NEW) }),
+            values,
+        }
     }
 
     /// The same bean with other values.
@@ -71,17 +77,21 @@ impl MBean {
         self.values.get(self.class().position(attribute)?)
     }
 
-    /// Notes that it was read in a round. Returns whether it was not before.
-    pub(super) fn read_in(&self, round: u64) -> bool {
-        self.about.is_metric && self.about.round.swap(round, Relaxed) != round
-    }
-
     pub(super) fn is_metric(&self) -> bool {
         self.about.is_metric
     }
 
-    pub(super) fn was_read_in(&self, round: u64) -> bool {
-        self.about.round.load(Relaxed) == round
+    /// The sequence of the latest report of which a client has read it, if it is in the reports.
+    pub(super) fn read_in(&self) -> Option<u64> {
+        Some(self.about.read_in.load(Relaxed)).filter(|sequence| ![NEW, GONE].contains(sequence))
+    }
+
+    pub(super) fn set_read_in(&self, sequence: u64) {
+        self.about.read_in.store(sequence, Relaxed);
+    }
+
+    pub(super) fn set_gone(&self) {
+        self.set_read_in(GONE);
     }
 
     /// Whether another bean has the same name and is the same.
@@ -89,7 +99,7 @@ impl MBean {
         self.name() == other.name() && self.class() == other.class()
     }
 
-    fn is_same(&self, other: &Self) -> bool {
+    pub(super) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.about, &other.about)
     }
 }
@@ -107,6 +117,8 @@ pub struct MBeans {
     /// Where each name is. Shared with the report before, as long as no bean comes or goes.
     places: Arc<HashMap<ObjectName, usize>>,
     number: ReportNumber,
+    /// Which of the reports with beans it is.
+    sequence: u64,
 }
 
 impl MBeans {
@@ -119,9 +131,10 @@ impl MBeans {
     /// The same, after others.
     #[must_use]
     pub(crate) fn after(before: &Self, mut beans: Vec<MBean>, number: ReportNumber) -> Self {
+        let sequence = before.sequence + 1;
         let pairs = || beans.iter().zip(&before.beans);
         if beans.len() == before.beans.len() && pairs().all(|(new, old)| new.is_same(old)) {
-            return Self { beans, places: Arc::clone(&before.places), number };
+            return Self { beans, places: Arc::clone(&before.places), number, sequence };
         }
         let mut places = HashMap::with_capacity(beans.len());
         beans.retain(|bean| {
@@ -134,13 +147,17 @@ impl MBeans {
                 }
             }
         });
-        Self { beans, places: Arc::new(places), number }
+        Self { beans, places: Arc::new(places), number, sequence }
     }
 
     /// Which of the reporter's reports it is from.
     #[must_use]
     pub fn number(&self) -> ReportNumber {
         self.number
+    }
+
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     /// How many there are.

@@ -13,11 +13,11 @@
 
 mod beans;
 mod class;
+mod deliveries;
 mod object_name;
 mod parse;
 mod quote;
 mod registrations;
-mod rounds;
 mod server;
 mod value;
 

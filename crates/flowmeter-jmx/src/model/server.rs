@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use flowmeter_core::{ReportNumber, ReporterContext};
 use tokio::sync::watch;
 
+use super::deliveries::Deliveries;
 use super::registrations::{Registration, Registrations};
-use super::rounds::Rounds;
 use super::{MBean, MBeans};
 
 /// At most this part of the time is spent on reports, however often clients ask: one in ten.
@@ -30,7 +30,7 @@ const REST: u32 = 10;
 ///     for bean in beans.query(&"org.apache.flink.*:*".parse().expect("it is a pattern")) {
 ///         println!("{} = {:?}", bean.name(), bean.values());
 ///         // Once they are on their way.
-///         asked.sent(bean);
+///         asked.sent(&beans, bean);
 ///     }
 /// });
 /// # }
@@ -58,7 +58,7 @@ struct State {
     /// When the report of the beans began, and how long it took. Nothing before the first.
     taken: Option<(Instant, Duration)>,
     waiting: Waiting,
-    rounds: Rounds,
+    deliveries: Deliveries,
     registrations: Registrations,
 }
 
@@ -111,10 +111,10 @@ impl MBeanServer {
         Arc::clone(&self.lock().beans)
     }
 
-    /// Notes that values of a bean were sent to a client. When those of all beans were, what has closed may leave.
-    pub fn sent(&self, bean: &MBean) {
+    /// Notes that a value of one of these beans was sent to a client. When those of all beans were, what has closed may leave.
+    pub fn sent(&self, beans: &MBeans, bean: &MBean) {
         let mut state = self.lock();
-        let read = state.rounds.sent(bean);
+        let read = state.deliveries.sent(beans, bean);
         tell_delivered(state, read);
     }
 
@@ -167,7 +167,7 @@ impl MBeanServer {
             note_changes(&mut state.registrations, &before, &beans, unix_time);
         }
         state.taken = Some((began, began.elapsed()));
-        let read = state.rounds.publish(&beans, is_changed);
+        let read = state.deliveries.publish(&beans, &before);
         let next = state.registrations.next();
         tell_delivered(state, read);
         self.0.registered.send_if_modified(|known| mem::replace(known, next) != next);

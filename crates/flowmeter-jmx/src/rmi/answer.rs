@@ -1,6 +1,8 @@
 //! What goes back.
 
-use crate::model::MBean;
+use std::sync::Arc;
+
+use crate::model::{MBean, MBeans};
 
 use super::exception::Exception;
 use super::identity::Uid;
@@ -12,8 +14,8 @@ pub(crate) enum Answer {
     Boolean(bool),
     Object {
         write: Box<dyn FnOnce(&mut Writer) + Send>,
-        /// The bean that values are of.
-        read: Option<MBean>,
+        /// The bean that values are of, and all beans of that report.
+        read: Option<(Arc<MBeans>, MBean)>,
     },
 }
 
@@ -28,8 +30,12 @@ impl Answer {
     }
 
     /// With values of a bean.
-    pub(crate) fn value_of(bean: MBean, write: impl FnOnce(&mut Writer, &MBean) + Send + 'static) -> Self {
-        let read = Some(bean.clone());
+    pub(crate) fn value_of(
+        beans: &Arc<MBeans>,
+        bean: MBean,
+        write: impl FnOnce(&mut Writer, &MBean) + Send + 'static,
+    ) -> Self {
+        let read = Some((Arc::clone(beans), bean.clone()));
         Self::Object { write: Box::new(move |writer| write(writer, &bean)), read }
     }
 }
@@ -37,8 +43,8 @@ impl Answer {
 /// The bytes of an answer.
 pub(crate) struct Reply {
     pub(crate) bytes: Vec<u8>,
-    /// The bean whose values are in it.
-    pub(crate) read: Option<MBean>,
+    /// The bean whose values are in it, and all beans of that report.
+    pub(crate) read: Option<(Arc<MBeans>, MBean)>,
     /// Whether the connection ends with it.
     pub(crate) is_last: bool,
 }

@@ -105,8 +105,8 @@ impl Conversation<'_> {
         };
         self.write(&reply.bytes).await?;
         desk.beans.count_bytes(reply.bytes.len() as u64);
-        if let Some(bean) = &reply.read {
-            desk.beans.sent(bean);
+        if let Some((beans, bean)) = &reply.read {
+            desk.beans.sent(beans, bean);
         }
         if reply.is_last { Err(End::Refused("a call is read in part".to_owned())) } else { Ok(()) }
     }

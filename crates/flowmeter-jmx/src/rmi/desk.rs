@@ -199,12 +199,12 @@ impl Desk {
                 let Some(value) = bean.value(attribute).cloned() else {
                     return Err(no_such_attribute(attribute));
                 };
-                Ok(Answer::value_of(bean, move |writer, _| java::value(writer, &value)))
+                Ok(Answer::value_of(beans, bean, move |writer, _| java::value(writer, &value)))
             }
             Method::GetAttributes => {
                 let (bean, wanted) = (bean()?, call.texts(1)?);
                 let wanted: Vec<_> = wanted.into_iter().map(str::to_owned).collect();
-                Ok(Answer::value_of(bean, move |writer, bean| {
+                Ok(Answer::value_of(beans, bean, move |writer, bean| {
                     // Those that it does not have are left out.
                     let values = wanted.iter().filter_map(|name| Some((name.as_str(), bean.value(name)?)));
                     java::attribute_list(writer, &values.collect::<Vec<_>>());

@@ -31,6 +31,8 @@ mod method;
 mod object;
 mod race;
 mod reader;
+#[cfg(test)]
+mod samples;
 mod server;
 mod stub;
 mod text;
