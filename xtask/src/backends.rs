@@ -27,14 +27,15 @@ const PACKAGES: [(&str, &str); 5] = [
 const SUITES: [&str; 2] = ["sid", "forky"];
 
 /// Tools of the machine's own suite, with what succeeds where each is there: those that say the same as our metrics of the
-/// system, those that read what Prometheus is sent, and those that install and run what is not Debian's.
-const TOOLS: [(&str, &[&str]); 8] = [
+/// system, those that read what Prometheus is sent, the JDK, whose clients read what JMX serves, and those that install and run what is not Debian's.
+const TOOLS: [(&str, &[&str]); 9] = [
     ("procps", &["ps", "-V"]),
     ("iproute2", &["ip", "-V"]),
     ("zstd", &["zstd", "-V"]),
     ("protobuf-compiler", &["protoc", "--version"]),
     ("python3", &["python3", "--version"]),
     ("python3-pip", &["python3", "-m", "pip", "--version"]),
+    ("openjdk-17-jdk-headless", &["javac", "-version"]),
     ("nodejs", &["node", "--version"]),
     ("npm", &["npm", "--version"]),
 ];
@@ -68,8 +69,8 @@ fn tools() -> Result<()> {
     let by_hand = || {
         let packages = missing.join(" and ");
         format!(
-            "install the packages of `ps`, `free`, `ip`, `zstd`, `protoc`, `python3` and its pip, `node` and `npm` \
-             yourself ({packages})"
+            "install the packages of `ps`, `free`, `ip`, `zstd`, `protoc`, `python3` and its pip, `javac`, `node` and \
+             `npm` yourself ({packages})"
         )
     };
     program("apt-get").args(["-qq", "update"]).run().with_context(by_hand)?;

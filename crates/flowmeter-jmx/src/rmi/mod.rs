@@ -23,6 +23,10 @@ mod exception;
 mod exception_classes;
 mod exports;
 mod fetch;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod hostile;
 mod identity;
 mod java;
 mod listeners;
