@@ -11,6 +11,7 @@ use crate::{Folder, ports};
 /// A JDK, with programs that it has compiled.
 pub struct Jdk {
     java: PathBuf,
+    keytool: PathBuf,
     classes: Folder,
 }
 
@@ -30,12 +31,13 @@ impl Jdk {
     #[must_use]
     pub fn with_programs(test: &str, sources: &[&str]) -> Option<Self> {
         let (javac, java) = (program(test, "javac")?, program(test, "java")?);
+        let keytool = program(test, "keytool")?;
         let classes = Folder::new("java");
         let sources = sources.iter().map(|source| Path::new(env!("CARGO_MANIFEST_DIR")).join(source));
         let mut command = Command::new(javac);
         command.arg("-d").arg(classes.path()).args(sources);
         assert!(command.status().expect("javac runs").success(), "a program does not compile");
-        Some(Self { java, classes })
+        Some(Self { java, keytool, classes })
     }
 
     /// Runs a program. Returns what it has written.
@@ -50,6 +52,18 @@ impl Jdk {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{program} fails: {said}\n{written}");
         written
+    }
+
+    /// Has the JDK's tool for keys and certificates do something, with this as the password of stores.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub fn keytool(&self, password: &str, arguments: &[&str]) {
+        let mut command = Command::new(&self.keytool);
+        command.args(arguments).args(["-storepass", password, "-storetype", "PKCS12"]);
+        let output = command.output().expect("keytool runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 
     /// Starts a program that serves JMX by the JDK's own server, and says `ready` when it does.

@@ -40,7 +40,7 @@ pub use datadog::{Agent, DatadogClient, SocketKind};
 pub use demo::Demo;
 pub use every_kind::{EveryKind, Held, Labels, Series};
 pub use exemplar::Exemplar;
-pub use jdk::{Jdk, JavaServer};
+pub use jdk::{JavaServer, Jdk};
 pub use prometheus::{Login, Prometheus, Protocol, ScrapeJob, check_metrics};
 pub use protobuf::{Message, Protoc};
 pub use python_client::{ParsedSample, PythonClient};

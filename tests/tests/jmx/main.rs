@@ -59,5 +59,9 @@ impl Served {
 
 /// As Java reads it.
 fn java(number: f64) -> String {
-    if number.is_infinite() { format!("{}Infinity", if number < 0.0 { "-" } else { "" }) } else { number.to_string() }
+    if number.is_infinite() {
+        format!("{}Infinity", if number < 0.0 { "-" } else { "" })
+    } else {
+        number.to_string()
+    }
 }
