@@ -8,6 +8,7 @@ use std::sync::Arc;
 use flowmeter_core::{FamilyView, Report, ReporterContext};
 use tracing::warn;
 
+use crate::PlatformBeans;
 use crate::model::{MBean, MBeanClass, MBeans, ObjectName};
 use crate::naming::{NamingPolicy, Target};
 use crate::platform::Platform;
@@ -30,8 +31,8 @@ struct Kept {
 }
 
 impl Collector {
-    pub(crate) fn new(naming: NamingPolicy, has_platform: bool) -> Self {
-        Self { naming, platform: Platform::new(has_platform), kept: HashMap::new(), said_nameless: false }
+    pub(crate) fn new(naming: NamingPolicy, platform: PlatformBeans) -> Self {
+        Self { naming, platform: Platform::new(platform), kept: HashMap::new(), said_nameless: false }
     }
 
     /// The beans of a report, after those of the one before.

@@ -7,7 +7,7 @@ use flowmeter_core::{
 };
 use flowmeter_http::{Ports, ServerOptions};
 
-use crate::{JmxOptions, JmxReporter, NamingPolicy};
+use crate::{JmxOptions, JmxReporter, NamingPolicy, PlatformBeans};
 
 const PORT: ConfigKey<Ports> =
     ConfigKey::new("port", "The port to listen on, or a range for several processes of a host.")
@@ -17,9 +17,11 @@ const NAMING: ConfigKey<NamingPolicy> =
         .with_default("native");
 const FRESHNESS: ConfigKey<Duration> =
     ConfigKey::new("freshness", "How old values may be that a client gets.").with_default("250ms");
-const PLATFORM: ConfigKey<bool> =
-    ConfigKey::new("platform-beans", "Whether there are beans of the process in the domain `java.lang`.")
-        .with_default("true");
+const PLATFORM: ConfigKey<PlatformBeans> = ConfigKey::new(
+    "platform-beans",
+    "The beans of the process in the domain `java.lang`: none, basic ones, or all, for which jconsole takes it for a virtual machine.",
+)
+.with_default("basic");
 const HOST: ConfigKey<String> = ConfigKey::new(
     "host",
     "The host that clients are told to connect to; without it the one where they found the server.",
@@ -106,6 +108,19 @@ impl FromConfig for NamingPolicy {
         match value.text()? {
             "native" => Ok(Self::Native),
             "flink" => Ok(Self::Flink),
+            _ => Err(String::new()),
+        }
+    }
+}
+
+impl FromConfig for PlatformBeans {
+    const EXPECTED: &'static str = "`none`, `basic` or `all`";
+
+    fn from_config(value: &ConfigValue) -> Result<Self, String> {
+        match value.text()? {
+            "none" => Ok(Self::None),
+            "basic" => Ok(Self::Basic),
+            "all" => Ok(Self::All),
             _ => Err(String::new()),
         }
     }

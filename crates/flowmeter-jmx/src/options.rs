@@ -22,9 +22,8 @@ pub struct JmxOptions {
     /// How old values may be that a client gets: 250 ms. The first request after that has a report made, and the following
     /// ones are answered from it. Reports take at most a tenth of the time, so values may be older if a report takes long.
     pub freshness: Duration,
-    /// Whether there are beans of the process, `java.lang:type=Runtime`, `OperatingSystem` and `Threading`: there are. Where the metrics of
-    /// `flowmeter-system` are registered they have the values of those.
-    pub platform: bool,
+    /// Which beans of the process there are: the basic ones.
+    pub platform: PlatformBeans,
     /// The host name or address that clients are told to connect to once they have found the server: by default the one that they
     /// found it at. To be set where an address is translated on the way.
     pub host: Option<String>,
@@ -40,7 +39,7 @@ impl Default for JmxOptions {
             server: ServerOptions::default().with_ports(DEFAULT_PORTS),
             naming: NamingPolicy::default(),
             freshness: Duration::from_millis(250),
-            platform: true,
+            platform: PlatformBeans::Basic,
             host: None,
             host_port: None,
             lease: Duration::from_secs(600),
@@ -84,10 +83,10 @@ impl JmxOptions {
         self
     }
 
-    /// Leaves the beans of the process out.
+    /// Sets which beans of the process there are.
     #[must_use]
-    pub fn without_platform(mut self) -> Self {
-        self.platform = false;
+    pub fn with_platform(mut self, platform: PlatformBeans) -> Self {
+        self.platform = platform;
         self
     }
 
@@ -104,4 +103,19 @@ impl JmxOptions {
         self.lease = lease;
         self
     }
+}
+
+/// Which beans of the process there are, in the domain `java.lang`. Where the metrics of `flowmeter-system` are registered they have the
+/// values of those.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlatformBeans {
+    /// None.
+    None,
+    /// `java.lang:type=Runtime` and `java.lang:type=OperatingSystem`.
+    #[default]
+    Basic,
+    /// `java.lang:type=Threading` as well. Where that is, jconsole takes the process for a virtual machine, and begins with charts of heaps and
+    /// classes that stay empty; without it, it begins with the beans.
+    All,
 }

@@ -6,6 +6,7 @@ use std::{env, process, thread};
 
 use flowmeter_core::{FamilyView, Number, Value};
 
+use crate::PlatformBeans;
 use crate::model::{AttributeInfo, MBean, MBeanClass, MBeanValue, ObjectName};
 
 /// Sent by the delegate when beans come and go.
@@ -15,7 +16,7 @@ const NOTIFICATIONS: &[&str] = &["JMX.mbean.unregistered", "JMX.mbean.registered
 /// registry. An attribute whose value nobody knows is not there.
 pub(crate) struct Platform {
     delegate: MBean,
-    has_platform: bool,
+    which: PlatformBeans,
     seen: Vec<Option<Number>>,
     host: Option<String>,
     /// Those of the last report, which stay the same beans as long as they have the same attributes.
@@ -71,14 +72,8 @@ const INTERFACES: [(&str, &[&str]); 3] = [
 ];
 
 impl Platform {
-    pub(crate) fn new(has_platform: bool) -> Self {
-        Self {
-            delegate: delegate(),
-            has_platform,
-            seen: vec![None; SOURCES.len()],
-            host: None,
-            last: Vec::new(),
-        }
+    pub(crate) fn new(which: PlatformBeans) -> Self {
+        Self { delegate: delegate(), which, seen: vec![None; SOURCES.len()], host: None, last: Vec::new() }
     }
 
     /// Forgets what was seen in the last report.
@@ -89,7 +84,7 @@ impl Platform {
 
     /// Looks whether a family has a value for an attribute.
     pub(crate) fn look(&mut self, family: &FamilyView<'_>) {
-        if !self.has_platform {
+        if self.which == PlatformBeans::None {
             return;
         }
         let (scope, name) = (family.family().logical_scope(), family.family().name());
@@ -115,9 +110,10 @@ impl Platform {
     /// The beans.
     pub(crate) fn beans(&mut self, now: Duration) -> Vec<MBean> {
         let mut beans = vec![self.delegate.clone()];
-        if self.has_platform {
+        if self.which != PlatformBeans::None {
             let new: Vec<_> = INTERFACES
                 .iter()
+                .filter(|(name, _)| *name != THREADING || self.which == PlatformBeans::All)
                 .map(|(name, interfaces)| self.bean(name, interfaces, now))
                 // Java's other beans are about a virtual machine, and a bean without attributes says nothing.
                 .filter(|bean| !bean.values().is_empty())

@@ -10,7 +10,7 @@ use client::{Client, Value};
 use flowmeter_core::{ConfigSection, Number, Reporter, ReporterHandle};
 use flowmeter_http::Ports;
 use flowmeter_jmx::model::{ObjectName, unquoted};
-use flowmeter_jmx::{JmxFactory, JmxOptions, JmxReporter};
+use flowmeter_jmx::{JmxFactory, JmxOptions, JmxReporter, PlatformBeans};
 use flowmeter_testkit::compatibility::{Held, Scenario, Subject, check, check_factory};
 use flowmeter_testkit::{Observed, PATIENCE};
 
@@ -27,7 +27,7 @@ struct Reader {
 impl Subject for Reader {
     fn reporter(&mut self) -> Box<dyn Reporter> {
         let options = JmxOptions::default().with_ports(Ports::any()).with_freshness(FRESHNESS);
-        Box::new(JmxReporter::new(options.without_platform()))
+        Box::new(JmxReporter::new(options.with_platform(PlatformBeans::None)))
     }
 
     fn report(&mut self, reporter: &ReporterHandle) -> Result<(), String> {
@@ -64,7 +64,7 @@ fn held(name: &str, attributes: &[(String, Value)]) -> Held {
     let names: Vec<_> = attributes.iter().map(|(name, _)| name.as_str()).collect();
     let values: Vec<_> = attributes.iter().map(|(_, value)| observed(value)).collect();
     let value = match (&*names, &*values) {
-        (["Value"] | ["Count"] | ["Count", "Rate"], [value, ..]) => value.clone(),
+        (["Value" | "Count"] | ["Count", "Rate"], [value, ..]) => value.clone(),
         (["Count", "Mean"], [Observed::Number(Number::I64(count)), Observed::Number(mean)]) => {
             // There is no attribute for the sum, but this is it.
             let sum = if *count == 0 { 0.0 } else { mean.to_f64() * *count as f64 };

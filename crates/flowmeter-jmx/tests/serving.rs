@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use client::*;
 use flowmeter_core::{Registry, ReporterHandle, ReporterOptions};
 use flowmeter_http::{AuthOptions, Ports, Secret, ServerOptions};
-use flowmeter_jmx::{JmxOptions, JmxReporter, NamingPolicy};
+use flowmeter_jmx::{JmxOptions, JmxReporter, NamingPolicy, PlatformBeans};
 use flowmeter_testkit::{PATIENCE, quiet_registry};
 
 fn serve(registry: &Registry, options: JmxOptions) -> ReporterHandle {
@@ -74,7 +74,7 @@ fn flinks_names_are_flinks() {
 #[test]
 fn beans_of_the_process_say_what_is_true() {
     let registry = quiet_registry();
-    let handle = serve(&registry, JmxOptions::default());
+    let handle = serve(&registry, JmxOptions::default().with_platform(PlatformBeans::All));
     let task_manager = registry.task_manager("h", "t");
     let process = task_manager.add_group("process");
     let (threads, start) = (process.gauge::<u64>("threads"), process.gauge::<f64>("startTime"));
@@ -282,7 +282,7 @@ fn processes_of_a_host_share_a_range_of_ports() {
 fn ten_thousand_beans_are_read_one_by_one() {
     const BEANS: usize = 10_000;
     let registry = quiet_registry();
-    let handle = serve(&registry, JmxOptions::default().without_platform());
+    let handle = serve(&registry, JmxOptions::default().with_platform(PlatformBeans::None));
     let task_manager = registry.task_manager("host-1", "tm-1");
     let counters: Vec<_> = (0..BEANS)
         .map(|number| {

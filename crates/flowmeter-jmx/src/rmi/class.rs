@@ -11,7 +11,7 @@ pub(crate) struct Class {
     /// In the order in which they are written: primitive ones first, each kind by name.
     pub(crate) fields: &'static [Field],
     /// The superclass, if it is serializable.
-    pub(crate) parent: Option<&'static Class>,
+    pub(crate) parent: Option<&'static Self>,
 }
 
 /// A field: its type's code, its name, and for objects and arrays the type.
@@ -48,7 +48,7 @@ impl Class {
     }
 
     /// The class and those above it, from the topmost one down, as their data is written.
-    pub(crate) fn from_top(&'static self) -> Vec<&'static Self> {
+    pub(crate) fn down_from_top(&'static self) -> Vec<&'static Self> {
         let mut classes: Vec<_> = std::iter::successors(Some(self), |class| class.parent).collect();
         classes.reverse();
         classes

@@ -118,7 +118,7 @@ impl Conversation<'_> {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Reads what `parse` makes of the bytes at the beginning. Without a deadline that may begin some time, and must end soon then.

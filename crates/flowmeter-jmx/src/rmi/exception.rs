@@ -11,7 +11,7 @@ pub(crate) struct Exception {
     class: &'static str,
     message: String,
     /// What is within a `ReflectionException`.
-    inner: Option<Box<Exception>>,
+    inner: Option<Box<Self>>,
 }
 
 macro_rules! kinds {

@@ -41,7 +41,7 @@ fn beans() -> MBeans {
     let doubles = ["Mean", "StdDev", "Median"].into_iter().chain(quantiles).map(|name| (name, "double"));
     let histogram: Vec<_> = longs.into_iter().chain(doubles).collect();
     let task = "org.apache.flink.taskmanager.job.task";
-    let mut beans = Platform::new(false).beans(std::time::Duration::ZERO);
+    let mut beans = Platform::new(crate::PlatformBeans::None).beans(std::time::Duration::ZERO);
     beans.extend([
         bean(
             &format!(

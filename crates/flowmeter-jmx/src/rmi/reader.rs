@@ -169,7 +169,7 @@ impl<'a> Reader<'a> {
         }
         let place = self.open()?;
         let (mut fields, mut annotation) = (Vec::new(), Vec::new());
-        for class in class.from_top() {
+        for class in class.down_from_top() {
             for field in class.fields {
                 fields.push(self.field(field, depth)?);
             }

@@ -10,11 +10,11 @@ pub enum Value {
     Float(f64),
     Text(String),
     Block(Vec<u8>),
-    Array(String, Vec<Value>),
+    Array(String, Vec<Self>),
     Object {
         class: String,
-        fields: BTreeMap<String, Value>,
-        annotation: Vec<Value>,
+        fields: BTreeMap<String, Self>,
+        annotation: Vec<Self>,
     },
     /// An object that is within itself.
     Cycle,
@@ -57,7 +57,7 @@ struct Class {
     name: String,
     flags: u8,
     fields: Vec<(u8, String)>,
-    parent: Option<Box<Class>>,
+    parent: Option<Box<Self>>,
 }
 
 #[derive(Clone)]
