@@ -57,6 +57,11 @@ impl Reporter for JmxReporter {
     }
 
     fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
+        let auth = &self.options.server.auth;
+        if auth.bearer_token.is_some() && auth.basic.is_none() {
+            // Without this a server that was meant to be closed would be open.
+            return Err("JMX has no bearer tokens: give a user name and its password".into());
+        }
         self.beans.attach(context);
         let server = RmiServer::start(context.name(), &self.options, self.beans.clone())?;
         info!(reporter = context.name(), endpoint = server.url(), "serves JMX");

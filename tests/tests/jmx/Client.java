@@ -107,7 +107,7 @@ public class Client {
             server.addNotificationListener(MBeanServerDelegate.DELEGATE_NAME, listener, null, null);
             return null;
         });
-        Thread.sleep(500);
+        Thread.sleep(Integer.getInteger("listen", 500));
         step("no longer", () -> { server.removeNotificationListener(MBeanServerDelegate.DELEGATE_NAME, listener); return null; });
         connector.close();
         System.out.println("## closed");

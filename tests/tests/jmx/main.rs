@@ -2,6 +2,7 @@
 
 mod access;
 mod beans;
+mod lifecycle;
 
 use std::fs;
 

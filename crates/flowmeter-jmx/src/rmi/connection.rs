@@ -100,10 +100,12 @@ impl Conversation<'_> {
         let (desk, ends, mut stopped) = (self.desk, self.ends, self.stopped.clone());
         let stop = async { drop(stopped.wait_for(|stopped| *stopped).await) };
         let gone = first_of(self.gone(), stop);
-        let First::Left(reply) = first_of(desk.answer(&call, ends), gone).await else {
+        let First::Left(mut reply) = first_of(desk.answer(&call, ends), gone).await else {
             return Err(End::Over);
         };
+        let under_way = desk.send(&mut reply);
         self.write(&reply.bytes).await?;
+        drop(under_way);
         desk.beans.count_bytes(reply.bytes.len() as u64);
         if let Some((beans, bean)) = &reply.read {
             desk.beans.sent(beans, bean);

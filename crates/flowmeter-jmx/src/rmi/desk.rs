@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -33,6 +34,23 @@ pub(crate) struct Desk {
     pub(crate) options: JmxOptions,
     /// The bean that sends notifications.
     pub(crate) delegate: ObjectName,
+    /// The bytes of answers that clients have not taken yet.
+    under_way: AtomicUsize,
+}
+
+/// How many bytes of answers there can be that clients have not taken yet, but for one that is more by itself.
+const MOST_UNDER_WAY: usize = 256 << 20;
+
+/// The bytes of an answer that is under way.
+pub(crate) struct UnderWay<'a> {
+    all: &'a AtomicUsize,
+    bytes: usize,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Relaxed);
+    }
 }
 
 /// Both ends of a socket.
@@ -46,7 +64,19 @@ impl Desk {
     pub(crate) fn new(beans: MBeanServer, options: JmxOptions) -> Self {
         let delegate = "JMImplementation:type=MBeanServerDelegate".parse();
         let delegate = delegate.expect("it is an object name");
-        Self { beans, exports: Exports::new(), options, delegate }
+        Self { beans, exports: Exports::new(), options, delegate, under_way: AtomicUsize::new(0) }
+    }
+
+    /// Counts an answer as under way. It becomes an exception if clients are too slow to take those before it.
+    pub(crate) fn send<'a>(&'a self, reply: &mut Reply) -> UnderWay<'a> {
+        let before = self.under_way.load(Relaxed);
+        if before > 0 && before.saturating_add(reply.bytes.len()) > MOST_UNDER_WAY {
+            let busy = Exception::io("other clients are slow to take their answers; come back");
+            *reply = Reply::new(self.exports.uid(), Err(busy), reply.is_last);
+        }
+        let bytes = reply.bytes.len();
+        self.under_way.fetch_add(bytes, Relaxed);
+        UnderWay { all: &self.under_way, bytes }
     }
 
     /// Answers a call.

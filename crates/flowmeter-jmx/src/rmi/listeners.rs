@@ -6,8 +6,9 @@ use super::exception::Exception;
 use super::object::Object;
 use super::reader::{Annotations, Reader};
 
-/// How many listeners a client can have.
+/// How many listeners a client can have, and how many bytes the types that one of them wants.
 const MOST_LISTENERS: usize = 64;
+const MOST_FILTER_BYTES: usize = 1024;
 
 /// The classes of a filter.
 static KNOWN: [&Class; 3] = [&c::NOTIFICATION_FILTER_SUPPORT, &c::VECTOR, &c::OBJECT_ARRAY];
@@ -75,11 +76,15 @@ impl Filter {
             let types = types.object(2)?.array(&c::OBJECT_ARRAY)?.iter().take(length);
             types.map(|text| text.text().map(str::to_owned)).collect::<Option<Vec<_>>>()
         };
-        read().map(Self::Types).ok_or_else(|| {
+        let types = read().ok_or_else(|| {
             Exception::io(
                 "of filters there are only those of class javax.management.NotificationFilterSupport",
             )
-        })
+        })?;
+        if types.iter().map(|wanted| wanted.len() + 1).sum::<usize>() > MOST_FILTER_BYTES {
+            return Err(Exception::io("a filter has too many types"));
+        }
+        Ok(Self::Types(types))
     }
 }
 

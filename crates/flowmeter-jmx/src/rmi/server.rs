@@ -150,7 +150,7 @@ async fn accept(
                     client_port: client.port(),
                     room: &room,
                     stopped,
-                    received: Vec::new(),
+                    received: Vec::with_capacity(4096),
                 };
                 conversation.hold().await;
             }
