@@ -1,7 +1,7 @@
 //! Installs the real servers of the end-to-end tests, and what reads our formats beside them.
 //!
 //! They are Debian's packages, of a newer suite than most machines have, unpacked into a folder of the repository that
-//! git ignores, and in it too the official Python clients of Prometheus and of Datadog, the OpenTelemetry collector Rotel,
+//! git ignores, and in it too the official Python clients of Prometheus and of Datadog and one of JMX, the OpenTelemetry collector Rotel,
 //! and Etsy's StatsD, of fixed versions. Only tools that run with the machine's own libraries are installed system-wide, where they are missing. No
 //! server starts by itself.
 
@@ -41,9 +41,9 @@ const TOOLS: [(&str, &[&str]); 9] = [
 ];
 
 /// What comes from Python's package index: Prometheus' official client, whose parsers read names in UTF-8, while Debian's is
-/// older, Datadog's, and Rotel, a program that has no other package.
-const PYTHON_PACKAGES: [(&str, &str); 3] =
-    [("prometheus_client", "0.26.0"), ("datadog", "0.56.0"), ("rotel", "0.0.1a15")];
+/// older, Datadog's, a client of JMX, and Rotel, a program that has no other package.
+const PYTHON_PACKAGES: [(&str, &str); 4] =
+    [("prometheus_client", "0.26.0"), ("datadog", "0.56.0"), ("jmxquery", "0.6.0"), ("rotel", "0.0.1a15")];
 
 /// Etsy's StatsD.
 const STATSD: (&str, &str) = ("statsd", "0.9.0");

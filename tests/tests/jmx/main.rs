@@ -3,6 +3,7 @@
 mod access;
 mod beans;
 mod lifecycle;
+mod query;
 
 use std::fs;
 
