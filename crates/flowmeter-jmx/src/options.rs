@@ -112,7 +112,7 @@ impl JmxOptions {
 pub enum PlatformBeans {
     /// None.
     None,
-    /// `java.lang:type=Runtime` and `java.lang:type=OperatingSystem`.
+    /// `java.lang:type=Runtime`, `java.lang:type=OperatingSystem` and, where there are the metrics of an allocator, `java.lang:type=Memory`.
     #[default]
     Basic,
     /// `java.lang:type=Threading` as well. Where that is, jconsole takes the process for a virtual machine, and begins with charts of heaps and

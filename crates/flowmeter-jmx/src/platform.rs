@@ -7,7 +7,7 @@ use std::{env, process, thread};
 use flowmeter_core::{FamilyView, Number, Value};
 
 use crate::PlatformBeans;
-use crate::model::{AttributeInfo, MBean, MBeanClass, MBeanValue, ObjectName};
+use crate::model::{AttributeInfo, MBean, MBeanClass, MBeanValue, MemoryUsage, ObjectName};
 
 /// Sent by the delegate when beans come and go.
 const NOTIFICATIONS: &[&str] = &["JMX.mbean.unregistered", "JMX.mbean.registered"];
@@ -43,8 +43,13 @@ const fn source(
 const RUNTIME: &str = "Runtime";
 const SYSTEM: &str = "OperatingSystem";
 const THREADING: &str = "Threading";
+const MEMORY: &str = "Memory";
 
-const SOURCES: [Source; 10] = [
+const USED: &str = "used";
+const COMMITTED: &str = "committed";
+const MAX: &str = "max";
+
+const SOURCES: [Source; 13] = [
     source((RUNTIME, "StartTime", "long"), ("process", "startTime")),
     source((SYSTEM, "ProcessCpuTime", "long"), ("process", "cpuTime")),
     source((SYSTEM, "ProcessCpuLoad", "double"), ("process", "cpuLoad")),
@@ -55,10 +60,14 @@ const SOURCES: [Source; 10] = [
     source((SYSTEM, "TotalMemorySize", "long"), ("System.Memory", "Total")),
     source((SYSTEM, "TotalSwapSpaceSize", "long"), ("System.Swap", "Total")),
     source((THREADING, "ThreadCount", "int"), ("process", "threads")),
+    // Parts of one attribute.
+    source((MEMORY, USED, "long"), ("allocator", "heapUsed")),
+    source((MEMORY, COMMITTED, "long"), ("allocator", "heapCommitted")),
+    source((MEMORY, MAX, "long"), ("allocator", "heapMax")),
 ];
 
 /// The interfaces that Java has for these beans, which clients ask for before they use them.
-const INTERFACES: [(&str, &[&str]); 3] = [
+const INTERFACES: [(&str, &[&str]); 4] = [
     (RUNTIME, &["java.lang.management.RuntimeMXBean"]),
     (
         SYSTEM,
@@ -69,6 +78,7 @@ const INTERFACES: [(&str, &[&str]); 3] = [
         ],
     ),
     (THREADING, &["java.lang.management.ThreadMXBean"]),
+    (MEMORY, &["java.lang.management.MemoryMXBean"]),
 ];
 
 impl Platform {
@@ -130,6 +140,18 @@ impl Platform {
         beans
     }
 
+    /// The heap, if there is an allocator that tells.
+    fn heap(&self) -> Option<MemoryUsage> {
+        let part = |part: &str| {
+            let at = SOURCES.iter().position(|source| source.bean == MEMORY && source.attribute == part)?;
+            match self.seen[at]? {
+                Number::U64(bytes) => Some(bytes),
+                _ => None,
+            }
+        };
+        Some(MemoryUsage::new(part(USED)?, part(COMMITTED), part(MAX)))
+    }
+
     fn bean(&self, name: &str, interfaces: &[&'static str], now: Duration) -> MBean {
         let mut attributes: Vec<(AttributeInfo, MBeanValue)> = Vec::new();
         let mut add = |name: &'static str, java_type, value| {
@@ -149,9 +171,17 @@ impl Platform {
                     add("AvailableProcessors", "int", MBeanValue::Integer(processors));
                 }
             }
+            MEMORY => {
+                if let Some(usage) = self.heap() {
+                    let java_type = "javax.management.openmbean.CompositeData";
+                    add("HeapMemoryUsage", java_type, MBeanValue::Memory(usage));
+                }
+            }
             _ => {}
         }
-        for (source, number) in SOURCES.iter().zip(&self.seen).filter(|(source, _)| source.bean == name) {
+        for (source, number) in
+            SOURCES.iter().zip(&self.seen).filter(|(source, _)| source.bean == name && name != MEMORY)
+        {
             let Some(number) = *number else { continue };
             let value = match source.java_type {
                 "double" => MBeanValue::Double(number.to_f64()),

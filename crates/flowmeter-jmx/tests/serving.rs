@@ -80,7 +80,16 @@ fn beans_of_the_process_say_what_is_true() {
     let (threads, start) = (process.gauge::<u64>("threads"), process.gauge::<f64>("startTime"));
     threads.set(7);
     start.set(1_000.5);
+    let heap = task_manager.add_group("allocator").gauge::<u64>("heapUsed");
+    heap.set(1_000);
     let mut client = Client::new(&handle);
+    let usage = client.attribute("java.lang:type=Memory", "HeapMemoryUsage").unwrap();
+    let usage: Vec<_> = usage.field("contents").items()[1..]
+        .chunks(2)
+        .map(|pair| (pair[0].text().to_owned(), pair[1].field("value").clone()))
+        .collect();
+    let expected = [("committed", 1_000), ("init", -1), ("max", -1), ("used", 1_000)];
+    assert_eq!(usage, expected.map(|(name, bytes)| (name.to_owned(), Value::Number(bytes))));
     let mut value = |bean: &str, attribute: &str| {
         client.attribute(&format!("java.lang:type={bean}"), attribute).map(|value| match value {
             Value::Object { .. } => value.field("value").clone(),

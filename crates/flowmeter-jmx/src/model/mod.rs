@@ -28,4 +28,4 @@ pub use parse::InvalidNameError;
 pub use quote::{quoted, unquoted};
 pub use registrations::Registration;
 pub use server::MBeanServer;
-pub use value::MBeanValue;
+pub use value::{MBeanValue, MemoryUsage};

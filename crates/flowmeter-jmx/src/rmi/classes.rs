@@ -149,3 +149,26 @@ pub(crate) static TARGETED_NOTIFICATION_ARRAY: Class =
     Class::new("[Ljavax.management.remote.TargetedNotification;", 0x513f_a793_aa31_53de);
 pub(crate) static STACK_TRACE_ELEMENT_ARRAY: Class =
     Class::new("[Ljava.lang.StackTraceElement;", 0x0246_2a3c_3cfd_2239);
+pub(crate) static TREE_MAP: Class = Class::new("java.util.TreeMap", 0x0cc1_f63e_2d25_6ae6)
+    .annotated()
+    .with_fields(&[object("comparator", "Ljava/util/Comparator;")]);
+pub(crate) static OPEN_TYPE: Class = Class::new("javax.management.openmbean.OpenType", 0x8064_1a91_e9ea_de3c)
+    .with_fields(&[
+        object("className", "Ljava/lang/String;"),
+        object("description", "Ljava/lang/String;"),
+        object("typeName", "Ljava/lang/String;"),
+    ]);
+pub(crate) static SIMPLE_TYPE: Class =
+    Class::new("javax.management.openmbean.SimpleType", 0x1ebf_4ff8_dc65_7827).extends(&OPEN_TYPE);
+pub(crate) static COMPOSITE_TYPE: Class =
+    Class::new("javax.management.openmbean.CompositeType", 0xb587_46eb_5a07_9f42)
+        .with_fields(&[
+            object("nameToDescription", "Ljava/util/TreeMap;"),
+            object("nameToType", "Ljava/util/TreeMap;"),
+        ])
+        .extends(&OPEN_TYPE);
+pub(crate) static COMPOSITE_DATA_SUPPORT: Class =
+    Class::new("javax.management.openmbean.CompositeDataSupport", 0x6f12_361a_d228_5a64).with_fields(&[
+        object("compositeType", "Ljavax/management/openmbean/CompositeType;"),
+        object("contents", "Ljava/util/SortedMap;"),
+    ]);

@@ -1,6 +1,6 @@
 //! How beans and what is said of them are written.
 
-use crate::model::{AttributeInfo, MBean, MBeanClass, MBeanValue, ObjectName, Registration};
+use crate::model::{AttributeInfo, MBean, MBeanClass, MBeanValue, MemoryUsage, ObjectName, Registration};
 
 use super::classes as c;
 use super::writer::Writer;
@@ -23,7 +23,41 @@ pub(crate) fn value(writer: &mut Writer, value: &MBeanValue) {
             writer.double(*value);
         }
         MBeanValue::Text(text) => writer.text(text),
+        MBeanValue::Memory(usage) => memory_usage(writer, *usage),
     }
+}
+
+fn memory_usage(writer: &mut Writer, usage: MemoryUsage) {
+    const TYPE: &str = "java.lang.management.MemoryUsage";
+    let items = usage.items();
+    writer.begin(&c::COMPOSITE_DATA_SUPPORT);
+    writer.begin(&c::COMPOSITE_TYPE);
+    for text in ["javax.management.openmbean.CompositeData", TYPE, TYPE] {
+        writer.shared_text(text);
+    }
+    sorted_map(writer, &items, |writer, name, _| writer.shared_text(name));
+    let mut long_type = None;
+    sorted_map(writer, &items, |writer, _, _| match long_type {
+        Some(handle) => writer.reference(handle),
+        None => {
+            long_type = Some(writer.begin(&c::SIMPLE_TYPE));
+            // Its class, its description and its name.
+            (0..3).for_each(|_| writer.shared_text(c::LONG.name));
+        }
+    });
+    sorted_map(writer, &items, |writer, _, number| value(writer, &MBeanValue::Long(number)));
+}
+
+fn sorted_map(writer: &mut Writer, items: &[(&str, i64)], mut write: impl FnMut(&mut Writer, &str, i64)) {
+    writer.begin(&c::TREE_MAP);
+    // By the order of the keys themselves.
+    writer.null();
+    writer.block(&(items.len() as u32).to_be_bytes());
+    for (name, number) in items {
+        writer.shared_text(name);
+        write(writer, name, *number);
+    }
+    writer.end_annotation();
 }
 
 pub(crate) fn integer(writer: &mut Writer, value: i32) {

@@ -9,7 +9,7 @@ use super::class::{Class, Field};
 use super::exception::Exception;
 use super::writer::Writer;
 use super::{classes as c, exception_classes as e, java};
-use crate::model::{AttributeInfo, MBean, MBeanClass, MBeanValue, ObjectName, Registration};
+use crate::model::{AttributeInfo, MBean, MBeanClass, MBeanValue, MemoryUsage, ObjectName, Registration};
 
 fn samples() -> HashMap<&'static str, Vec<u8>> {
     let files = [
@@ -125,6 +125,7 @@ fn values_are_written_as_by_the_jdk() {
         ("BigInteger", BigInteger(12_345_678_901_234_567_890)),
         ("BigInteger-max", BigInteger(u64::MAX)),
         ("String", "abc".into()),
+        ("MemoryUsage", MBeanValue::Memory(MemoryUsage::new(1000, Some(2000), Some(3000)))),
         ("UTF modified", "\0\u{e9}\u{1f600}".into()),
         ("String-long", (*"x".repeat(70_000)).into()),
     ] {
