@@ -55,6 +55,22 @@ fn values_are_fresh_after_a_while() {
 }
 
 #[test]
+fn variables_that_would_have_one_key_stay_apart() {
+    let registry = quiet_registry();
+    let handle = serve(&registry, JmxOptions::default());
+    let task_manager = registry.task_manager("h", "t");
+    let group = task_manager.add_group_kv("a=b", "1").add_group_kv("a:b", "2,3").add_group_kv("type", "4");
+    let counter = group.counter("n");
+    let mut client = Client::new(&handle);
+    let names = client.names("flowmeter:a_b=1,*");
+    assert_eq!(
+        names,
+        ["flowmeter:type=\"taskmanager.a=b.a:b.type\",host=h,tm_id=t,a_b=1,a_b_=\"2,3\",type_=4,name=n"]
+    );
+    drop(counter);
+}
+
+#[test]
 fn flinks_names_are_flinks() {
     let registry = quiet_registry();
     let handle = serve(&registry, JmxOptions::default().with_naming(NamingPolicy::Flink));

@@ -3,7 +3,7 @@
 use std::env;
 
 use super::classes as c;
-use super::identity::ObjId;
+use super::identity::{ObjId, Uid};
 use super::listeners::Filter;
 use super::message::{self, MOST_BYTES, Message, Unread};
 use super::reader::{Annotations, Reader, Stop};
@@ -162,6 +162,40 @@ fn refusal(arguments: &[u8]) -> String {
 /// A class as it is in a stream, with this behind its name.
 fn class(name: &str, rest: &[u8]) -> Vec<u8> {
     [&[0x72][..], &(name.len() as u16).to_be_bytes(), name.as_bytes(), rest].concat()
+}
+
+#[test]
+fn a_call_that_lets_objects_go_is_read_to_its_end() {
+    // The session has none. What follows it would be read as something else if any of its arguments were left.
+    let mut writer = Writer::behind(&[0x50]);
+    let mut header = ObjId::DGC.bytes().to_vec();
+    header.extend(0_i32.to_be_bytes());
+    header.extend(super::method::DGC_HASH.to_be_bytes());
+    writer.block(&header);
+    let object = ObjId { number: -7, space: Uid { unique: -1, time: 5, count: -3 } };
+    let uid = |writer: &mut Writer| {
+        writer.begin(&c::UID);
+        writer.short(object.space.count);
+        writer.long(object.space.time);
+        writer.int(object.space.unique);
+    };
+    writer.begin_array(&c::OBJ_ID_ARRAY, 1);
+    writer.begin(&c::OBJ_ID);
+    writer.long(object.number);
+    uid(&mut writer);
+    writer.block(&1_i64.to_be_bytes());
+    writer.begin(&c::VMID);
+    writer.begin_array(&c::BYTES, 2);
+    writer.raw(&[1, 2]);
+    uid(&mut writer);
+    writer.block(&[0]);
+    let mut bytes = writer.into_bytes();
+    let length = bytes.len();
+    bytes.push(0x52);
+    let Ok((Message::Call(call), read)) = message::message(&bytes) else { panic!("it is a call") };
+    assert_eq!(read, length);
+    assert_eq!(super::arguments::remote_objects(call.argument(0)), Some(vec![object]));
+    assert!(matches!(message::message(&bytes[read..]), Ok((Message::Ping, 1))));
 }
 
 #[test]

@@ -151,10 +151,7 @@ impl<'a> Reader<'a> {
             if length > MOST_ITEMS {
                 return refused(format!("an array has {length} elements, more than {MOST_ITEMS}"));
             }
-            // Each takes a byte at least: no memory for what is not there.
-            if length > self.bytes.len() - self.at {
-                return Err(Stop::Cut);
-            }
+            // Memory is for what has been read, whatever the length says.
             let items = (0..length).map(|_| self.object_at(depth + 1)).collect::<Result<_, _>>()?;
             Object::Array(Arc::new(Array::new(class, items)))
         };
