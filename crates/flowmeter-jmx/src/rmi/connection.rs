@@ -197,3 +197,81 @@ impl Conversation<'_> {
         &self.desk.options.server
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+    use super::*;
+    use crate::JmxOptions;
+    use crate::model::{MBeanServer, MBeans};
+
+    /// A client that sends a byte at a time.
+    struct Drip(std::vec::IntoIter<u8>);
+
+    impl AsyncRead for Drip {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            buffer.put_slice(self.0.next().as_slice());
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Drip {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// How a conversation ends that begins with these bytes.
+    fn end(sent: Vec<u8>) -> End {
+        let desk = Desk::new(MBeanServer::of(MBeans::default()), JmxOptions::default());
+        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let mut conversation = Conversation {
+            desk: &desk,
+            stream: Box::new(Drip(sent.into_iter())),
+            ends: Ends { client, server: (client, 1).into() },
+            client_port: 2,
+            room: &Notify::new(),
+            stopped: watch::channel(false).1,
+            received: Vec::new(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(conversation.talk()).unwrap_err()
+    }
+
+    #[test]
+    fn a_long_message_in_tiny_pieces_is_refused_and_a_short_one_is_not() {
+        let greeting = b"JRMI\0\x02\x4b\0\x09127.0.0.1\0\0\0\0";
+        // A lookup of a name of so many bytes.
+        let lookup = |length: u16| {
+            let mut bytes = greeting.to_vec();
+            bytes.extend([0x50, 0xac, 0xed, 0, 5, 0x77, 34]);
+            bytes.extend([0; 22]);
+            bytes.extend(2_i32.to_be_bytes());
+            bytes.extend(crate::rmi::method::REGISTRY_HASH.to_be_bytes());
+            bytes.push(0x74);
+            bytes.extend(length.to_be_bytes());
+            bytes.extend(vec![b'a'; length.into()]);
+            bytes
+        };
+        assert!(matches!(end(lookup(100)), End::Over), "it is answered, and then there is no more");
+        let End::Refused(why) = end(lookup(u16::MAX)) else { panic!("it is refused") };
+        assert!(why.contains("too many pieces"), "{why}");
+    }
+}
