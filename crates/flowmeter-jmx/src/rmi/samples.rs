@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::answer::{Answer, Reply};
 use super::class::{Class, Field};
 use super::exception::Exception;
+use super::identity::{ObjId, Uid};
+use super::stub::{Stub, stub};
 use super::writer::Writer;
 use super::{classes as c, exception_classes as e, java};
 use crate::model::{AttributeInfo, MBean, MBeanClass, MBeanValue, MemoryUsage, ObjectName, Registration};
@@ -280,4 +283,26 @@ fn exceptions_are_written_as_by_the_jdk() {
     ] {
         check(name, |writer| exception.write(writer));
     }
+}
+
+#[test]
+fn a_stub_over_tls_is_written_as_by_the_jdk() {
+    let reply = include_str!("../../tests/fixtures/registry-lookup-reply-ssl.txt");
+    let hex = reply.lines().find_map(|line| line.strip_prefix("ret ")).unwrap();
+    let bytes: Vec<_> =
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+    let uid = |bytes: &[u8]| Uid {
+        unique: i32::from_be_bytes(bytes[..4].try_into().unwrap()),
+        time: i64::from_be_bytes(bytes[4..12].try_into().unwrap()),
+        count: i16::from_be_bytes(bytes[12..14].try_into().unwrap()),
+    };
+    // The object is at the end, before the marks of a result and of the end.
+    let object = &bytes[bytes.len() - 24..];
+    let object =
+        ObjId { number: i64::from_be_bytes(object[..8].try_into().unwrap()), space: uid(&object[8..]) };
+    let answer = Answer::object(move |writer| {
+        stub(writer, Stub::Server, ("127.0.0.4", 0x270c), object, true);
+    });
+    let reply = Reply::new(uid(&bytes[8..]), Ok(answer), false);
+    assert_eq!(reply.bytes, bytes);
 }
