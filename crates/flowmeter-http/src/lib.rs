@@ -1,8 +1,9 @@
 //! One small HTTP/1.1 server for the reporters that serve.
 //!
-//! A [`Server`] has a thread of its own, with a private single-threaded runtime, and answers `GET` and `HEAD`. It
+//! A [`Server`] has a thread of its own, with a private single-threaded runtime, and answers `GET` and `HEAD`, and `POST` for a
+//! handler that [takes bodies](Handler::most_body). It
 //! binds the loopback address unless told otherwise, and everything that comes from outside has a limit: connections,
-//! header sizes, the time to send a request, the time to stay without one, and the time to take an answer, with the
+//! header and body sizes, the time to send a request, the time to stay without one, and the time to take an answer, with the
 //! rate at which it is taken. [`ServerOptions`] has them all. A client may keep its connection for further requests
 //! as long as nobody else waits for it.
 //!
@@ -80,6 +81,7 @@ mod handler;
 mod options;
 mod ports;
 mod queue;
+mod receive;
 mod request;
 mod response;
 mod secret;
