@@ -7,7 +7,7 @@ use flowmeter_core::{
 };
 use flowmeter_http::{Ports, ServerOptions};
 
-use crate::{JmxOptions, JmxReporter, NamingPolicy, PlatformBeans};
+use crate::{JmxOptions, JmxReporter, JolokiaOptions, NamingPolicy, PlatformBeans};
 
 const PORT: ConfigKey<Ports> =
     ConfigKey::new("port", "The port to listen on, or a range for several processes of a host.")
@@ -33,8 +33,17 @@ const HOST_PORT: ConfigKey<u16> =
 const LEASE: ConfigKey<Duration> =
     ConfigKey::new("lease", "How long a client may be silent before what is kept for it is dropped.")
         .with_default("10min");
+const JOLOKIA_PORT: ConfigKey<Option<Ports>> = ConfigKey::new(
+    "jolokia.port",
+    "The port, or range of ports, to serve the same beans on by Jolokia, over HTTP, to whom `port` does; without it they are not.",
+);
+const JOLOKIA_ORIGINS: ConfigKey<Vec<String>> = ConfigKey::new(
+    "jolokia.origins",
+    "The origins whose pages may ask Jolokia, such as `https://console.example`, besides those of this host; `*` stands for all.",
+)
+.with_default("");
 
-const KEYS: [KeyInfo; 7 + ServerOptions::KEYS.len()] = ServerOptions::keys_after([
+const KEYS: [KeyInfo; 9 + ServerOptions::KEYS.len()] = ServerOptions::keys_after([
     PORT.info(),
     NAMING.info(),
     FRESHNESS.info(),
@@ -42,6 +51,8 @@ const KEYS: [KeyInfo; 7 + ServerOptions::KEYS.len()] = ServerOptions::keys_after
     HOST.info(),
     HOST_PORT.info(),
     LEASE.info(),
+    JOLOKIA_PORT.info(),
+    JOLOKIA_ORIGINS.info(),
 ]);
 
 /// Values may not be older.
@@ -83,6 +94,13 @@ impl ReporterFactory for JmxFactory {
                 detail: String::new(),
             });
         }
+        let origins = section.get(&JOLOKIA_ORIGINS)?;
+        if let Some(wrong) = origins.iter().find(|origin| !is_origin(origin)) {
+            return Err(section.invalid(&JOLOKIA_ORIGINS, format!("`{wrong}` is no origin")));
+        }
+        // Whom one of both lets in, the other one does.
+        let jolokia = |ports| JolokiaOptions { server: server.clone().with_ports(ports), origins };
+        let jolokia = section.get(&JOLOKIA_PORT)?.map(jolokia);
         let host = section.get(&HOST)?;
         let port = section.get(&HOST_PORT)?;
         let options = JmxOptions {
@@ -93,9 +111,16 @@ impl ReporterFactory for JmxFactory {
             host: (!host.is_empty()).then_some(host),
             host_port: (port != 0).then_some(port),
             lease,
+            jolokia,
         };
         Ok(Box::new(JmxReporter::new(options)))
     }
+}
+
+/// Whether it is all pages, or a scheme and a host without anything behind.
+fn is_origin(text: &str) -> bool {
+    let host = |host: &str| !host.is_empty() && !host.contains(['/', '*', ' ', '@']);
+    text == "*" || text.trim_end_matches('/').split_once("://").is_some_and(|(_, rest)| host(rest))
 }
 
 pub(crate) const SHORTEST_LEASE: Duration = Duration::from_secs(1);

@@ -58,6 +58,7 @@
 
 mod collect;
 mod factory;
+pub mod jolokia;
 pub mod model;
 mod naming;
 mod options;
@@ -67,6 +68,7 @@ mod rmi;
 mod shape;
 
 pub use factory::JmxFactory;
+pub use jolokia::{JolokiaOptions, JolokiaServer};
 pub use naming::NamingPolicy;
 pub use options::{JmxOptions, PlatformBeans};
 pub use reporter::JmxReporter;

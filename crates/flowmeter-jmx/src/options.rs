@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flowmeter_http::{Ports, ServerOptions};
 
-use crate::NamingPolicy;
+use crate::{JolokiaOptions, NamingPolicy};
 
 /// The ports that Flink's documentation has as its example, so that several processes of a host share a configuration.
 const DEFAULT_PORTS: Ports = Ports::range(9250, 9260);
@@ -31,6 +31,8 @@ pub struct JmxOptions {
     pub host_port: Option<u16>,
     /// How long a client may be silent before what the server keeps for it is dropped: 10 min. Clients renew their leases at half of it.
     pub lease: Duration,
+    /// How the same beans are served by Jolokia as well: not at all.
+    pub jolokia: Option<JolokiaOptions>,
 }
 
 impl Default for JmxOptions {
@@ -43,6 +45,7 @@ impl Default for JmxOptions {
             host: None,
             host_port: None,
             lease: Duration::from_secs(600),
+            jolokia: None,
         }
     }
 }
@@ -101,6 +104,13 @@ impl JmxOptions {
     #[must_use]
     pub fn with_lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// Has the same beans served by Jolokia as well.
+    #[must_use]
+    pub fn with_jolokia(mut self, jolokia: JolokiaOptions) -> Self {
+        self.jolokia = Some(jolokia);
         self
     }
 }

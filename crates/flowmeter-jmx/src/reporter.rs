@@ -7,6 +7,7 @@ use flowmeter_core::{Family, GroupView, Naming, Report, ReportError, ReportMode,
 use tracing::info;
 
 use crate::collect::Collector;
+use crate::jolokia::JolokiaServer;
 use crate::model::MBeanServer;
 use crate::options::JmxOptions;
 use crate::rmi::RmiServer;
@@ -21,6 +22,7 @@ pub struct JmxReporter {
     collector: Collector,
     context: Option<ReporterContext>,
     rmi: Option<RmiServer>,
+    jolokia: Option<JolokiaServer>,
 }
 
 impl JmxReporter {
@@ -33,6 +35,7 @@ impl JmxReporter {
             options,
             context: None,
             rmi: None,
+            jolokia: None,
         }
     }
 
@@ -66,6 +69,11 @@ impl Reporter for JmxReporter {
         let server = RmiServer::start(context.name(), &self.options, self.beans.clone())?;
         info!(reporter = context.name(), endpoint = server.url(), "serves JMX");
         self.rmi = Some(server);
+        if let Some(options) = &self.options.jolokia {
+            let server = JolokiaServer::start(context.name(), options, self.beans.clone())?;
+            info!(reporter = context.name(), endpoint = server.url(), "serves Jolokia");
+            self.jolokia = Some(server);
+        }
         self.context = Some(context.clone());
         Ok(())
     }
@@ -95,6 +103,7 @@ impl Reporter for JmxReporter {
         // Whoever waits for a report hears that there will be none, so that the server can end.
         self.beans.abandon();
         self.rmi = None;
+        self.jolokia = None;
     }
 }
 
