@@ -43,15 +43,10 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn node(&mut self, node: &Node<'_>, depth: usize) {
         let Style { limits, longs_as_texts, hides_deep_objects } = self.style;
-        if let Node::About(bean, has_keys) = node {
-            // What it is need not be looked up to be hidden.
-            let members = if self.is_too_deep(depth) { Vec::new() } else { list::about(bean, *has_keys) };
-            return self.node(&Node::Object(members), depth);
-        }
         if self.is_too_deep(depth) && !is_null(node) {
             let mut text = String::new();
             match node {
-                Node::Object(_) if hides_deep_objects => text.push('1'),
+                Node::Object(_) | Node::About(..) if hides_deep_objects => text.push('1'),
                 node => describe(node, &mut text),
             }
             return self.plain(&text);
@@ -62,16 +57,18 @@ impl Writer<'_> {
         match node {
             Node::Null | Node::Value(MBeanValue::Null) => self.out.extend_from_slice(b"null"),
             Node::Boolean(value) | Node::Value(MBeanValue::Boolean(value)) => self.plain(value),
-            Node::Number(number) => self.plain(number),
             Node::Text(text) => self.plain(&**text),
             Node::Value(MBeanValue::Text(text)) => self.plain(&**text),
             Node::Value(MBeanValue::Integer(number)) => self.plain(number),
-            Node::Value(MBeanValue::Long(number)) if longs_as_texts => self.plain(&number.to_string()),
-            Node::Value(MBeanValue::Long(number)) => self.plain(number),
+            Node::Number(number) | Node::Value(MBeanValue::Long(number)) if longs_as_texts => {
+                self.plain(&number.to_string());
+            }
+            Node::Number(number) | Node::Value(MBeanValue::Long(number)) => self.plain(number),
             Node::Value(MBeanValue::BigInteger(number)) if longs_as_texts => self.plain(&number.to_string()),
             Node::Value(MBeanValue::BigInteger(number)) => self.plain(number),
-            // Infinities and what is no number are null, which is all that JSON has for them.
-            Node::Value(MBeanValue::Double(number)) => self.plain(number),
+            Node::Value(MBeanValue::Double(number)) if number.is_finite() => self.plain(number),
+            // JSON has no such numbers; these are the texts that Java, JavaScript and Python read back.
+            Node::Value(MBeanValue::Double(number)) => self.plain(not_finite(*number)),
             Node::Sent(value) => self.plain(value),
             Node::List(nodes) => {
                 self.objects += 1;
@@ -85,7 +82,8 @@ impl Writer<'_> {
                     writer.node(node, depth + 1);
                 });
             }
-            Node::About(..) => {}
+            Node::About(bean, has_keys) => self.node(&Node::Object(list::about(bean, *has_keys)), depth),
+            Node::Value(MBeanValue::Memory(usage)) => self.node(&Node::memory(usage), depth),
         }
     }
 
@@ -118,21 +116,28 @@ fn is_null(node: &Node<'_>) -> bool {
     matches!(node, Node::Null | Node::Value(MBeanValue::Null))
 }
 
+fn not_finite(number: f64) -> &'static str {
+    match number {
+        f64::INFINITY => "Infinity",
+        f64::NEG_INFINITY => "-Infinity",
+        _ => "NaN",
+    }
+}
+
 /// Writes what Java shows of a value as text.
 fn describe(node: &Node<'_>, text: &mut String) {
     let _ = match node {
         Node::Null | Node::Value(MBeanValue::Null) => write!(text, "null"),
         Node::Boolean(value) | Node::Value(MBeanValue::Boolean(value)) => write!(text, "{value}"),
-        Node::Number(number) | Node::Value(MBeanValue::BigInteger(number)) => write!(text, "{number}"),
+        Node::Value(MBeanValue::BigInteger(number)) => write!(text, "{number}"),
         Node::Text(value) => write!(text, "{value}"),
         Node::Value(MBeanValue::Text(value)) => write!(text, "{value}"),
         Node::Value(MBeanValue::Integer(number)) => write!(text, "{number}"),
-        Node::Value(MBeanValue::Long(number)) => write!(text, "{number}"),
-        Node::Value(MBeanValue::Double(number)) if number.is_infinite() => {
-            write!(text, "{}Infinity", if *number < 0.0 { "-" } else { "" })
-        }
-        Node::Value(MBeanValue::Double(number)) => write!(text, "{number:?}"),
+        Node::Number(number) | Node::Value(MBeanValue::Long(number)) => write!(text, "{number}"),
+        Node::Value(MBeanValue::Double(number)) if number.is_finite() => write!(text, "{number:?}"),
+        Node::Value(MBeanValue::Double(number)) => write!(text, "{}", not_finite(*number)),
         Node::Sent(value) => write!(text, "{value}"),
+        Node::Value(MBeanValue::Memory(usage)) => return describe(&Node::memory(usage), text),
         Node::About(bean, _) => write!(text, "{}", bean.name()),
         Node::List(nodes) => {
             text.push('[');
@@ -189,7 +194,7 @@ mod tests {
         let list = Node::List(values.iter().map(Node::Value).collect());
         assert_eq!(
             written(&list, Style::default()),
-            r#"[null,true,-1,-9223372036854775808,18446744073709551615,7.0,null,null,"a\"\n\u0001é"]"#
+            r#"[null,true,-1,-9223372036854775808,18446744073709551615,7.0,"NaN","-Infinity","a\"\n\u0001é"]"#
         );
         let longs = Style { longs_as_texts: true, ..Style::default() };
         assert!(written(&list, longs).contains(r#"-1,"-9223372036854775808","18446744073709551615",7.0"#));
@@ -199,7 +204,7 @@ mod tests {
     fn what_is_too_deep_is_text() {
         let values = [MBeanValue::Long(1), MBeanValue::Null, MBeanValue::Double(f64::INFINITY)];
         let tree = tree(&values);
-        let whole = r#"{"a":{"x":[1,null,null]},"b":{"x":[1,null,null]}}"#;
+        let whole = r#"{"a":{"x":[1,null,"Infinity"]},"b":{"x":[1,null,"Infinity"]}}"#;
         assert_eq!(written(&tree, limits(0, 0, 0)), whole);
         assert_eq!(written(&tree, limits(9, 9, 9)), whole);
         let deep = "[1, null, Infinity]";

@@ -33,6 +33,8 @@
 //! change. Others are ignored. Unlike Jolokia, which takes the first 1000 members of an object unless told otherwise, it leaves none
 //! out.
 //!
+//! Infinities and what is no number, which JSON does not have, are the texts `Infinity`, `-Infinity` and `NaN`.
+//!
 //! # Who may ask
 //!
 //! Whoever has the credentials of the [`ServerOptions`](flowmeter_http::ServerOptions), by default whoever reaches the loopback address. Of pages in
@@ -40,6 +42,8 @@
 //! point here, and not by JSONP, which there is none of.
 
 mod answer;
+#[cfg(test)]
+mod hostile;
 mod json;
 mod list;
 mod node;
