@@ -21,7 +21,7 @@ pub(super) enum Node<'a> {
     Sent(&'a Json),
     /// What there is to know of a bean, with or without the parts of its name.
     About(&'a MBean, bool),
-    List(Vec<Node<'a>>),
+    List(Vec<Self>),
     Object(Members<'a>),
 }
 

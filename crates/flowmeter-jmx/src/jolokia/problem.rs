@@ -55,7 +55,7 @@ impl Problem {
 
     /// The answer that it is.
     pub(super) fn members(&self, parameters: &Parameters) -> Vec<(Cow<'_, str>, Node<'_>)> {
-        let message = || Node::text(&*self.message);
+        let message = || Node::text(&self.message);
         let mut members: Vec<(Cow<'_, str>, Node<'_>)> = vec![
             ("error_type".into(), Node::text(self.class)),
             ("error".into(), Node::Text(format!("{} : {}", self.class, self.message).into())),

@@ -89,10 +89,7 @@ fn a_reporter_serves_it_where_it_is_told_to() {
 fn its_keys_are_checked() {
     let said = |key: &str, value: &str| {
         let section = ConfigSection::new("r").with("jolokia.port", "8778").with(key, value);
-        JmxFactory
-            .build(&section)
-            .map(|reporter| drop::<Box<dyn Reporter>>(reporter))
-            .map_err(|error| error.to_string())
+        JmxFactory.build(&section).map(drop::<Box<dyn Reporter>>).map_err(|error| error.to_string())
     };
     for right in ["*", "https://console.example", "http://a.example:80/; https://b.example"] {
         assert_eq!(said("jolokia.origins", right), Ok(()), "{right}");
