@@ -51,6 +51,13 @@
 //! With TLS all of it is encrypted, the registry too. jconsole finds that out by itself; programs set `com.sun.jndi.rmi.factory.socket` in the environment of
 //! their connector to a `SslRMIClientSocketFactory`.
 //!
+//! # Jolokia
+//!
+//! The same beans are served as JSON over HTTP, by [Jolokia's protocol](jolokia), where [`JmxOptions::jolokia`] says so. It has a port of its own, and in a
+//! configuration the address, limits, certificates and credentials of the rest.
+//!
+//! # Read only
+//!
 //! Everything is to be read only. Whatever would change a bean is refused as the JDK refuses it, and nothing that a client sends is ever run: a message is
 //! data of a handful of classes, in bounds, or the end of the connection.
 
