@@ -56,11 +56,7 @@ impl Demo {
     fn event(&mut self) -> Value {
         match self.lines.next() {
             Some(Ok(line)) => serde_json::from_str(&line).expect("events are JSON"),
-            _ => {
-                let mut said = String::new();
-                let _ = self.child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said));
-                panic!("the demo ended early: {said}");
-            }
+            _ => panic!("the demo ended early: {}", self.said()),
         }
     }
 
@@ -82,6 +78,13 @@ impl Demo {
     /// When the system cannot say how it ended.
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("it was not waited for before")
+    }
+
+    /// What its processes had to say apart from events, once they have ended.
+    pub fn said(&mut self) -> String {
+        let mut said = String::new();
+        let _ = self.child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said));
+        said
     }
 }
 

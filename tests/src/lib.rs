@@ -15,6 +15,16 @@ pub struct Readme;
 #[doc = include_str!("../../CONTRIBUTING.md")]
 pub struct Contributing;
 
+/// The examples in the how-to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/report-spans-and-events.md")]
+pub struct ReportSpansAndEvents;
+
+/// The examples in the how-to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/send-by-otlp.md")]
+pub struct SendByOtlp;
+
 mod backends;
 mod compression;
 mod datadog;
@@ -30,6 +40,7 @@ mod prometheus;
 mod protobuf;
 mod python_client;
 pub mod reference;
+mod relay;
 mod rotel;
 mod scrape;
 mod served;
@@ -48,6 +59,7 @@ pub use jolokia::JolokiaClient;
 pub use prometheus::{Login, Prometheus, Protocol, ScrapeJob, check_metrics};
 pub use protobuf::{Message, Protoc};
 pub use python_client::{ParsedSample, PythonClient};
+pub use relay::Relay;
 pub use rotel::Rotel;
 pub use scrape::{Answer, get};
 pub use served::Served;

@@ -36,6 +36,8 @@ pub(crate) struct State {
     restarts_wanted: u64,
     restarts_done: u64,
     restart_outcome: Option<String>,
+    /// Spans or events came since the reporter last looked.
+    milestones_came: bool,
     pub(crate) endpoint: Option<String>,
     /// It panicked and is to be restarted.
     pub(crate) down: bool,
@@ -72,12 +74,18 @@ pub struct ReporterStatus {
     pub dropped_values: u64,
     /// Values that it says it has sent without knowing whether they arrived.
     pub uncertain_values: u64,
+    /// Spans and events that it has taken.
+    pub reported_milestones: u64,
+    /// Spans and events that it did not get, because too many waited for it, or that were given up.
+    pub dropped_milestones: u64,
 }
 
 /// What a reporter's thread is to do.
 pub(crate) enum Work {
     Report(Asked),
     Look(Asked),
+    /// Spans or events came.
+    Milestones,
     /// The time that it waited for has come.
     Due(Asked),
     Restart {
@@ -164,6 +172,12 @@ impl Control {
         self.work.notify_all();
     }
 
+    /// Wakes the reporter's thread for spans and events.
+    pub(crate) fn milestone_came(&self) {
+        self.lock().milestones_came = true;
+        self.work.notify_all();
+    }
+
     pub(crate) fn stop(&self) {
         self.lock().stopping = true;
         self.work.notify_all();
@@ -202,6 +216,8 @@ impl Control {
             bytes: counts.bytes.get(),
             dropped_values: counts.dropped.get(),
             uncertain_values: counts.uncertain.get(),
+            reported_milestones: counts.reported_milestones.get(),
+            dropped_milestones: counts.dropped_milestones.get(),
         }
     }
 
@@ -281,6 +297,10 @@ impl Control {
             let left = due.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Work::Due(asked);
+            }
+            if state.milestones_came && !state.down {
+                state.milestones_came = false;
+                return Work::Milestones;
             }
             if asked.look > state.looked && !state.down {
                 return Work::Look(asked);

@@ -7,6 +7,7 @@ use hashbrown::{DefaultHashBuilder, HashSet};
 
 use crate::block::Block;
 use crate::cell::Words;
+use crate::milestone::MilestoneDesk;
 use crate::node::Node;
 use crate::sampler::Sampler;
 use crate::scope::{Scope, ScopeKind};
@@ -30,6 +31,7 @@ pub(crate) struct Core {
     pub(crate) hasher: DefaultHashBuilder,
     pub(crate) sampler: Sampler,
     pub(crate) counts: Counts,
+    pub(crate) milestones: MilestoneDesk,
     /// Nothing of it is ever reported, on purpose, so refusals are no news.
     noop: bool,
     scopes: [Arc<Scope>; ScopeKind::KINDS.len()],
@@ -103,6 +105,7 @@ impl Core {
             hasher: DefaultHashBuilder::default(),
             sampler: Sampler::default(),
             counts: Counts::default(),
+            milestones: MilestoneDesk::default(),
             noop,
             scopes: ScopeKind::KINDS.map(|kind| Scope::new(kind.logical_scope())),
             closings: AtomicU64::new(0),

@@ -8,14 +8,15 @@ use crate::collected::Outcome;
 use crate::core::Core;
 use crate::gauge::GaugeValue;
 use crate::histogram::HistogramValue;
+use crate::milestone::Milestone;
 use crate::node::Node;
 use crate::sample::Output;
 use crate::sampler::Call;
 use crate::set::{Descriptor, MetricHandle, MetricSet, SetCells, Slot};
 use crate::{
-    Clock, Collected, Counter, Error, Gauge, GroupView, Histogram, Meter, Metric, MetricKind, SharedCounter,
-    SharedGauge, SharedHistogram, SharedMeter, SharedUpDownCounter, TextGauge, TimeMeter, UpDownCounter,
-    ValueType,
+    Clock, Collected, Counter, Error, Event, Gauge, GroupView, Histogram, Meter, Metric, MetricKind,
+    SharedCounter, SharedGauge, SharedHistogram, SharedMeter, SharedUpDownCounter, Span, TextGauge,
+    TimeMeter, UpDownCounter, ValueType,
 };
 
 /// A node of the group tree: a place with variables, at which metrics and further groups are registered.
@@ -334,6 +335,21 @@ impl MetricGroup {
     /// When the group is closed, has no such metric, or has it as part of a [metric set](MetricSet), whose cells stay together.
     pub fn remove(&self, metric: &str) -> Result<(), Error> {
         self.0.remove(metric)
+    }
+
+    /// Reports something that took a time, such as a checkpoint, with the variables of this group: Flink's
+    /// `MetricGroup.addSpan`.
+    ///
+    /// It goes to the reporters that want spans and are there by now, on their own threads, and is not waited for. A closed group
+    /// still reports, since what a job has to say last often comes as it ends. After the registry was shut down nobody gets it.
+    pub fn report_span(&self, span: Span) {
+        self.0.core().milestones.post(&self.0, Milestone::Span(span));
+    }
+
+    /// Reports something that happened, such as a failure, with the variables of this group: Flink's `MetricGroup.addEvent`.
+    /// See [`report_span`](Self::report_span).
+    pub fn report_event(&self, event: Event) {
+        self.0.core().milestones.post(&self.0, Milestone::Event(event));
     }
 
     /// Closes this group and all groups below. Closing again does nothing.

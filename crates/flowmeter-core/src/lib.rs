@@ -20,14 +20,17 @@
 //! 3. Each [`Reporter`] has a thread and an index of its own. It reads the cells when it reports.
 //! 4. When a group closes, each reporter reports its final values once, then lets it go.
 //!
+//! Beside numbers a group has milestones: a [`Span`] of what took a time, such as a checkpoint, and an [`Event`] that happened, such
+//! as a failure. Each is reported once, to the reporters that want them, as soon as it comes.
+//!
 //! # What it reports of itself
 //!
 //! Unless [`RegistryOptions::without_self_metrics`] says otherwise, every reporter sees the group `flowmeter` too:
 //!
 //! | group | metrics |
 //! |---|---|
-//! | `flowmeter` | what [`Statistics`] has: `refusedRegistrations`, `droppedUnreadSeries`, `clashes`, `limitedSeries`, `callbackPanics`, `callbackTimeouts` |
-//! | `flowmeter.reporter`, with the variable `reporter` | `reports`, `failures`, `panics`, `skippedReports`, `restarts`, `written` (bytes), `droppedValues`, `uncertainValues`, `lastErrorTime` (seconds since the Unix epoch), `series`, `reportDuration` (a histogram) |
+//! | `flowmeter` | what [`Statistics`] has: `refusedRegistrations`, `droppedUnreadSeries`, `clashes`, `limitedSeries`, `callbackPanics`, `callbackTimeouts`, `cutMilestones` |
+//! | `flowmeter.reporter`, with the variable `reporter` | `reports`, `failures`, `panics`, `skippedReports`, `restarts`, `written` (bytes), `droppedValues`, `uncertainValues`, `reportedMilestones`, `droppedMilestones`, `lastErrorTime` (seconds since the Unix epoch), `series`, `reportDuration` (a histogram) |
 //!
 //! # Where to begin
 //!
@@ -56,6 +59,7 @@ mod histogram;
 mod index;
 mod lifecycle;
 mod metric;
+mod milestone;
 mod names;
 mod node;
 mod one_writer;
@@ -101,6 +105,9 @@ pub use histogram::{
     HistogramWriter, SharedHistogram,
 };
 pub use metric::{Metric, MetricKind, ValueType};
+pub use milestone::{
+    AttributeValue, Event, Milestone, MilestoneView, Milestones, Severity, Span, SpanStatus,
+};
 pub use names::push_snake_case;
 pub use options::ReporterOptions;
 pub use owners::{

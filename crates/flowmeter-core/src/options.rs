@@ -39,6 +39,9 @@ pub struct ReporterOptions {
     pub restart_backoff: Duration,
     /// How many series the reporter takes at most; what comes beyond it is withheld, counted, and its group named: 2,000,000.
     pub series_limit: usize,
+    /// How many spans and events wait for the reporter at most, up to 16 MiB of them; beyond it new ones are dropped and counted:
+    /// 2,048.
+    pub milestone_queue: usize,
 }
 
 impl Default for ReporterOptions {
@@ -58,6 +61,7 @@ impl Default for ReporterOptions {
             rate_window: Duration::from_secs(60),
             restart_backoff: Duration::from_secs(1),
             series_limit: 2_000_000,
+            milestone_queue: 2_048,
         }
     }
 }
@@ -155,6 +159,13 @@ impl ReporterOptions {
         self
     }
 
+    /// Sets how many spans and events wait for the reporter at most.
+    #[must_use]
+    pub fn with_milestone_queue(mut self, milestones: usize) -> Self {
+        self.milestone_queue = milestones;
+        self
+    }
+
     /// The keys that sections of all reporters have.
     #[must_use]
     pub fn keys() -> &'static [KeyInfo] {
@@ -217,6 +228,7 @@ impl ReporterOptions {
             rate_window: section.get(&RATE_WINDOW)?,
             restart_backoff,
             series_limit,
+            milestone_queue: section.get(&MILESTONE_QUEUE)?,
         })
     }
 }
@@ -288,6 +300,11 @@ const SERIES_LIMIT: ConfigKey<usize> = ConfigKey::new(
     "How many series the reporter takes at most; what comes beyond it is withheld and counted.",
 )
 .with_default("2000000");
+const MILESTONE_QUEUE: ConfigKey<usize> = ConfigKey::new(
+    "milestones.queue",
+    "How many spans and events wait for the reporter at most; beyond it new ones are dropped and counted.",
+)
+.with_default("2048");
 
 const KEYS: &[KeyInfo] = &[
     TYPE.info(),
@@ -307,6 +324,7 @@ const KEYS: &[KeyInfo] = &[
     RATE_WINDOW.info(),
     RESTART_BACKOFF.info(),
     SERIES_LIMIT.info(),
+    MILESTONE_QUEUE.info(),
 ];
 
 #[cfg(test)]
@@ -338,7 +356,8 @@ mod tests {
             .with("callback.patience", "6s")
             .with("rate.window", "7s")
             .with("restart.backoff", "8s")
-            .with("series.limit", 9);
+            .with("series.limit", 9)
+            .with("milestones.queue", 10);
         section.check(ReporterOptions::keys()).unwrap();
         let expected = ReporterOptions {
             interval: Duration::from_secs(1),
@@ -359,6 +378,7 @@ mod tests {
             rate_window: Duration::from_secs(7),
             restart_backoff: Duration::from_secs(8),
             series_limit: 9,
+            milestone_queue: 10,
         };
         assert_eq!(
             format!("{:?}", ReporterOptions::from_section(&section).unwrap()),

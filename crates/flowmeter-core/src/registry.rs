@@ -192,8 +192,11 @@ impl Registry {
         &self,
         name: &str,
         factory: Arc<dyn ReporterFactory>,
-        section: ConfigSection,
+        mut section: ConfigSection,
     ) -> Result<ReporterHandle, Error> {
+        for (key, value) in factory.defaults() {
+            section.set_default(key, value);
+        }
         let configured = || {
             section.check(factory.keys().iter().chain(ReporterOptions::keys()))?;
             section.check_type(factory.reporter_type())?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::block::Object;
 use crate::family::Place;
-use crate::index::{Account, Entry, FamilyEntry, Index, Page, Part};
+use crate::index::{Accepted, Account, Entry, FamilyEntry, Index, Page, Part};
 use crate::reporter::{ReportMark, ReportNumber};
 use crate::set::Storage;
 use crate::{Exemplar, Family, GroupView, HistogramSnapshot, MetricKind, Number, Value, ValueType};
@@ -22,9 +22,9 @@ pub struct Report<'a> {
     unix: Duration,
     /// The memory that histograms are read into, one at a time.
     snapshot: RefCell<HistogramSnapshot>,
-    /// How many differences were asked for, and how many of them the backend has accepted for certain.
+    /// How many differences were asked for, and which of them the backend has accepted for certain.
     asked: Cell<u64>,
-    acknowledged: Cell<u64>,
+    acknowledged: RefCell<Accepted>,
 }
 
 impl<'a> Report<'a> {
@@ -36,7 +36,7 @@ impl<'a> Report<'a> {
             unix,
             snapshot: RefCell::default(),
             asked: Cell::new(0),
-            acknowledged: Cell::new(0),
+            acknowledged: RefCell::default(),
         }
     }
 
@@ -55,11 +55,17 @@ impl<'a> Report<'a> {
     /// Tells that the backend has accepted all differences that were asked for up to a mark, whatever becomes of the rest.
     /// A report that succeeds need not: all of it is accepted then.
     pub fn acknowledge(&self, mark: ReportMark) {
-        self.acknowledged.set(self.acknowledged.get().max(mark.0));
+        self.acknowledge_between(ReportMark::default(), mark);
     }
 
-    pub(crate) fn acknowledged(&self) -> u64 {
-        self.acknowledged.get()
+    /// The same of what was asked for behind one mark and up to another, for a reporter whose backend may accept what is
+    /// later in the report and not what is earlier. The mark by default is before all of it.
+    pub fn acknowledge_between(&self, after: ReportMark, mark: ReportMark) {
+        self.acknowledged.borrow_mut().add(after.0, mark.0);
+    }
+
+    pub(crate) fn acknowledged(self) -> Accepted {
+        self.acknowledged.into_inner()
     }
 
     fn next_mark(&self) -> u64 {
@@ -170,7 +176,7 @@ impl<'a> FamilyView<'a> {
                         continue;
                     }
                     // Read again: what was read before it was known to be there may be from before it was.
-                    bits = page.base().add_to_sum(read(entry));
+                    bits = entry.shown_sum(part.member, read(entry));
                 }
                 visit(&SeriesView {
                     report: self.report,
@@ -210,7 +216,7 @@ impl<'a> FamilyView<'a> {
                     } else {
                         object.read_histogram(&mut snapshot);
                     }
-                    page.inspect(|page| page.base().add_to_histogram(&mut snapshot));
+                    entry.show_histogram(part.member, &mut snapshot);
                     let result = visit(&SeriesView {
                         report: self.report,
                         entry,
@@ -235,7 +241,7 @@ impl<'a> FamilyView<'a> {
                 }
             }
         };
-        let bits = page.map_or(bits, |page| page.base().add_to_sum(bits));
+        let bits = entry.shown_sum(part.member, bits);
         visit(&SeriesView {
             report: self.report,
             entry,
@@ -309,6 +315,26 @@ impl<'a> SeriesView<'a> {
         self.entry.account(self.member).is_some_and(Account::is_known)
     }
 
+    /// Since when a [`delta`](Self::delta) or a [`histogram_delta`](Self::histogram_delta) of the series counts, since the Unix
+    /// epoch: the [time](Report::unix_time) of the last report of which the backend accepted one, or the series'
+    /// [start](Self::start_time) before the first. So the differences that a backend accepts of a series follow one another
+    /// without a gap. Never later than this report, even if the system's clock was set back meanwhile.
+    #[must_use]
+    pub fn delta_start(&self) -> Duration {
+        let accepted_at = self.entry.account(self.member).and_then(Account::accepted_at);
+        accepted_at.unwrap_or_else(|| self.start_time()).min(self.report.unix)
+    }
+
+    /// Whether a callback or a collector gives the value, or a [`CollectedCounter`](crate::CollectedCounter) says what something
+    /// else keeps: what OTLP calls an observable instrument. A sum of this sort may have begun before there was a metric, and
+    /// may begin anew.
+    #[must_use]
+    pub fn is_observed(&self) -> bool {
+        let Entry { block, .. } = self.entry;
+        let member = block.set.members.get(self.member);
+        block.is_collected() || member.is_some_and(|member| member.storage.is_kept_elsewhere())
+    }
+
     /// What a histogram has recorded since; see [`delta`](Self::delta).
     #[must_use]
     pub fn histogram_delta(&self) -> Option<HistogramSnapshot> {
@@ -335,7 +361,7 @@ impl<'a> SeriesView<'a> {
         let member = self.entry.block.set.members.get(self.member)?;
         let account = self.entry.account(self.member).filter(|_| member.family.kind().is_monotonic_sum())?;
         let Value::Number(Number::U64(value)) = self.value else { return None };
-        let base = self.entry.page(self.member).map_or(0, |page| page.base().add_to_sum(0));
+        let base = self.entry.shown_sum(self.member, 0);
         // What the kernel keeps, for one, may have begun long before.
         let start = (member.storage != Storage::Collected).then(|| (self.entry.block.start(), base));
         account.rate(self.report.now, value, start, self.report.index.options().rate_window)
@@ -350,8 +376,8 @@ impl<'a> SeriesView<'a> {
         block.set.members.get(self.member).map_or_else(Vec::new, |member| block.exemplars(member.place))
     }
 
-    /// When the series began, since the Unix epoch: with its registration, or that of the series that it goes on from. The
-    /// same in every report.
+    /// When the series began, since the Unix epoch: with its registration, or that of the series that it goes on from. One
+    /// that was withheld because it clashed, and goes on from none, began when it was shown. The same in every report.
     #[must_use]
     pub fn start_time(&self) -> Duration {
         self.entry.block.node().core().epoch + self.entry.start(self.member)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::control::Control;
 use crate::group_view::DEFAULT_DELIMITER;
-use crate::{Family, GroupView, Report, ReportError};
+use crate::{Family, GroupView, Milestones, Report, ReportError};
 
 /// Brings series to one backend.
 ///
@@ -64,6 +64,12 @@ pub trait Reporter: Send {
         false
     }
 
+    /// Whether the reporter wants spans and events; asked once. They come through
+    /// [`report_milestones`](Self::report_milestones).
+    fn milestones(&self) -> bool {
+        false
+    }
+
     /// Opens what the reporter needs, on the thread that adds it. Called again, on the reporter's own thread, when it is
     /// restarted after a panic: what it prepares and says of itself must be the same then.
     ///
@@ -104,6 +110,21 @@ pub trait Reporter: Send {
     /// Groups that closed meanwhile are kept for the next one.
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError>;
 
+    /// Reports spans and events, on the reporter's own thread: soon after they came, whenever reports are due, and those that
+    /// are left before the last report. Several that came together are one batch. They are not told apart by the backend's names as
+    /// series are, and [`ReporterOptions::metrics`](crate::ReporterOptions::metrics) is not about them;
+    /// [`groups`](crate::ReporterOptions::groups) is, and so is what is said of variables.
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept the backend from taking them, or the rest of them if some were [acknowledged](Milestones::acknowledge). The
+    /// rest comes again with the next report, or after the [interval](crate::ReporterOptions::interval), with what has come
+    /// since. After a panic it comes one by one, so what makes the reporter panic again costs itself alone: it is dropped.
+    fn report_milestones(&mut self, milestones: &Milestones<'_>) -> Result<(), ReportError> {
+        let _ = milestones;
+        Ok(())
+    }
+
     /// Closes what the reporter opened. The last call it gets, unless it is restarted.
     fn stop(&mut self) {}
 }
@@ -130,7 +151,8 @@ pub enum Naming {
 /// What becomes of series that a backend does not tell apart, while the groups of several of them are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clashes {
-    /// The first is reported; the later ones are withheld until it is gone, counted, and named in a log line.
+    /// The first is reported; the later ones are withheld until it is gone, counted, and named in a log line. What they count
+    /// until then is never reported.
     Withheld,
     /// All are reported, and a log line says so: for reporters with the names of another system, in which that is the rule.
     /// It is about [flat](Naming::Flat) names; the family that has a [labeled](Naming::Labeled) one is one in any case.
@@ -175,6 +197,11 @@ impl ReporterContext {
         self.control.counts.uncertain.add(values);
     }
 
+    /// Tells how many spans and events were given up of those that the reporter has taken or is about to.
+    pub fn count_dropped_milestones(&self, milestones: u64) {
+        self.control.counts.dropped_milestones.add(milestones);
+    }
+
     /// Waits for a time, on the reporter's own thread, or until the reporter is to stop, which it returns: a report that takes
     /// its time, so as not to overrun its backend, is to hurry then.
     #[must_use]
@@ -194,8 +221,8 @@ impl fmt::Debug for ReporterContext {
     }
 }
 
-/// A place in a report: behind a series whose difference was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A place in a report: behind a series whose difference was asked for; by default before all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReportMark(pub(crate) u64);
 
 /// Which of a reporter's reports it is, from 1.

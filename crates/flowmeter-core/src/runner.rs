@@ -12,13 +12,18 @@ use crate::block::Block;
 use crate::clock::moment_after;
 use crate::control::{Asked, Control, Work};
 use crate::core::{Core, INBOX_LIMIT, Mail};
-use crate::index::Index;
+use crate::index::{Accepted, Index};
+use crate::milestone::{Delivery, Failure};
 use crate::reporter::{Clashes, Naming, ReportMode, ReportNumber, Reporter, ReporterContext};
 use crate::self_metrics::SelfReport;
 use crate::{ConfigSection, Report, ReportError, ReporterFactory, ReporterOptions};
 
 /// How often a pull reporter looks after its index when nobody asks for a report.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
+
+/// How often the last spans and events are handed over while the reporter panics: as a batch, one by one up to the one that
+/// causes it, and then the rest.
+const LAST_ATTEMPTS: usize = 3;
 
 /// How often the time before a restart doubles.
 const DOUBLINGS: u32 = 16;
@@ -94,12 +99,19 @@ pub(crate) struct Traits {
     mode: ReportMode,
     /// Whether it wants differences or rates.
     pub(crate) accounts: bool,
+    milestones: bool,
 }
 
 impl Traits {
     fn of(reporter: &dyn Reporter) -> Self {
         let accounts = reporter.deltas() || reporter.rates();
-        Self { naming: reporter.naming(), clashes: reporter.clashes(), mode: reporter.mode(), accounts }
+        Self {
+            naming: reporter.naming(),
+            clashes: reporter.clashes(),
+            mode: reporter.mode(),
+            accounts,
+            milestones: reporter.milestones(),
+        }
     }
 }
 
@@ -124,6 +136,8 @@ pub(crate) struct Runner {
     /// How often it was restarted since a report last returned.
     attempts: u32,
     index: Index,
+    /// If it wants spans and events.
+    delivery: Option<Delivery>,
     number: ReportNumber,
     /// What came through the inbox.
     collected: Mail,
@@ -146,6 +160,7 @@ impl Runner {
     ) -> Self {
         let options = Arc::new(options);
         let index = Index::new(core, &control, id, traits, &options);
+        let delivery = traits.milestones.then(|| Delivery::new(core, &control, &options));
         Self {
             core: Arc::clone(core),
             id,
@@ -156,6 +171,7 @@ impl Runner {
             life: Life::Up,
             attempts: 0,
             index,
+            delivery,
             number: ReportNumber::default(),
             collected: Mail::default(),
             registrations: 0,
@@ -201,11 +217,14 @@ impl Runner {
                 }
                 Work::Due(asked) | Work::Look(asked) => {
                     self.look();
+                    // Those that failed, if it is time: a pull reporter may be asked for a report by nobody.
+                    let _ = self.deliver_milestones(Delivery::deliver_unless_failed);
                     self.control.note_looked(asked);
                     if self.traits.mode == ReportMode::Pull {
                         due = moment_after(self.pause());
                     }
                 }
+                Work::Milestones => drop(self.deliver_milestones(Delivery::deliver_unless_failed)),
                 Work::Restart { wanted } => {
                     let stopped = self.stop_reporter();
                     let outcome = self.start_again();
@@ -237,6 +256,7 @@ impl Runner {
         if matches!(self.life, Life::Down { .. }) {
             let _ = self.start_again();
         }
+        let milestones = self.deliver_last_milestones();
         let outcome = match (self.traits.mode, &self.life) {
             (ReportMode::Push, Life::Up) => match self.report(Duration::ZERO) {
                 // It panicked and was restarted: once more, since the last report matters most.
@@ -255,12 +275,13 @@ impl Runner {
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(self))).map_err(|panic| panicked(&*panic));
         control.note(|state| {
             (state.endpoint, state.undelivered) = (None, undelivered);
-            state.stopped = Some(outcome.and(stopped).and(dropped));
+            state.stopped = Some(outcome.and(milestones).and(stopped).and(dropped));
         });
     }
 
     /// Answers requests for a report.
     fn answer(&mut self, asked: Asked) {
+        let milestones = self.deliver_milestones(Delivery::deliver);
         let outcome = match self.life {
             Life::Up => {
                 let outcome = self.report(self.options.grace);
@@ -270,7 +291,7 @@ impl Runner {
             }
             Life::Down { .. } => Err(self.why_down()),
         };
-        self.control.note_finished(asked, outcome);
+        self.control.note_finished(asked, outcome.and(milestones.map_err(|failure| failure.message)));
     }
 
     fn report(&mut self, grace: Duration) -> Result<(), String> {
@@ -290,8 +311,9 @@ impl Runner {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
             Err(panic) => Err(panicked(&*panic)),
         };
-        let accepted = if outcome.is_ok() { u64::MAX } else { report.acknowledged() };
-        index.settle_accounts(accepted);
+        let time = report.unix_time();
+        let accepted = if outcome.is_ok() { Accepted::all() } else { report.acknowledged() };
+        index.settle_accounts(&accepted, time);
         match &outcome {
             Ok(()) => {
                 self.control.counts.reports.add(1);
@@ -308,6 +330,45 @@ impl Runner {
             self.attempts = 0;
         }
         outcome
+    }
+
+    /// Hands spans and events over to a reporter that is up.
+    fn deliver_milestones(
+        &mut self,
+        deliver: fn(&mut Delivery, &mut dyn Reporter) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let (Some(delivery), Life::Up) = (&mut self.delivery, &self.life) else { return Ok(()) };
+        let outcome = deliver(delivery, &mut *self.source.reporter);
+        if let Err(failure) = &outcome {
+            let pause = match self.traits.mode {
+                ReportMode::Push => self.options.interval,
+                ReportMode::Pull => HOUSEKEEPING,
+            };
+            delivery.retry_at(moment_after(pause));
+            self.note_failure(&failure.message);
+            if failure.has_panicked {
+                self.control.counts.panics.add(1);
+                self.restart_after_panic();
+            }
+        }
+        outcome
+    }
+
+    /// Hands over the last ones. Though the reporter panics of them, it is up for the last report if it can be.
+    fn deliver_last_milestones(&mut self) -> Result<(), String> {
+        let attempts = self.attempts;
+        let mut outcome = Ok(());
+        for _ in 0..LAST_ATTEMPTS {
+            outcome = self.deliver_milestones(Delivery::deliver);
+            if !outcome.as_ref().is_err_and(|failure| failure.has_panicked) {
+                break;
+            }
+            if matches!(self.life, Life::Down { .. }) {
+                let _ = self.start_again();
+            }
+        }
+        self.attempts = attempts;
+        outcome.map_err(|failure| failure.message)
     }
 
     fn note_failure(&self, message: &str) {

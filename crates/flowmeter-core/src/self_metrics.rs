@@ -63,6 +63,8 @@ pub(crate) struct ReporterCounts {
     pub(crate) bytes: Tally,
     pub(crate) dropped: Tally,
     pub(crate) uncertain: Tally,
+    pub(crate) reported_milestones: Tally,
+    pub(crate) dropped_milestones: Tally,
     /// In seconds since the Unix epoch.
     pub(crate) last_error_time: Tally,
     pub(crate) series: Tally,
@@ -88,6 +90,11 @@ const REPORTER: &[Descriptor] = &[
     ),
     counter("droppedValues", "Values that this reporter could not say or deliver, for ever."),
     counter("uncertainValues", "Values that were sent and of which it is not known whether they arrived."),
+    counter("reportedMilestones", "Spans and events that this reporter has taken."),
+    counter(
+        "droppedMilestones",
+        "Spans and events that came while too many waited for this reporter, or that were given up.",
+    ),
     Descriptor::of::<SharedGauge<u64>>(
         Metric::new("lastErrorTime").with_unit(Unit::SECONDS).with_description(
             "When this reporter last failed, in seconds since the Unix epoch; 0 if none has.",
@@ -127,6 +134,8 @@ impl SelfReport {
             &counts.bytes,
             &counts.dropped,
             &counts.uncertain,
+            &counts.reported_milestones,
+            &counts.dropped_milestones,
             &counts.last_error_time,
             &counts.series,
         ];
@@ -160,10 +169,11 @@ const REGISTRY: &[Descriptor] = &[
     counter("limitedSeries", "Series withheld because a reporter had as many as it takes."),
     counter("callbackPanics", "Callbacks that panicked."),
     counter("callbackTimeouts", "Callbacks that did not return in time."),
+    counter("cutMilestones", "Spans and events that were cut, because they were larger than they can be."),
 ];
 
 /// Registers what a registry counts, in the order of [`Statistics`](crate::Statistics).
-pub(crate) fn register_registry(root: &Arc<Node>, tallies: &[&Tally; 6]) {
+pub(crate) fn register_registry(root: &Arc<Node>, tallies: &[&Tally; 7]) {
     let group = root.group_apart(GROUP, Variables::name_only(GROUP));
     register(&MetricGroup::new(group), REGISTRY, tallies);
 }

@@ -1,6 +1,7 @@
 //! What a registry counts of itself.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tracing::warn;
 
@@ -24,6 +25,8 @@ pub struct Statistics {
     pub callback_panics: u64,
     /// Callbacks that did not return in time, so that reports went out with their last values.
     pub callback_timeouts: u64,
+    /// Spans and events that were cut, because they were larger than they can be.
+    pub cut_milestones: u64,
 }
 
 /// The same while it counts.
@@ -35,11 +38,14 @@ pub(crate) struct Counts {
     limited_series: Tally,
     callback_panics: Tally,
     callback_timeouts: Tally,
+    cut_milestones: Tally,
+    /// Whether it was said that one was cut.
+    has_said_cut: AtomicBool,
 }
 
 impl Counts {
     /// All of them, in the order of [`Statistics`].
-    pub(crate) fn tallies(&self) -> [&Tally; 6] {
+    pub(crate) fn tallies(&self) -> [&Tally; 7] {
         [
             &self.refused_registrations,
             &self.dropped_unread_series,
@@ -47,6 +53,7 @@ impl Counts {
             &self.limited_series,
             &self.callback_panics,
             &self.callback_timeouts,
+            &self.cut_milestones,
         ]
     }
 
@@ -58,6 +65,7 @@ impl Counts {
             limited_series: self.limited_series.get(),
             callback_panics: self.callback_panics.get(),
             callback_timeouts: self.callback_timeouts.get(),
+            cut_milestones: self.cut_milestones.get(),
         }
     }
 
@@ -100,5 +108,13 @@ impl Counts {
 
     pub(crate) fn callback_timeout(&self) {
         self.callback_timeouts.add(1);
+    }
+
+    /// Counts a span or an event that is not as it was given, and names the first.
+    pub(crate) fn cut_milestone(&self, scope: &str, name: &str) {
+        self.cut_milestones.add(1);
+        if !self.has_said_cut.swap(true, Relaxed) {
+            warn!(scope, name, "cut a span or an event that is larger than it can be; others are counted");
+        }
     }
 }

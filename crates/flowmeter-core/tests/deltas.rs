@@ -9,10 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use flowmeter_core::{
-    CollectedCounter, GroupView, HistogramSnapshot, Registry, Report, ReportError, Reporter, ReporterHandle,
-    ReporterOptions, TaskInfo,
+    Clock, CollectedCounter, Counter, Descriptor, Gauge, GroupView, HistogramSnapshot, Metric, MetricSet,
+    Registry, Report, ReportError, Reporter, ReporterHandle, ReporterOptions, SetCells, TaskInfo,
 };
-use flowmeter_testkit::{PATIENCE, on_request, quiet_registry};
+use flowmeter_testkit::{MockClock, PATIENCE, on_request, quiet_registry, quiet_registry_on};
 
 /// What the next report does after it has sent so many series.
 #[derive(Clone, Copy, Default)]
@@ -25,12 +25,18 @@ enum Plan {
     PanicAfter(usize),
 }
 
+/// When the mock clock begins.
+const EPOCH: u64 = 1_700_000_000;
+
 /// A backend that adds up the differences that it accepts.
 #[derive(Clone, Default)]
 struct Backend {
     sums: Arc<Mutex<BTreeMap<String, u64>>>,
     histogram: Arc<Mutex<HistogramSnapshot>>,
     plan: Arc<Mutex<Plan>>,
+    /// Since when the differences of the last report count, in seconds of the mock clock.
+    since: Arc<Mutex<BTreeMap<String, u64>>>,
+    observed: Arc<Mutex<Vec<String>>>,
 }
 
 impl Backend {
@@ -40,6 +46,10 @@ impl Backend {
 
     fn sum(&self, name: &str) -> u64 {
         self.sums.lock().unwrap().get(name).copied().unwrap_or(0)
+    }
+
+    fn since(&self, name: &str) -> u64 {
+        self.since.lock().unwrap()[name]
     }
 
     fn total(&self) -> u64 {
@@ -64,12 +74,18 @@ impl Reporter for Backend {
             Plan::FailAfter(limit) | Plan::PanicAfter(limit) => limit,
         };
         let mut sent = 0;
+        self.observed.lock().unwrap().clear();
         for family in report.families() {
             family.for_each(|series| {
                 let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                 let name = text(series.prepared()) + &text(family.prepared());
                 // Asked for in any case; accepted only up to the limit.
                 let (delta, histogram) = (series.delta(), series.histogram_delta());
+                let since = series.delta_start().as_secs().saturating_sub(EPOCH);
+                self.since.lock().unwrap().insert(name.clone(), since);
+                if series.is_observed() {
+                    self.observed.lock().unwrap().push(name.clone());
+                }
                 if sent < limit {
                     sent += 1;
                     if let Some(delta) = delta {
@@ -95,6 +111,108 @@ fn with_backend() -> (Registry, ReporterHandle, Backend) {
     let (registry, backend) = (quiet_registry(), Backend::default());
     let handle = registry.add_reporter("backend", Box::new(backend.clone()), on_request()).unwrap();
     (registry, handle, backend)
+}
+
+#[test]
+fn differences_count_since_the_last_report_of_which_one_was_accepted() {
+    let (clock, backend) = (Arc::new(MockClock::default()), Backend::default());
+    let registry = quiet_registry_on(clock.clone());
+    let handle = registry.add_reporter("backend", Box::new(backend.clone()), on_request()).unwrap();
+    let group = registry.add_group("g");
+    let names = [".a", ".b", ".h"];
+    let (a, _b) = (group.counter("a"), group.counter("b"));
+    clock.advance(Duration::from_secs(3));
+    let histogram = group.histogram::<u64>("h");
+    let report = |plan| {
+        clock.advance(Duration::from_secs(7));
+        backend.plan(plan);
+        let _ = handle.report_now(PATIENCE);
+        names.map(|name| backend.since(name))
+    };
+    a.inc();
+    assert_eq!(report(Plan::FailAfter(0)), [0, 0, 3], "their start");
+    assert_eq!(report(Plan::FailAfter(2)), [0, 0, 3]);
+    histogram.record(1);
+    assert_eq!(report(Plan::Succeed), [17, 17, 3], "the third was not accepted");
+    assert_eq!(report(Plan::PanicAfter(1)), [24, 24, 24]);
+    assert_eq!(report(Plan::Succeed), [31, 24, 24]);
+    // Who comes back goes on, whatever it has counted before the other one was final.
+    group.close();
+    let group = registry.add_group("g");
+    let again = group.counter("a");
+    again.inc();
+    backend.plan(Plan::Succeed);
+    drop((a, histogram));
+    clock.advance(Duration::from_secs(2));
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!((backend.since(".a"), backend.sum(".a")), (38, 2));
+    clock.advance(Duration::from_secs(2));
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(backend.since(".a"), 40);
+    // Nobody was told of the first of these two, so it is part of what the second has to tell.
+    for n in [10, 100] {
+        let group = registry.add_group("other");
+        group.counter("n").inc_by(n);
+        clock.advance(Duration::from_secs(1));
+        group.close();
+    }
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!((backend.since(".n"), backend.sum(".n")), (42, 110));
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_no_time_that_ends_before_it_begins() {
+    /// The system's clock is this much behind, from some time on.
+    #[derive(Debug, Default)]
+    struct SetBack(MockClock, AtomicU64);
+    impl Clock for SetBack {
+        fn monotonic(&self) -> Duration {
+            self.0.monotonic()
+        }
+        fn unix(&self) -> Duration {
+            self.0.unix() - Duration::from_secs(self.1.load(Ordering::Relaxed))
+        }
+    }
+    let (clock, backend) = (Arc::new(SetBack::default()), Backend::default());
+    let registry = quiet_registry_on(clock.clone());
+    let handle = registry.add_reporter("backend", Box::new(backend.clone()), on_request()).unwrap();
+    let counter = registry.add_group("g").counter("n");
+    clock.0.advance(Duration::from_secs(1_000));
+    handle.report_now(PATIENCE).unwrap();
+    clock.1.store(600, Ordering::Relaxed);
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!(backend.since(".n"), 400, "not 1000");
+    drop(counter);
+}
+
+#[test]
+fn reporters_know_what_something_else_keeps() {
+    /// What a collector sets.
+    struct Both(Counter, Gauge<u64>);
+    impl MetricSet for Both {
+        const DESCRIPTORS: &'static [Descriptor] = &[
+            Descriptor::of::<Counter>(Metric::new("collectedCounter")),
+            Descriptor::of::<Gauge<u64>>(Metric::new("collectedGauge")),
+        ];
+        fn from_cells(cells: &mut SetCells) -> Self {
+            Self(cells.take(), cells.take())
+        }
+    }
+    let (registry, handle, backend) = with_backend();
+    let group = registry.add_group("g");
+    let own = (group.counter("own"), group.shared_counter("shared"), group.meter("meter"));
+    let kept = group.try_register::<CollectedCounter>("kept").unwrap();
+    group.counter_callback("callback", || 1);
+    group.gauge_callback("gaugeCallback", || 1_u64);
+    group.collector(|both: &Both| {
+        both.0.inc();
+        both.1.set(1);
+    });
+    handle.report_now(PATIENCE).unwrap();
+    let mut observed = backend.observed.lock().unwrap().clone();
+    observed.sort_unstable();
+    assert_eq!(observed, [".callback", ".collectedCounter", ".collectedGauge", ".gaugeCallback", ".kept"]);
+    drop((own, kept));
 }
 
 #[test]
@@ -308,7 +426,7 @@ fn a_name_that_the_first_group_registers_late_does_not_take_the_place_of_the_sec
     handle.report_now(PATIENCE).unwrap();
     drop(second);
     (0..2).for_each(|_| handle.report_now(PATIENCE).unwrap());
-    assert_eq!(backend.sum("htm.y"), 105);
+    assert_eq!(backend.sum("htm.y"), 100, "what was counted beside it is not sent");
 }
 
 #[test]

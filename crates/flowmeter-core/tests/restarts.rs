@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use flowmeter_core::{
-    ConfigError, ConfigKey, ConfigSection, Family, GroupView, KeyInfo, Number, Report, ReportError, Reporter,
-    ReporterContext, ReporterFactory, ReporterHandle, ReporterOptions, SELF_CATALOGUE, ScopeKind, Value,
+    ConfigError, ConfigKey, ConfigSection, ConfigValue, Family, GroupView, KeyInfo, Number, Report,
+    ReportError, Reporter, ReporterContext, ReporterFactory, ReporterHandle, ReporterOptions, SELF_CATALOGUE,
+    ScopeKind, Value,
 };
 use flowmeter_testkit::{Capture, MockClock, PATIENCE, driven, on_request, quiet_registry};
 
@@ -91,6 +92,27 @@ impl ReporterFactory for Factory {
             return Err(section.invalid(&NUMBER, "it brings bad luck"));
         }
         Ok(Box::new(Sender { fate: Arc::clone(&self.0), number, started: false }))
+    }
+}
+
+/// A factory with values for what a section does not say.
+struct Preset(Factory, &'static [(&'static str, &'static str)]);
+
+impl ReporterFactory for Preset {
+    fn reporter_type(&self) -> &str {
+        self.0.reporter_type()
+    }
+
+    fn keys(&self) -> &[KeyInfo] {
+        self.0.keys()
+    }
+
+    fn defaults(&self) -> Vec<(&'static str, ConfigValue)> {
+        self.1.iter().map(|(key, value)| (*key, (*value).into())).collect()
+    }
+
+    fn build(&self, section: &ConfigSection) -> Result<Box<dyn Reporter>, ConfigError> {
+        self.0.build(section)
     }
 }
 
@@ -443,6 +465,7 @@ fn reporters_and_the_registry_report_on_themselves() {
     context.count_bytes(1_000);
     context.count_dropped(20);
     context.count_uncertain(3);
+    context.count_dropped_milestones(2);
     watching.report_now(PATIENCE).unwrap();
     for (name, expected) in [
         ("capture/reports", 1.0),
@@ -453,13 +476,16 @@ fn reporters_and_the_registry_report_on_themselves() {
         ("capture/written", 1_000.0),
         ("capture/droppedValues", 20.0),
         ("capture/uncertainValues", 3.0),
+        ("capture/reportedMilestones", 0.0),
+        ("capture/droppedMilestones", 2.0),
         ("capture/lastErrorTime", 1_700_000_005.0),
         ("capture/reportDuration", 3.0),
         // Its own, the registry's, and those of both reporters.
-        ("capture/series", 1.0 + 6.0 + 2.0 * 11.0),
+        ("capture/series", 1.0 + 7.0 + 2.0 * 13.0),
         ("watcher/reports", 0.0),
         ("/refusedRegistrations", 1.0),
         ("/clashes", 0.0),
+        ("/cutMilestones", 0.0),
     ] {
         assert_eq!(watcher.value(name), expected, "{name}");
     }
@@ -545,4 +571,18 @@ fn a_reporter_that_has_ended_says_so() {
     }
     assert_eq!(handle.endpoint(), None);
     assert_eq!(handle.status().undelivered_groups, 1);
+}
+
+#[test]
+fn a_factory_may_have_values_for_what_its_section_does_not_say() {
+    let error = |section: ConfigSection| {
+        let preset = Preset(Factory(Arc::default()), &[("interval", "0s"), ("number", "13")]);
+        let added = quiet_registry().add_configured_reporter("s", Arc::new(preset), section);
+        added.err().map(|error| error.to_string())
+    };
+    let begins = |error: Option<String>, begin: &str| error.is_some_and(|error| error.starts_with(begin));
+    let empty = ConfigSection::new("reporters.sender");
+    assert!(begins(error(empty), "reporter `s`: `reporters.sender.interval` cannot be `0s`"));
+    assert!(begins(error(section()), "reporter `s`: `reporters.sender.number` cannot be `13`"));
+    assert_eq!(error(section().with("number", 1)), None, "what is said comes first");
 }

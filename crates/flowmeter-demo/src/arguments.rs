@@ -10,6 +10,8 @@ use clap::{Parser, ValueEnum};
 use flowmeter::prometheus::Ports;
 use flowmeter::statsd::Address;
 
+use crate::otlp::OtlpUrl;
+
 /// How long Nexmark runs unless it is told otherwise.
 const NEXMARK_DURATION: Duration = Duration::from_secs(60);
 
@@ -66,6 +68,11 @@ pub struct Arguments {
     /// Report to a StatsD daemon as well, such as `udp://127.0.0.1:8125` or `tcp://127.0.0.1:8125`.
     #[arg(long, value_name = "ADDRESS")]
     pub statsd: Option<Address>,
+
+    /// Report to an OTLP receiver as well, such as `http://127.0.0.1:4318`; without a URL, to where OpenTelemetry's
+    /// environment variables say, which also have the protocol and more.
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
+    pub otlp: Option<OtlpUrl>,
 
     /// Print events as JSON, one object a line.
     #[arg(long)]
@@ -152,9 +159,14 @@ impl Arguments {
             Job::Nexmark if self.input.is_some() => {
                 "--input goes with --job wordcount; nexmark makes its own events"
             }
-            _ => return self.check_ports(),
+            _ => return self.check_ports().and_then(|()| self.check_otlp()),
         };
         Err(problem.to_owned())
+    }
+
+    /// Whether the receiver of OTLP can be one. The parser would show a URL that cannot, and the password that is in it.
+    fn check_otlp(&self) -> Result<(), String> {
+        self.otlp.as_ref().map_or(Ok(()), |url| url.endpoint().map(|_| ()))
     }
 
     /// Whether there are ports for all processes.
@@ -248,6 +260,11 @@ mod tests {
                 &["--ports", "2-1"],
                 "invalid value '2-1' for '--ports <PORTS>': `2-1` is not a port or a range of ports: write `9249` or `9249-9260`, each 0 to 65535, the smaller first; try --help",
             ),
+            (
+                &["--otlp", "ftp://me:hunter2@h"],
+                "the URL of --otlp cannot be used: it begins with neither `http://` nor `https://`",
+            ),
+            (&["--otlp", "http://h:0"], "the URL of --otlp cannot be used: its port is not 1 to 65535"),
             (&["--speed", "1"], "unexpected argument '--speed' found; try --help"),
             (
                 &["--job", "wordcount"],
@@ -261,6 +278,16 @@ mod tests {
         ] {
             assert_eq!(parse(arguments).unwrap_err(), expected, "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn otlp_goes_where_it_is_told_to_or_the_environment_says() {
+        assert!(parse(&[]).unwrap().otlp.is_none());
+        let url = |arguments: &[&str]| parse(arguments).unwrap().otlp.unwrap();
+        assert_eq!(url(&["--otlp", "--json"]).endpoint(), Ok(None));
+        let told = url(&["--otlp", "http://me:hunter2@h:1"]);
+        assert_eq!(told.endpoint(), Ok(Some("http://me:hunter2@h:1".parse().unwrap())));
+        assert_eq!(format!("{told:?}"), "(hidden)");
     }
 
     #[test]

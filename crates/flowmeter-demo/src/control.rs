@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::job::{JobSpec, Truth};
+use crate::otlp::OtlpUrl;
 
 /// The most bytes of a message: the list of the splits of a very large folder has that many.
 const MESSAGE_LIMIT: u64 = 256 << 20;
@@ -79,6 +80,8 @@ pub struct Setup {
     pub ports: Option<(u16, u16)>,
     /// The address of a StatsD daemon to report to as well.
     pub statsd: Option<String>,
+    /// A receiver of OTLP to report to as well.
+    pub otlp: Option<OtlpUrl>,
 }
 
 /// The end of a connection on which messages of one type are sent.

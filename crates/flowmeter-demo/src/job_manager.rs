@@ -50,12 +50,13 @@ pub fn run(arguments: &Arguments, allocator: &'static CountingAllocator) -> Resu
     let mut fleet = Fleet::start(task_managers, reads_stdin, interrupts.clone())?;
 
     let endpoint = reporting.as_ref().and_then(Reporting::endpoint);
-    console.started("jobmanager", "jm", std::process::id(), endpoint.as_deref());
+    console.started("jobmanager", reporting::ID, std::process::id(), endpoint.as_deref());
     let setup = Setup {
         job,
         job_id: job_id.clone(),
         ports: reporting.as_ref().map(|reporting| reporting.remaining),
         statsd: arguments.statsd.as_ref().map(ToString::to_string),
+        otlp: arguments.otlp.clone(),
     };
     let endpoints = fleet.set_up(&setup, |index, pid, endpoint| {
         console.started("taskmanager", &crate::task_manager::id(index), pid, endpoint);
@@ -67,7 +68,9 @@ pub fn run(arguments: &Arguments, allocator: &'static CountingAllocator) -> Resu
 
     let began = Instant::now();
     fleet.begin()?;
-    let (truth, output) = watch(&mut fleet, &mut console, running.as_ref())?;
+    let (truth, output) = watch(&mut fleet, &mut console, running.as_ref()).inspect_err(|error| {
+        running.as_ref().inspect(|running| running.fails(error));
+    })?;
     let seconds = began.elapsed().as_secs_f64();
     let interruptions = interrupts.so_far();
     interrupts.job_ended();

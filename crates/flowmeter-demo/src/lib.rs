@@ -18,6 +18,7 @@ pub mod interrupts;
 pub mod job;
 pub mod job_manager;
 mod mesh;
+mod otlp;
 mod process;
 pub mod summary;
 pub mod task_manager;

@@ -1,8 +1,10 @@
 //! What each process of a job reports of itself and its host.
 
-use flowmeter::statsd::{Address, StatsdOptions};
+use flowmeter::statsd::{Address, HistogramMode, StatsdOptions};
 use flowmeter::system::{CountingAllocator, SystemOptions, register, register_allocator};
-use flowmeter::{FlowmeterBuilder, MetricGroup, ScopeFormats, ScopeKind};
+use flowmeter::{Error, Flowmeter, FlowmeterBuilder, MetricGroup, ScopeFormats, ScopeKind};
+
+use crate::otlp;
 
 /// Measures this process in the group of its JobManager or TaskManager.
 pub(crate) fn measure(group: &MetricGroup, allocator: &'static CountingAllocator) {
@@ -11,11 +13,26 @@ pub(crate) fn measure(group: &MetricGroup, allocator: &'static CountingAllocator
 }
 
 /// What operators are called where names are all that there is. By default a task and the operator that it is named after are
-/// called the same, as in Flink, and the daemon would add up what both have counted.
+/// called the same, as in Flink. Nothing would be counted twice, but of what both have only the task's would be sent, and
+/// a run is to show the series of either.
 const OPERATOR: &str = "<host>.taskmanager.<tm_id>.<job_name>.<task_name>.<operator_name>.<subtask_index>";
 
 /// Reports to a StatsD daemon as well.
 pub(crate) fn with_statsd(builder: FlowmeterBuilder, address: Address) -> FlowmeterBuilder {
     let formats = ScopeFormats::default().with(ScopeKind::Operator, OPERATOR).unwrap_or_default();
-    builder.scope_formats(formats).statsd("statsd", StatsdOptions::default().with_address(address))
+    // Timers, for a daemon that works out statistics of its own, as Etsy's does.
+    let options = StatsdOptions::default().with_address(address).with_histograms(HistogramMode::Timers);
+    builder.scope_formats(formats).statsd("statsd", options)
+}
+
+/// Starts all reporters.
+///
+/// # Errors
+///
+/// Why one cannot, with the option that it is about.
+pub(crate) fn start(builder: FlowmeterBuilder) -> Result<Flowmeter, String> {
+    builder.start().map_err(|error| match &error {
+        Error::ReporterStart { name, .. } if name == otlp::REPORTER => format!("{error} (--otlp)"),
+        _ => format!("{error} (--ports)"),
+    })
 }

@@ -141,6 +141,7 @@ mod tests {
         };
         let truth = Truth {
             operators: [("Count", 5, 2), ("Sink", 2, 0)].iter().map(records).collect(),
+            latencies: BTreeMap::new(),
             totals: [("words".to_owned(), 5)].into(),
         };
         Summary {

@@ -21,7 +21,7 @@ use crate::arguments::Join;
 use crate::control::{FromTaskManager, Receiver, Sender, Setup, TOKEN_VARIABLE, ToTaskManager, ends};
 use crate::interrupts::END_SIGNALS;
 use crate::job::{JobControl, JobSpec, WorkerResult, measure, run_worker};
-use crate::{mesh, process};
+use crate::{mesh, otlp, process};
 
 /// The name of the reporter.
 const PROMETHEUS: &str = "prometheus";
@@ -83,7 +83,7 @@ fn serve(
     let Some(ToTaskManager::Setup(setup)) = receiver.receive().map_err(gone)? else {
         return Err("the JobManager did not say what to do".to_owned());
     };
-    let flowmeter = start_reporters(&setup)?;
+    let flowmeter = start_reporters(&setup, index)?;
     let task_manager = flowmeter.as_ref().map(|flowmeter| {
         let task_manager = flowmeter.task_manager("localhost", &id(index));
         process::measure(&task_manager, allocator);
@@ -123,7 +123,7 @@ fn serve(
     Ok(())
 }
 
-fn start_reporters(setup: &Setup) -> Result<Option<Flowmeter>, String> {
+fn start_reporters(setup: &Setup, index: usize) -> Result<Option<Flowmeter>, String> {
     let Some((first, last)) = setup.ports else { return Ok(None) };
     let options = PrometheusOptions::default().with_ports(Ports::range(first, last));
     let builder = Flowmeter::builder().prometheus(PROMETHEUS, options);
@@ -134,7 +134,11 @@ fn start_reporters(setup: &Setup) -> Result<Option<Flowmeter>, String> {
         }
         None => builder,
     };
-    builder.start().map(Some).map_err(|error| format!("{error} (--ports)"))
+    let builder = match &setup.otlp {
+        Some(url) => otlp::report(builder, url, &id(index))?,
+        None => builder,
+    };
+    process::start(builder).map(Some)
 }
 
 /// Follows the JobManager's orders, and goes down with it.

@@ -187,6 +187,17 @@ fn without_instrumentation_nothing_is_reported() {
 }
 
 #[test]
+fn a_receiver_that_cannot_be_is_named() {
+    assert_eq!(
+        failure(&run(&["--otlp", "collector:4318"])),
+        "reporter `otlp` cannot start: requests by HTTP cannot go to `collector:4318`: give a URL that begins with `http://` or \
+         `https://` (--otlp)"
+    );
+    let output = run(&["--otlp", "http://me:hunter2@collector:0"]);
+    assert_eq!(failure(&output), "the URL of --otlp cannot be used: its port is not 1 to 65535");
+}
+
+#[test]
 fn people_see_tables() {
     let output = run(&["--events", "10000", "--linger", "0s"]);
     let text = String::from_utf8(output.stdout).unwrap();

@@ -15,7 +15,7 @@ pub(crate) struct Request {
 }
 
 /// What became of a request.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
     /// It was taken, but for some of what was in it.
     Taken {
@@ -23,9 +23,28 @@ pub(crate) enum Delivery {
         rejected: u64,
         /// What it said to that.
         message: String,
+        /// Whether it may be there twice: an earlier attempt to send the same bytes went out and was not answered.
+        ambiguous: bool,
     },
     /// The receiver surely has none of it.
-    Refused(String),
-    /// The receiver may have it or not: nobody answered what had gone out.
-    Unknown(String),
+    Refused {
+        /// Why.
+        message: String,
+        /// Whether it has said that it will not take the same at another time either.
+        for_good: bool,
+    },
+    /// The receiver may have it or not: nobody answered what had gone out, or not in a way that says.
+    Unknown {
+        /// What happened.
+        message: String,
+        /// Whether it would happen at another time as well.
+        for_good: bool,
+    },
+}
+
+impl Delivery {
+    /// The receiver surely has none of it, and may take it at another time.
+    pub(crate) fn refused(message: String) -> Self {
+        Self::Refused { message, for_good: false }
+    }
 }

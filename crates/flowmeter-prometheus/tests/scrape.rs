@@ -62,7 +62,7 @@ fn a_large_text_arrives_whole() {
     let text = scrape(&handle);
     let sum: u64 =
         samples(&text).into_iter().map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum();
-    assert_eq!(sum, (0..20_000).sum());
+    assert_eq!(sum, (0..20_000).sum::<u64>());
 }
 
 #[test]

@@ -108,6 +108,7 @@ impl Subject for Listening {
         Abilities {
             integers: true,
             texts: is_flink,
+            truths: true,
             histograms: false,
             non_finite: is_flink,
             labels: false,

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use flowmeter_core::{Clock, Gauge, Histogram, MetricGroup, MetricSet, TextGauge};
 
+use crate::checkpoint_span::{EndedCheckpoint, Outcome, Period};
+
 /// How many checkpoints a ledger takes for under way. One that is triggered beyond puts out the one that began first,
 /// which counts as failed: somebody does not say how they end.
 const IN_PROGRESS_LIMIT: usize = 1_000;
@@ -25,9 +27,46 @@ pub struct CompletedCheckpoint {
     pub persisted_data: u64,
     /// Where it is, if others can find it. Backends with labels have a series for each place.
     pub external_path: String,
+    /// Whether its barriers overtook the data in flight.
+    pub is_unaligned: bool,
+    /// What kind of checkpoint it is, in Flink's words such as `Full Checkpoint` or `Terminate Savepoint`: `Checkpoint` if
+    /// nothing is given.
+    pub checkpoint_type: String,
+    /// What each subtask stored, if that is known: its span has the greatest values and their sums.
+    pub subtasks: Vec<SubtaskCheckpoint>,
+}
+
+impl CompletedCheckpoint {
+    pub(crate) fn type_name(&self) -> &str {
+        if self.checkpoint_type.is_empty() { "Checkpoint" } else { &self.checkpoint_type }
+    }
+}
+
+/// One subtask's part of a completed checkpoint. Fields that an engine does not know stay as they are by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SubtaskCheckpoint {
+    /// From the trigger until the subtask began with it.
+    pub start_delay: Duration,
+    /// How long it waited for the barriers of all inputs.
+    pub alignment: Duration,
+    /// How long it did nothing else for it.
+    pub sync: Duration,
+    /// How long it wrote beside its work.
+    pub r#async: Duration,
+    /// Bytes that it wrote: of an incremental one only what is new.
+    pub size: u64,
+    /// Bytes of its whole state.
+    pub full_size: u64,
+    /// Bytes in flight that it processed meanwhile.
+    pub processed_data: u64,
+    /// Bytes in flight that it stored.
+    pub persisted_data: u64,
 }
 
 /// The checkpoints of a job, as its JobManager sees them. Clones are one; it is for threads that are not in a hurry.
+///
+/// Beside metrics it reports each checkpoint that ends, to reporters that want spans and events: Flink's span `Checkpoint` and event
+/// `CheckpointEvent`.
 ///
 /// ```
 /// # let registry = flowmeter_core::Registry::new();
@@ -42,6 +81,7 @@ pub struct CompletedCheckpoint {
 #[derive(Clone, Debug)]
 pub struct CheckpointLedger {
     ledger: Arc<Mutex<Ledger>>,
+    job: MetricGroup,
     clock: Arc<dyn Clock>,
 }
 
@@ -58,7 +98,8 @@ impl CheckpointLedger {
             completed: 0,
             failed: 0,
         };
-        let ledger = Self { ledger: Arc::new(Mutex::new(ledger)), clock: Arc::clone(job.clock()) };
+        let ledger =
+            Self { ledger: Arc::new(Mutex::new(ledger)), job: job.clone(), clock: Arc::clone(job.clock()) };
         let shown = ledger.clone();
         job.collector(move |metrics: &CheckpointMetrics| shown.lock().show(metrics));
         let shown = ledger.clone();
@@ -82,49 +123,76 @@ impl CheckpointLedger {
 
     /// A checkpoint begins. A number that is under way already goes on.
     pub fn triggered(&self, id: u64) {
-        let now = self.clock.monotonic();
+        let began = self.now();
         let mut ledger = self.lock();
-        ledger.in_progress.entry(id).or_insert(now);
+        ledger.in_progress.entry(id).or_insert(began);
+        let mut put_out = None;
         if ledger.in_progress.len() > IN_PROGRESS_LIMIT {
-            let first = ledger.in_progress.iter().min_by_key(|(_, began)| **began).map(|(id, _)| *id);
-            if let Some(first) = first {
-                ledger.in_progress.remove(&first);
-                ledger.failed += 1;
+            let first = ledger.in_progress.iter().min_by_key(|(_, began)| began.monotonic);
+            if let Some(first) = first.map(|(id, _)| *id) {
+                put_out = ledger.fail(first, began, "nobody said how it ended");
             }
         }
+        drop(ledger);
+        self.report(put_out);
     }
 
     /// A checkpoint is complete: every task has stored its part. Nothing happens if it is not under way.
     pub fn completed(&self, id: u64, checkpoint: CompletedCheckpoint) {
-        let (now, unix) = (self.clock.monotonic(), self.clock.unix());
+        let now = self.now();
         let mut ledger = self.lock();
         let Some(began) = ledger.in_progress.remove(&id) else { return };
-        let duration = now.saturating_sub(began);
+        let duration = now.monotonic.saturating_sub(began.monotonic);
         ledger.completed += 1;
         ledger.histograms.checkpoint_duration.record(duration);
         ledger.histograms.checkpoint_size.record(checkpoint.size);
         // One that began later may have been through before: it is the newer one. After a restore numbers may begin anew.
         if ledger.last_is_before_restore || ledger.last.as_ref().is_none_or(|last| last.id < id) {
-            ledger.last = Some(Last { id, checkpoint, duration, completed: unix });
+            let checkpoint = CompletedCheckpoint { subtasks: Vec::new(), ..checkpoint.clone() };
+            ledger.last = Some(Last { id, checkpoint, duration, completed: now.unix });
             ledger.last_is_before_restore = false;
         }
+        drop(ledger);
+        self.report([EndedCheckpoint {
+            id,
+            period: began.until(now),
+            outcome: Outcome::Completed(checkpoint),
+        }]);
     }
 
     /// A checkpoint failed, timed out or was given up. Nothing happens if it is not under way.
     pub fn failed(&self, id: u64) {
-        let mut ledger = self.lock();
-        if ledger.in_progress.remove(&id).is_some() {
-            ledger.failed += 1;
-        }
+        self.failed_because(id, "");
+    }
+
+    /// The same, with what people are to know of it.
+    pub fn failed_because(&self, id: u64, why: &str) {
+        let now = self.now();
+        let failed = self.lock().fail(id, now, why);
+        self.report(failed);
     }
 
     /// The job was restored from a checkpoint. Those that were under way have failed.
     pub fn restored(&self) {
-        let unix = self.clock.unix();
+        let now = self.now();
         let mut ledger = self.lock();
-        ledger.failed += std::mem::take(&mut ledger.in_progress).len() as u64;
-        ledger.restored = Some(unix);
+        let in_progress: Vec<_> = ledger.in_progress.keys().copied().collect();
+        let failed: Vec<_> = in_progress
+            .into_iter()
+            .filter_map(|id| ledger.fail(id, now, "the job was restored meanwhile"))
+            .collect();
+        ledger.restored = Some(now.unix);
         ledger.last_is_before_restore = true;
+        drop(ledger);
+        self.report(failed);
+    }
+
+    fn now(&self) -> Moment {
+        Moment { monotonic: self.clock.monotonic(), unix: self.clock.unix() }
+    }
+
+    fn report(&self, ended: impl IntoIterator<Item = EndedCheckpoint>) {
+        ended.into_iter().for_each(|checkpoint| checkpoint.report(&self.job));
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
@@ -206,7 +274,7 @@ pub struct CheckpointHistograms {
 struct Ledger {
     histograms: CheckpointHistograms,
     /// When each began, by number.
-    in_progress: BTreeMap<u64, Duration>,
+    in_progress: BTreeMap<u64, Moment>,
     last: Option<Last>,
     /// When the job was last restored, since the Unix epoch.
     restored: Option<Duration>,
@@ -226,7 +294,29 @@ struct Last {
     completed: Duration,
 }
 
+/// A time on both clocks.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    monotonic: Duration,
+    unix: Duration,
+}
+
+impl Moment {
+    /// The time up to another, which does not change if the machine's clock is set meanwhile.
+    fn until(self, end: Self) -> Period {
+        let duration = end.monotonic.saturating_sub(self.monotonic);
+        Period { start: self.unix, end: self.unix.saturating_add(duration) }
+    }
+}
+
 impl Ledger {
+    /// Counts a checkpoint as failed, if it is under way.
+    fn fail(&mut self, id: u64, now: Moment, why: &str) -> Option<EndedCheckpoint> {
+        let began = self.in_progress.remove(&id)?;
+        self.failed += 1;
+        Some(EndedCheckpoint { id, period: began.until(now), outcome: Outcome::Failed(why.to_owned()) })
+    }
+
     fn show(&self, metrics: &CheckpointMetrics) {
         let in_progress = self.in_progress.len() as u64;
         metrics.number_of_in_progress_checkpoints.set(in_progress);
@@ -249,6 +339,6 @@ impl Last {
     }
 }
 
-fn milliseconds(time: Duration) -> u64 {
+pub(crate) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -133,7 +133,8 @@ pub struct LatencyMetrics {
         unit = MILLISECONDS,
         names(
             flink = "/taskmanager.job.task.latency.operator_id.operator_subtask_index.latency",
-            prometheus = "taskmanager_job_task_operator_latency_seconds"
+            prometheus = "taskmanager_job_task_operator_latency_seconds",
+            otlp = "taskmanager.job.task.operator.latency"
         )
     )]
     pub latency: Histogram<f64>,
@@ -147,7 +148,8 @@ pub struct SourceLatencyMetrics {
         unit = MILLISECONDS,
         names(
             flink = "/taskmanager.job.task.latency.source_id.operator_id.operator_subtask_index.latency",
-            prometheus = "taskmanager_job_task_operator_source_latency_seconds"
+            prometheus = "taskmanager_job_task_operator_source_latency_seconds",
+            otlp = "taskmanager.job.task.operator.source_latency"
         )
     )]
     pub latency: Histogram<f64>,
@@ -162,7 +164,8 @@ pub struct SubtaskLatencyMetrics {
         unit = MILLISECONDS,
         names(
             flink = "/taskmanager.job.task.latency.source_id.source_subtask_index.operator_id.operator_subtask_index.latency",
-            prometheus = "taskmanager_job_task_operator_source_subtask_latency_seconds"
+            prometheus = "taskmanager_job_task_operator_source_subtask_latency_seconds",
+            otlp = "taskmanager.job.task.operator.source_subtask_latency"
         )
     )]
     pub latency: Histogram<f64>,

@@ -43,6 +43,10 @@
 //! | path from a source | [`SourceLatencyMetrics`] | [`LatencyTracker`] |
 //! | state | [`StateSizeMetrics`], and latencies and sizes by operation | [`ValueStateTimers`], [`ValueStateSizes`] and those of other kinds of state |
 //!
+//! [`CheckpointLedger`] and [`JobStatusTracker`] report milestones too, under Flink's names: a span of each checkpoint and of each
+//! initialization of the job, and events of what becomes of them, of changes of the state, failures and restarts. They go to
+//! reporters that want spans and events.
+//!
 //! Times are from the registry's clock, so a clock that stands still makes them stand still in tests.
 
 #![forbid(unsafe_code)]
@@ -53,11 +57,14 @@ mod buffers;
 mod catalogue;
 mod changelog;
 mod checkpoint;
+mod checkpoint_span;
 mod cluster;
 mod io;
+mod job_initialization;
 mod job_status;
 mod latency;
 mod lookup_cache;
+mod milestones;
 mod sink;
 mod source;
 mod split;
@@ -83,14 +90,15 @@ pub use changelog::{
 };
 pub use checkpoint::{
     CheckpointHistograms, CheckpointLedger, CheckpointMetrics, CompletedCheckpoint, ExternalPathMetrics,
-    LastCheckpointMetrics, RestoreMetrics,
+    LastCheckpointMetrics, RestoreMetrics, SubtaskCheckpoint,
 };
 pub use cluster::{ClusterMetrics, SpeculativeExecutionMetrics};
 pub use io::{
     InitializationMetrics, MailboxMetrics, OperatorBytesMetrics, OperatorIoMetrics, TaskBytesMetrics,
     TaskInputMetrics, TaskIoMetrics, TimerMetrics,
 };
-pub use job_status::{JobStatus, JobStatusMetrics, JobStatusTracker};
+pub use job_initialization::SubtaskInitialization;
+pub use job_status::{JobFailure, JobStatus, JobStatusMetrics, JobStatusTracker};
 pub use latency::{
     LatencyGranularity, LatencyMarker, LatencyMarkerMetrics, LatencyMetrics, LatencyTracker,
     SourceLatencyMetrics, SubtaskLatencyMetrics,

@@ -35,6 +35,7 @@ fn checkpoint(seed: u64) -> CompletedCheckpoint {
         processed_data: seed + 4,
         persisted_data: seed + 5,
         external_path: format!("s3://checkpoints/{seed}"),
+        ..CompletedCheckpoint::default()
     }
 }
 

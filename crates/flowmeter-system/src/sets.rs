@@ -235,10 +235,10 @@ pub(crate) struct ProcessorMetrics {
 #[derive(Debug, MetricSet)]
 pub(crate) struct HostMemoryMetrics {
     /// Memory of the host that programs could have without swapping.
-    #[metric(name = "Available", unit = BYTES)]
+    #[metric(name = "Available", unit = BYTES, names(otlp = "system.memory.linux.available"))]
     pub(crate) available: Gauge<u64>,
     /// Memory of the host.
-    #[metric(name = "Total", unit = BYTES)]
+    #[metric(name = "Total", unit = BYTES, names(otlp = "system.memory.limit"))]
     pub(crate) total: Gauge<u64>,
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use flowmeter_core::{
-    Family, GroupView, Naming, Number, Report, ReportError, ReportMode, ReportNumber, Reporter,
-    ReporterContext,
+    Family, GroupView, Milestone, MilestoneView, Milestones, Naming, Number, Report, ReportError, ReportMode,
+    ReportNumber, Reporter, ReporterContext,
 };
 
-use crate::Observed;
+use crate::{Observed, PATIENCE};
 
 /// What one report held, in its order: names such as `windows.lateRecords{host=h,tm_id=1}`, to which a text gauge adds
 /// its text, and [one number](Observed::to_f64) for each.
@@ -17,6 +17,41 @@ pub type Lines = Vec<(String, f64)>;
 
 /// Names as in [`Lines`], but of texts too, and what was seen.
 type Series = Vec<(String, Observed)>;
+
+/// A span or an event that a reporter got, with what it saw of the group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CapturedMilestone {
+    /// Which of the registry's it is.
+    pub number: u64,
+    /// The logical scope of the group that reported it.
+    pub logical_scope: String,
+    /// Its variables.
+    pub variables: Vec<(String, String)>,
+    /// What was reported.
+    pub milestone: Milestone,
+}
+
+impl CapturedMilestone {
+    fn of(view: &MilestoneView<'_>) -> Self {
+        let group = view.group();
+        let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        Self {
+            number: view.number(),
+            logical_scope: group.logical_scope().to_owned(),
+            variables: group.variables().map(owned).collect(),
+            milestone: view.milestone().clone(),
+        }
+    }
+
+    /// The name of the span or the event.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match &self.milestone {
+            Milestone::Span(span) => span.name(),
+            Milestone::Event(event) => event.name(),
+        }
+    }
+}
 
 /// A reporter that remembers what it was given. Clones are one; the test keeps one while the registry has another.
 ///
@@ -27,6 +62,9 @@ pub struct Capture(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     reports: Mutex<Vec<(ReportNumber, Series)>>,
+    wants_milestones: AtomicBool,
+    milestones: Mutex<Vec<CapturedMilestone>>,
+    milestones_came: Condvar,
     fail: AtomicBool,
     panic: AtomicBool,
     pull: AtomicBool,
@@ -61,18 +99,25 @@ impl Capture {
         capture
     }
 
+    /// Wants spans and events as well, from before it is added to a registry.
+    #[must_use]
+    pub fn with_milestones(self) -> Self {
+        self.0.wants_milestones.store(true, Relaxed);
+        self
+    }
+
     /// The reporter, for a registry.
     #[must_use]
     pub fn reporter(&self) -> Box<dyn Reporter> {
         Box::new(self.clone())
     }
 
-    /// Whether reports fail from now on.
+    /// Whether reports, and those of spans and events, fail from now on.
     pub fn fail(&self, fail: bool) {
         self.0.fail.store(fail, Relaxed);
     }
 
-    /// Whether reports panic from now on.
+    /// Whether reports, and those of spans and events, panic from now on.
     pub fn panic(&self, panic: bool) {
         self.0.panic.store(panic, Relaxed);
     }
@@ -109,6 +154,26 @@ impl Capture {
     #[must_use]
     pub fn numbers(&self) -> Vec<ReportNumber> {
         lock(&self.0.reports).iter().map(|(number, _)| *number).collect()
+    }
+
+    /// All spans and events that it took, in the order in which it did.
+    #[must_use]
+    pub fn all_milestones(&self) -> Vec<CapturedMilestone> {
+        lock(&self.0.milestones).clone()
+    }
+
+    /// The same, once there are so many.
+    ///
+    /// # Panics
+    ///
+    /// If they do not come.
+    #[must_use]
+    pub fn wait_for_milestones(&self, count: usize) -> Vec<CapturedMilestone> {
+        let taken = lock(&self.0.milestones);
+        let waited = self.0.milestones_came.wait_timeout_while(taken, PATIENCE, |taken| taken.len() < count);
+        let (taken, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(taken.len() >= count, "no more came than {taken:?}");
+        taken.clone()
     }
 
     /// The last report.
@@ -161,6 +226,10 @@ impl Reporter for Capture {
 
     fn rates(&self) -> bool {
         self.0.flink.load(Relaxed)
+    }
+
+    fn milestones(&self) -> bool {
+        self.0.wants_milestones.load(Relaxed)
     }
 
     fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
@@ -220,6 +289,16 @@ impl Reporter for Capture {
             })?;
         }
         lock(&self.0.reports).push((report.number(), all));
+        Ok(())
+    }
+
+    fn report_milestones(&mut self, milestones: &Milestones<'_>) -> Result<(), ReportError> {
+        assert!(!self.0.panic.load(Relaxed), "told to");
+        if self.0.fail.load(Relaxed) {
+            return Err("told to".into());
+        }
+        lock(&self.0.milestones).extend(milestones.iter().map(|view| CapturedMilestone::of(&view)));
+        self.0.milestones_came.notify_all();
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! - [`driven`] puts both into a registry that reports on request.
 //! - [`compatibility`] takes any reporter through what all of them must do.
 //! - [`exposition`] reads what Prometheus would, and [`statsd`] what a StatsD daemon would, strictly.
+//! - `otlp`, with the feature of this name, takes what OpenTelemetry's Collector would, and answers what it is told.
 //!
 //! ```
 //! use flowmeter_testkit::{Capture, PATIENCE, driven};
@@ -25,6 +26,8 @@ mod clock;
 pub mod compatibility;
 pub mod exposition;
 mod observed;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod pair;
 pub mod statsd;
 
@@ -33,7 +36,7 @@ use std::time::Duration;
 
 use flowmeter_core::{Clock, Registry, RegistryOptions, ReporterHandle, ReporterOptions};
 
-pub use capture::{Capture, Lines, names};
+pub use capture::{Capture, CapturedMilestone, Lines, names};
 pub use clock::MockClock;
 pub use observed::Observed;
 pub use pair::Pair;

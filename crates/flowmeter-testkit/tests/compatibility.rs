@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use flowmeter_core::{
-    ConfigError, ConfigKey, ConfigSection, Family, GroupView, KeyInfo, Number, Report, ReportError, Reporter,
-    ReporterFactory, Value,
+    ConfigError, ConfigKey, ConfigSection, Family, GroupView, KeyInfo, Milestone, Number, Report,
+    ReportError, Reporter, ReporterFactory, Span, Value,
 };
-use flowmeter_testkit::compatibility::{Abilities, Held, Scenario, Subject, check, check_factory};
+use flowmeter_testkit::compatibility::{
+    Abilities, Held, HeldMilestone, Scenario, Subject, check, check_factory,
+};
 use flowmeter_testkit::{Capture, Observed};
 
 /// A backend that has what the last report held, after it went through something.
@@ -143,6 +145,96 @@ fn reporters_that_are_right_pass() {
     assert_eq!(check(Sums::default).unwrap(), []);
 }
 
+/// A backend of spans and events, which went through something.
+struct Milestones {
+    inner: Last,
+    change: fn(Vec<HeldMilestone>) -> Vec<HeldMilestone>,
+}
+
+impl Milestones {
+    fn with(change: fn(Vec<HeldMilestone>) -> Vec<HeldMilestone>) -> Self {
+        let capture = Capture::push().with_milestones();
+        Self { inner: Last { capture, change: |held| held }, change }
+    }
+}
+
+fn hold_span(span: &Span, held: &mut Vec<HeldMilestone>) {
+    let attributes = span.attributes().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+    held.push(HeldMilestone { name: span.name().to_owned(), attributes });
+    span.children().iter().for_each(|child| hold_span(child, held));
+}
+
+impl Subject for Milestones {
+    fn reporter(&mut self) -> Box<dyn Reporter> {
+        self.inner.reporter()
+    }
+
+    fn held(&mut self) -> Result<Vec<Held>, String> {
+        self.inner.held()
+    }
+
+    fn held_milestones(&mut self) -> Result<Option<Vec<HeldMilestone>>, String> {
+        let mut held = Vec::new();
+        for captured in self.inner.capture.all_milestones() {
+            match &captured.milestone {
+                Milestone::Span(span) => hold_span(span, &mut held),
+                Milestone::Event(event) => {
+                    let attributes = event.attributes();
+                    let attributes = attributes.map(|(key, value)| (key.to_owned(), value.clone())).collect();
+                    held.push(HeldMilestone { name: event.name().to_owned(), attributes });
+                }
+            }
+        }
+        Ok(Some((self.change)(held)))
+    }
+
+    fn refuse(&mut self, refuse: bool) -> bool {
+        self.inner.refuse(refuse)
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.inner.abilities()
+    }
+}
+
+const ABOUT_MILESTONES: [Scenario; 3] =
+    [Scenario::Milestones, Scenario::RefusedMilestones, Scenario::LastMilestones];
+
+#[test]
+fn reporters_of_spans_and_events_pass_too() {
+    assert_eq!(check(|| Milestones::with(|held| held)).unwrap(), []);
+    let unread = || Last { capture: Capture::push().with_milestones(), change: |held| held };
+    assert_eq!(check(unread).unwrap(), ABOUT_MILESTONES, "their backend is not looked at");
+}
+
+#[test]
+fn what_is_wrong_of_spans_and_events_is_found() {
+    let found_out = |change| {
+        let failures = check(|| Milestones::with(change)).unwrap_err();
+        failures.iter().map(|(scenario, _)| scenario).collect::<Vec<_>>()
+    };
+    let loses_the_last = |mut held: Vec<HeldMilestone>| {
+        held.pop();
+        held
+    };
+    assert_eq!(found_out(loses_the_last), ABOUT_MILESTONES);
+    let doubles = |mut held: Vec<HeldMilestone>| {
+        held.extend(held.first().cloned());
+        held
+    };
+    assert_eq!(found_out(doubles), ABOUT_MILESTONES);
+    let invents = |mut held: Vec<HeldMilestone>| {
+        held.push(HeldMilestone { name: "invented".to_owned(), attributes: Vec::new() });
+        held
+    };
+    assert_eq!(found_out(invents), ABOUT_MILESTONES);
+    let has_no_integers = |mut held: Vec<HeldMilestone>| {
+        held.iter_mut().for_each(|held| held.attributes.retain(|(key, _)| key != "integer"));
+        held
+    };
+    assert_eq!(found_out(has_no_integers), ABOUT_MILESTONES);
+}
+
 /// The scenarios in which a backend is found out.
 fn found_out(change: fn(Vec<Held>) -> Vec<Held>) -> Vec<Scenario> {
     let failures = check(|| Last::with(change)).unwrap_err();
@@ -158,8 +250,8 @@ fn what_is_wrong_is_found() {
     };
     assert_eq!(
         found_out(loses_the_last).len(),
-        Scenario::ALL.len() - 2,
-        "all but those that have nothing to lose"
+        Scenario::ALL.len() - 5,
+        "all but those that have nothing to lose, and those of spans and events"
     );
     let doubles = |mut held: Vec<Held>| {
         held.extend(held.first().cloned());

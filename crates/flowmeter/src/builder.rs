@@ -88,6 +88,15 @@ impl FlowmeterBuilder {
         self
     }
 
+    /// Adds an OTLP reporter, of its options or [as it is](flowmeter_otlp::OtlpReporter::from_environment). Its reports end before the
+    /// next is due.
+    #[cfg(feature = "otlp")]
+    pub fn otlp(self, name: impl Into<String>, reporter: impl Into<flowmeter_otlp::OtlpReporter>) -> Self {
+        let (reporter, options) = (reporter.into(), ReporterOptions::default());
+        let interval = reporter.interval().unwrap_or(options.interval);
+        self.reporter(name, Box::new(reporter.within(interval)), options.with_interval(interval))
+    }
+
     /// Adds a Prometheus reporter.
     #[cfg(feature = "prometheus")]
     pub fn prometheus(

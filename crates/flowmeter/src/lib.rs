@@ -34,12 +34,14 @@
 //! |---|---|
 //! | `derive` | `#[derive(MetricSet)]`, for metric sets of your own |
 //! | `jmx` | the JMX reporter, in the module `jmx` |
+//! | `otlp` | the OTLP reporter, in the module `otlp` |
+//! | `otlp-tracing` | the process's own spans and log records by OTLP, from `tracing`, in the module `otlp` |
 //! | `prometheus` | the Prometheus reporter, in the module `prometheus` |
 //! | `statsd` | the StatsD reporter, in the module `statsd` |
 //! | `stream` | the standard metric sets of a stream processor, in the module `stream` |
 //! | `system` | metrics of process, threads, control group and host, in the module `system` |
-//! | `tls` | HTTPS for what serves; builds some C and assembly |
-//! | `zstd` | answers that are compressed by zstd, beside gzip; builds it in C |
+//! | `tls` | TLS for what serves, and for what sends by HTTP; builds some C and assembly |
+//! | `zstd` | answers and requests that are compressed by zstd, beside gzip; builds it in C |
 //! | `full` | all of these |
 //! | `counting-allocator`, `jemalloc`, `mimalloc` | statistics of the allocator, in the module `system`; the latter two build these in C |
 //! | `tokio` | metrics of tokio runtimes, in the module `system` |
@@ -100,6 +102,9 @@ pub mod prometheus {
     pub use flowmeter_prometheus::*;
 }
 
+#[cfg(feature = "otlp")]
+#[doc(inline)]
+pub use flowmeter_otlp as otlp;
 #[cfg(feature = "statsd")]
 #[doc(inline)]
 pub use flowmeter_statsd as statsd;

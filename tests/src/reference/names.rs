@@ -1,6 +1,7 @@
 //! What backends call a family, where names are their own conventions'.
 
 use flowmeter::Family;
+use flowmeter::otlp::{MetricsEncoder, OtlpOptions};
 use flowmeter::prometheus::TextEncoder;
 
 use super::placeholders::reopened;
@@ -10,8 +11,8 @@ pub(super) fn prometheus(family: &Family) -> String {
     reopened(&TextEncoder.name(family), family, '_')
 }
 
-/// The dotted name, which OTLP has.
+/// The name that the OTLP reporter sends.
 pub(super) fn otlp(family: &Family) -> String {
-    let own = family.name_in("otlp").map(str::to_owned);
-    own.unwrap_or_else(|| reopened(&family.dotted_name(), family, '.'))
+    let encoder = MetricsEncoder::new(&OtlpOptions::default());
+    reopened(&encoder.name(family), family, '.')
 }

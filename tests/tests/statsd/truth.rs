@@ -158,3 +158,47 @@ fn by_tcp_over_ipv6() {
     let Some(config) = StatsdConfig::default().on_ipv6() else { return };
     a_daemon_holds_the_truth("the truth, TCP over IPv6", "tcp", config);
 }
+
+/// By the default formats a task and the operator that it is named after have one identifier, and here they count the
+/// same records.
+#[test]
+fn a_task_and_its_operator_that_have_one_name_are_counted_once() {
+    let Some(statsd) = Statsd::start("one name", StatsdConfig::default()) else { return };
+    let options =
+        StatsdOptions::default().with_address(address("tcp", &statsd)).with_histograms(HistogramMode::Timers);
+    let often = ReporterOptions::default().with_interval(Duration::from_millis(20));
+    let (registry, reporter) = reporting(options, often);
+    let task_manager = registry.task_manager("host", "tm-1");
+    let job = task_manager.job("a3f0", "word count");
+    let mut truth = 0;
+    // At times none of an attempt is seen while it runs.
+    for attempt in 1..=40_u64 {
+        let task = job.task(TaskInfo { id: "1", name: "Map", ..TaskInfo::default() });
+        let operator = task.operator("2", "Map");
+        let (of_task, of_operator) = (task.counter("numRecordsIn"), operator.counter("numRecordsIn"));
+        let (task_sizes, operator_sizes) =
+            (task.histogram::<u64>("sizes"), operator.histogram::<u64>("sizes"));
+        for round in 1..=attempt % 4 {
+            of_task.inc_by(attempt);
+            of_operator.inc_by(attempt);
+            task_sizes.record(attempt);
+            operator_sizes.record(attempt);
+            truth += attempt;
+            thread::sleep(Duration::from_millis(3 * round));
+        }
+        // The first to go is one or the other.
+        if attempt.is_multiple_of(2) {
+            drop((of_task, task_sizes));
+            drop(task);
+        }
+    }
+    drop((job, task_manager));
+    let outcomes = registry.shutdown(PATIENCE);
+    assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
+    assert!(reporter.status().reports > 2);
+    let state = statsd.settled();
+    let name = |metric: &str| format!("{TASK}.0.{metric}");
+    assert_eq!(state.counters, [(name("numRecordsIn"), truth as f64)].into());
+    let sizes = &state.timers[&name("sizes")];
+    assert_eq!(sizes.count, (1..=40_u64).map(|attempt| attempt % 4).sum::<u64>() as f64);
+}

@@ -5,12 +5,14 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{
     BoundCounter, BoundGauge, BoundHistogram, Counter, Histogram, Meter, MeterProvider as _,
 };
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::reader::MetricReader;
 use opentelemetry_sdk::metrics::{
-    Instrument, InstrumentKind, ManualReader, Pipeline, SdkMeterProvider, Stream, Temporality,
+    Aggregation, Instrument, InstrumentKind, ManualReader, Pipeline, SdkMeterProvider, Stream, Temporality,
 };
+use prost::Message as _;
 
 use super::Peer;
 use crate::data::{BOUNDS, FAMILIES, FAMILY_NAMES, LABELS, LabelSet};
@@ -52,12 +54,41 @@ impl MetricReader for SharedReader {
 }
 
 impl OpenTelemetry {
+    /// One whose histograms have exponential buckets, as many and as fine as ours.
+    #[must_use]
+    pub fn new_exponential(label_sets: usize) -> Self {
+        let buckets =
+            Aggregation::Base2ExponentialHistogram { max_size: 160, max_scale: 5, record_min_max: true };
+        Self::with(label_sets, Temporality::Cumulative, Some(buckets))
+    }
+
+    /// Collects all as one request, as its exporter does.
+    #[must_use]
+    pub fn export(&self) -> Vec<u8> {
+        let mut metrics = ResourceMetrics::default();
+        self.reader.collect(&mut metrics).expect("nothing was shut down");
+        ExportMetricsServiceRequest::from(&metrics).encode_to_vec()
+    }
+
     fn with_temporality(label_sets: usize, temporality: Temporality) -> Self {
+        Self::with(label_sets, temporality, None)
+    }
+
+    fn with(label_sets: usize, temporality: Temporality, histograms: Option<Aggregation>) -> Self {
         let reader = SharedReader(Arc::new(ManualReader::builder().with_temporality(temporality).build()));
         let limit = label_sets + 1;
         let provider = SdkMeterProvider::builder()
             .with_reader(reader.clone())
-            .with_view(move |_: &Instrument| Stream::builder().with_cardinality_limit(limit).build().ok())
+            .with_view(move |instrument: &Instrument| {
+                let stream = Stream::builder().with_cardinality_limit(limit);
+                let is_histogram = instrument.kind() == InstrumentKind::Histogram;
+                let buckets = histograms.clone().filter(|_| is_histogram);
+                let stream = match buckets {
+                    Some(buckets) => stream.with_aggregation(buckets),
+                    None => stream,
+                };
+                stream.build().ok()
+            })
             .build();
         let meter = provider.meter("flowmeter-bench");
         Self { reader, meter, families: Default::default(), histograms: OnceLock::new(), _provider: provider }

@@ -5,6 +5,7 @@ mod gauge;
 mod heap;
 mod histogram;
 mod interference;
+mod otlp;
 mod registry;
 mod scrape;
 mod statsd;
@@ -57,6 +58,8 @@ pub const ROWS: &[(&str, Measure)] = &[
     ("scrape/text-100k", scrape::text),
     ("scrape/gzip-100k", scrape::gzip),
     ("scrape/histograms-10k", scrape::histograms),
+    ("otlp/sums-100k", otlp::sums),
+    ("otlp/histograms-10k", otlp::histograms),
     ("statsd/unread", statsd::unread),
     ("statsd/drained", statsd::drained),
     ("interference/record", interference::record),

@@ -144,7 +144,7 @@ pub(super) fn histograms(effort: Effort) -> Row {
 }
 
 /// Some of the latencies for each of many histograms.
-fn some(values: &[f64; LATENCIES]) -> impl Iterator<Item = &[f64]> {
+pub(super) fn some(values: &[f64; LATENCIES]) -> impl Iterator<Item = &[f64]> {
     values.chunks_exact(VALUES).cycle()
 }
 
@@ -169,7 +169,7 @@ fn counted(reporter: &TextReporter, sets: &[LabelSet]) -> (Ours, Vec<Subtask<Ope
     (ours, subtasks)
 }
 
-fn add_copy<'a>(turns: &mut Turns<'a>, text: &'a [u8]) {
+pub(super) fn add_copy<'a>(turns: &mut Turns<'a>, text: &'a [u8]) {
     let mut copy = vec![0; text.len()];
     turns.add(Side::Limit, move || {
         second_time(|| {
@@ -202,7 +202,7 @@ fn add_scrape<P: Peer + 'static>(
 }
 
 /// CPU milliseconds of the second of two calls.
-fn second_time(mut work: impl FnMut()) -> f64 {
+pub(super) fn second_time(mut work: impl FnMut()) -> f64 {
     work();
     let start = thread_cpu();
     work();

@@ -60,6 +60,12 @@ pub trait ReporterFactory: Send + Sync {
     /// The keys of a section, beside [those of all reporters](crate::ReporterOptions::keys).
     fn keys(&self) -> &[KeyInfo];
 
+    /// Values for keys of which a section says nothing, also for those of all reporters: for what a standard has elsewhere, such as
+    /// in environment variables. Asked once for each reporter, before its section is looked at. By default there are none.
+    fn defaults(&self) -> Vec<(&'static str, ConfigValue)> {
+        Vec::new()
+    }
+
     /// Makes a reporter. It opens nothing yet: that is [`Reporter::start`]'s part. Called again to replace one that panicked.
     ///
     /// # Errors

@@ -36,6 +36,16 @@ impl ConfigSection {
         self.values.insert(key.into(), value.into());
     }
 
+    /// Gives a key a value if there is none for it, nor below it.
+    pub(crate) fn set_default(&mut self, key: &str, value: ConfigValue) {
+        let is_at = |name: &String| {
+            name.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if !self.values.keys().any(is_at) {
+            self.set(key, value);
+        }
+    }
+
     /// Where the section is in its configuration.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -335,6 +345,16 @@ mod tests {
         assert_eq!(given.get(&list), Ok(vec!["a".to_owned(), "b;c".to_owned()]));
         let delimiter = ConfigKey::<char>::new("delimiter", "");
         assert_eq!(section().with("delimiter", " ").get(&delimiter), Ok(' '));
+    }
+
+    #[test]
+    fn defaults_take_the_place_of_nothing() {
+        let mut given = section().with("headers.a", "1").with("interval", "1s");
+        for key in ["headers", "interval", "path"] {
+            given.set_default(key, "other".into());
+        }
+        let expected = section().with("headers.a", "1").with("interval", "1s").with("path", "other");
+        assert!(given == expected, "{given:?}");
     }
 
     #[test]

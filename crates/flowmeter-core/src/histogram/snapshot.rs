@@ -187,10 +187,13 @@ impl HistogramSnapshot {
     /// all.
     pub fn subtract(&mut self, earlier: &Self) {
         let earlier = &*earlier.in_unit(self.bucket_unit);
+        let in_buckets = |own: &Self| own.zero_count + own.positive.count() + own.negative.count();
+        // What was read for its classic buckets alone has no others to count.
+        let is_classic = [&*self, earlier].into_iter().any(|own| own.count != in_buckets(own));
         self.align(earlier, BucketRange::subtract);
         self.zero_count = self.zero_count.saturating_sub(earlier.zero_count);
         self.unrecorded = self.unrecorded.saturating_sub(earlier.unrecorded);
-        self.count = self.zero_count + self.positive.count() + self.negative.count();
+        self.count = if is_classic { self.count.saturating_sub(earlier.count) } else { in_buckets(self) };
         self.sum = match (self.sum, earlier.sum) {
             (Number::U64(a), Number::U64(b)) => Number::U64(a.wrapping_sub(b)),
             (a, b) => Number::F64(a.to_f64() - b.to_f64()),

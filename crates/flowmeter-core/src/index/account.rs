@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Index;
+use super::accepted::Accepted;
 use super::book::Entry;
 use crate::HistogramSnapshot;
 use crate::set::Storage;
@@ -17,6 +18,8 @@ use crate::set::Storage;
 #[derive(Default)]
 pub(crate) struct Account {
     accepted: Cell<u64>,
+    /// The time of the report of which anything was accepted last, in nanoseconds since the Unix epoch.
+    accepted_at: Cell<u64>,
     /// Whether anything was ever accepted, even that it has not grown.
     is_known: Cell<bool>,
     /// Whether it was ever asked, of what something else keeps.
@@ -46,6 +49,11 @@ impl Account {
     /// Whether the backend has accepted a difference of it.
     pub(crate) fn is_known(&self) -> bool {
         self.is_known.get()
+    }
+
+    /// The time of the last report of which anything was accepted, since the Unix epoch.
+    pub(crate) fn accepted_at(&self) -> Option<Duration> {
+        self.is_known().then(|| Duration::from_nanos(self.accepted_at.get()))
     }
 
     /// What a sum has grown by. One that something else keeps has begun anew if it is less than before, and what it has counted
@@ -104,18 +112,22 @@ impl Account {
         rate
     }
 
-    pub(super) fn forget_seen(&self) {
-        self.seen.take();
+    /// Notes what a sum was at a time, if nothing was seen of it before.
+    pub(super) fn note_seen(&self, at: Duration, value: u64) {
+        let mut seen = self.seen.borrow_mut();
+        if seen.is_empty() {
+            seen.push_back((at, value));
+        }
     }
 
-    /// Ends a report of which what was asked up to a mark was accepted.
-    fn settle(&self, accepted: u64) {
+    /// Ends a report of a time of which a part was accepted.
+    fn settle(&self, accepted: &Accepted, at: u64) {
         let mark = self.mark.replace(0);
-        let is_accepted = mark > 0 && mark <= accepted;
-        if !is_accepted {
+        if !accepted.contains(mark) {
             return;
         }
         self.is_known.set(true);
+        self.accepted_at.set(at);
         match &mut *self.histograms.borrow_mut() {
             Some(histograms) => {
                 let accepted = histograms.accepted.get_or_insert_default();
@@ -130,6 +142,8 @@ impl Account {
         self.accepted.set(self.accepted.get().wrapping_add(from.accepted.get()));
         self.begun.set(self.begun.get() || from.begun.get());
         self.is_known.set(self.is_known.get() || from.is_known.get());
+        // Differences of one series follow one another, so what it has recorded while it waited counts as of after that.
+        self.accepted_at.set(self.accepted_at.get().max(from.accepted_at.get()));
         let theirs = from.histograms.take();
         match (&mut *self.histograms.borrow_mut(), theirs) {
             (_, None) => {}
@@ -147,12 +161,13 @@ impl Account {
 }
 
 impl Index {
-    /// Ends a report of which what was asked up to a mark was accepted.
-    pub(crate) fn settle_accounts(&self, accepted: u64) {
+    /// Ends a report of a time, since the Unix epoch, of which a part was accepted.
+    pub(crate) fn settle_accounts(&self, accepted: &Accepted, at: Duration) {
         if self.traits.accounts {
+            let at = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
             let books =
                 self.sets.values().flat_map(|set| &set.entries).filter_map(|entry| entry.book.as_ref());
-            books.flat_map(|book| book.accounts()).for_each(|account| account.settle(accepted));
+            books.flat_map(|book| book.accounts()).for_each(|account| account.settle(accepted, at));
         }
     }
 }

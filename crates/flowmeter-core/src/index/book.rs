@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Slot;
 use super::account::Account;
 use crate::block::{Block, Object};
-use crate::family::{Member, Place};
+use crate::family::Place;
 use crate::set::Storage;
 use crate::{HistogramSnapshot, MetricKind};
 
@@ -35,18 +35,28 @@ pub(crate) struct Book {
 /// One series of a [`Book`].
 pub(crate) struct Page {
     pub(super) standing: Standing,
-    /// Whether it was counted that it clashes.
+    /// Whether another one had its identity while it was there itself, which was counted.
     pub(super) clash_noted: bool,
-    base: Base,
-    /// When the first of the series that it goes on from began, if there is one.
+    /// Only where it is shown otherwise than as it is.
+    history: Option<Box<History>>,
+}
+
+/// What makes a series as it is shown differ from its own cells.
+#[derive(Default)]
+pub(super) struct History {
+    /// The final value of the series that it goes on from, which is added to its own.
+    before: Base,
+    /// What it had counted itself by when it was shown, where it had been withheld because it clashed: that is never shown.
+    withheld: Base,
+    /// When it began, in the backend's eyes, if that is not when it was registered.
     start: Option<Duration>,
 }
 
 /// What a series leaves to the one that goes on from it.
+#[derive(Default)]
 pub(super) struct Before {
-    pub(super) base: Base,
     /// Nothing if none can go on from it.
-    pub(super) start: Option<Duration>,
+    pub(super) history: Option<History>,
     pub(super) account: Option<Account>,
 }
 
@@ -60,9 +70,9 @@ pub(super) enum Standing {
     Continued,
 }
 
-/// What a series goes on from: the final value of one that had its identity before.
+/// A value that is added or taken off, if it is one that can be.
 #[derive(Clone, Default)]
-pub(crate) enum Base {
+enum Base {
     #[default]
     None,
     Sum(u64),
@@ -110,59 +120,123 @@ impl Entry {
 
     /// When a series began, in the backend's eyes.
     pub(crate) fn start(&self, member: usize) -> Duration {
-        self.page(member).and_then(|page| page.start).unwrap_or_else(|| self.block.start())
+        self.history(member).and_then(|history| history.start).unwrap_or_else(|| self.block.start())
     }
 
     pub(super) fn standing(&self, member: usize) -> Standing {
         self.page(member).map_or(Standing::Shown, |page| page.standing)
     }
 
-    /// The final value of a series of a closed group, if others can go on from it.
-    pub(super) fn final_value(&self, number: usize, member: &Member, successor: Storage) -> Base {
-        let base = self.page(number).map_or(&Base::None, |page| &page.base);
-        match member.family.kind() {
-            // What something else keeps goes on by itself in the next one.
-            _ if member.storage.is_kept_elsewhere() && successor.is_kept_elsewhere() => base.clone(),
-            MetricKind::Histogram => {
-                let Place::Object(object) = member.place else { return Base::None };
+    #[inline]
+    fn history(&self, member: usize) -> Option<&History> {
+        self.page(member)?.history.as_deref()
+    }
+
+    /// What is shown of a sum of which the cells hold so much.
+    #[inline]
+    pub(crate) fn shown_sum(&self, member: usize, own: u64) -> u64 {
+        self.history(member)
+            .map_or(own, |history| history.shown_sum(own, self.block.set.members[member].storage))
+    }
+
+    /// Makes of what the cells of a histogram hold what is shown of it.
+    #[inline]
+    pub(crate) fn show_histogram(&self, member: usize, own: &mut HistogramSnapshot) {
+        if let Some(history) = self.history(member) {
+            history.show_histogram(own);
+        }
+    }
+
+    /// What the cells of a sum hold now; nothing before its callback has returned.
+    fn own_sum(&self, number: usize) -> Option<u64> {
+        match self.block.set.members[number].place {
+            Place::Word(word) => self.block.words().get(word).map(|word| word.load(Relaxed)),
+            Place::Object(object) => self.block.object(object).and_then(Object::read),
+        }
+    }
+
+    /// What the cells hold now, if that can be added and taken off.
+    fn own(&self, number: usize) -> Base {
+        let member = &self.block.set.members[number];
+        match (member.family.kind(), member.place) {
+            (MetricKind::Histogram, Place::Object(object)) => {
                 let mut snapshot = Box::<HistogramSnapshot>::default();
                 self.block.object(object).map(|object| object.read_histogram(&mut snapshot));
-                base.add_to_histogram(&mut snapshot);
                 Base::Histogram(snapshot)
             }
-            kind if kind.is_monotonic_sum() => {
-                let own = match member.place {
-                    Place::Word(word) => self.block.words().get(word).map(|word| word.load(Relaxed)),
-                    Place::Object(object) => self.block.object(object).and_then(Object::read),
-                };
-                Base::Sum(base.add_to_sum(own.unwrap_or(0)))
-            }
+            (kind, _) if kind.is_monotonic_sum() => Base::Sum(self.own_sum(number).unwrap_or(0)),
             _ => Base::None,
         }
     }
 
-    pub(super) fn go_on_from(&mut self, member: usize, before: &Before) {
-        let mut was_clashing = false;
-        if let Some(page) = self.page_mut(member) {
-            was_clashing = page.clash_noted;
-            page.standing = Standing::Shown;
-            // Added to what it goes on from already, which a block that came late may follow.
-            page.base.add(&before.base);
-            page.start = page.start.into_iter().chain(before.start).min();
+    /// Whether it cannot be said yet what a sum has counted, because its callback has not returned so far.
+    pub(super) fn has_no_value_yet(&self, number: usize) -> bool {
+        let is_sum = self.block.set.members[number].family.kind().is_monotonic_sum();
+        let has_value = || self.block.presence().is_present() && self.own_sum(number).is_some();
+        is_sum && !self.block.node().lifecycle().is_closed() && !has_value()
+    }
+
+    /// What a series of a closed group leaves to one that goes on from it, and may have clashed with it.
+    pub(super) fn history_for(&self, number: usize, successor: Storage, clashed: bool) -> History {
+        let start = Some(self.start(number));
+        let storage = self.block.set.members[number].storage;
+        if storage.is_kept_elsewhere() && successor.is_kept_elsewhere() && !clashed {
+            // It goes on by itself in the next one.
+            let (before, withheld) = self
+                .history(number)
+                .map(|history| (history.before.clone(), history.withheld.clone()))
+                .unwrap_or_default();
+            return History { before, withheld, start };
         }
+        let before = match self.own(number) {
+            Base::Histogram(mut snapshot) => {
+                self.show_histogram(number, &mut snapshot);
+                Base::Histogram(snapshot)
+            }
+            Base::Sum(sum) => Base::Sum(self.shown_sum(number, sum)),
+            Base::None => Base::None,
+        };
+        History { before, withheld: Base::None, start }
+    }
+
+    /// Shows a series that goes on from another one.
+    pub(super) fn go_on_from(&mut self, member: usize, before: Before, now: Duration) {
         if let (Some(mine), Some(theirs)) = (self.account(member), &before.account) {
             mine.take_over(theirs);
-            if was_clashing {
-                // What it counted while it was withheld was not counted now.
-                mine.forget_seen();
-            }
         }
+        if let (Some(page), Some(history)) = (self.page_mut(member), before.history) {
+            page.history.get_or_insert_default().add(history);
+        }
+        self.show(member, now);
+    }
+
+    /// Shows a series: if it has clashed, without what it has counted until now, or when its callback last returned, but
+    /// levels are what they are.
+    pub(super) fn show(&mut self, member: usize, now: Duration) {
+        let withheld = if self.has_clashed(member) { self.own(member) } else { Base::None };
+        let Some(page) = self.page_mut(member) else { return };
+        page.standing = Standing::Shown;
+        let seen = match withheld {
+            Base::None => return,
+            Base::Sum(sum) => Some(sum),
+            Base::Histogram(_) => None,
+        };
+        let history = page.history.get_or_insert_default();
+        (history.withheld, history.start) = (withheld, history.start.or(Some(now)));
+        if let (Some(account), Some(sum)) = (self.account(member), seen) {
+            account.note_seen(now, self.shown_sum(member, sum));
+        }
+    }
+
+    /// Whether another series had its identity while it was there itself.
+    pub(super) fn has_clashed(&self, member: usize) -> bool {
+        self.page(member).is_some_and(|page| page.clash_noted)
     }
 }
 
 impl Book {
     fn new(members: usize, accounts: bool) -> Self {
-        let page = || Page { standing: Standing::Shown, clash_noted: false, base: Base::None, start: None };
+        let page = || Page { standing: Standing::Shown, clash_noted: false, history: None };
         let with_account = if accounts { members } else { 0 };
         Self {
             moved: None,
@@ -182,35 +256,47 @@ impl Page {
     pub(crate) fn is_shown(&self) -> bool {
         self.standing == Standing::Shown
     }
+}
 
-    #[inline]
-    pub(crate) fn base(&self) -> &Base {
-        &self.base
+impl History {
+    /// Sums wrap. But what something else keeps may begin anew, and is not shown then until it is more than was withheld.
+    fn shown_sum(&self, own: u64, storage: Storage) -> u64 {
+        let of = |base: &Base| if let Base::Sum(sum) = base { *sum } else { 0 };
+        let (before, withheld) = (of(&self.before), of(&self.withheld));
+        let since = if storage.is_kept_elsewhere() {
+            own.saturating_sub(withheld)
+        } else {
+            own.wrapping_sub(withheld)
+        };
+        before.wrapping_add(since)
+    }
+
+    /// Least and greatest value are those from before or of what was recorded since, and the latter are known to the
+    /// width of a bucket, unless what was withheld has none as small or great.
+    fn show_histogram(&self, own: &mut HistogramSnapshot) {
+        if let Base::Histogram(withheld) = &self.withheld {
+            own.subtract(withheld);
+        }
+        if let Base::Histogram(before) = &self.before {
+            own.merge(before);
+        }
+    }
+
+    /// Adds to what it goes on from already, which a series that came late may follow.
+    fn add(&mut self, other: Self) {
+        self.before.add(other.before);
+        self.withheld.add(other.withheld);
+        self.start = self.start.into_iter().chain(other.start).min();
     }
 }
 
 impl Base {
-    /// The sum from the beginning on. Sums wrap.
-    #[inline]
-    pub(crate) fn add_to_sum(&self, sum: u64) -> u64 {
-        match self {
-            Self::Sum(base) => base.wrapping_add(sum),
-            _ => sum,
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
+    fn add(&mut self, other: Self) {
         match (&mut *self, other) {
             (_, Self::None) => {}
-            (Self::Sum(sum), Self::Sum(more)) => *sum = sum.wrapping_add(*more),
-            (Self::Histogram(snapshot), Self::Histogram(more)) => snapshot.merge(more),
-            (base, other) => *base = other.clone(),
-        }
-    }
-
-    pub(crate) fn add_to_histogram(&self, snapshot: &mut HistogramSnapshot) {
-        if let Self::Histogram(base) = self {
-            snapshot.merge(base);
+            (Self::Sum(sum), Self::Sum(more)) => *sum = sum.wrapping_add(more),
+            (Self::Histogram(snapshot), Self::Histogram(more)) => snapshot.merge(&more),
+            (base, other) => *base = other,
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Of all series of one identity one is shown: the first, until its group is closed and its value is final. Then the next
 //! goes on from that value, as the same series to the backend, and the first is gone from sight. So a task that is
-//! restarted keeps its counts, however fast it comes back; and of two that are open at the same time, which is a
-//! clash, the later one is withheld.
+//! restarted keeps its counts, however fast it comes back. Two that were there at the same time clash: the later one is
+//! withheld, and what it counts until it is shown is never sent, because both may have counted the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use hashbrown::{HashMap, HashSet};
 use tracing::warn;
 
 use super::account::Account;
-use super::book::{Base, Before, Entry, Standing};
+use super::book::{Before, Entry, Standing};
 use super::{Index, SetIndex, Slot};
 use crate::GroupView;
 use crate::reporter::Clashes;
@@ -44,6 +44,30 @@ struct Place {
     set: u64,
     sequence: u64,
     member: usize,
+}
+
+/// The series that is shown of those of a name, so far.
+#[derive(Clone, Copy)]
+struct Holder {
+    place: Place,
+    /// When the last of it and those that it went on from was closed; nothing while one is open.
+    closed_at: Option<Duration>,
+}
+
+/// What became of a series.
+enum Outcome {
+    Shown,
+    Withheld,
+    /// It is withheld until it has a value itself, although nothing else is in its way.
+    Waits,
+}
+
+/// What a contest is settled by.
+struct Settling<'a> {
+    now: Duration,
+    finals: &'a HashSet<Slot>,
+    /// Who shows the series of each name.
+    holders: HashMap<Arc<[u8]>, Holder>,
 }
 
 impl Index {
@@ -110,8 +134,8 @@ impl Index {
                 }
             }
             if contest.dirty || finals.len() != contest.finals {
-                self.settle_contest(contest, &finals);
-                (contest.dirty, contest.finals) = (false, finals.len());
+                contest.dirty = self.settle_contest(contest, &finals, now);
+                contest.finals = finals.len();
             }
         }
         self.contests = contests;
@@ -141,9 +165,9 @@ impl Index {
         }
     }
 
-    fn settle_contest(&mut self, contest: &mut Contest, finals: &HashSet<Slot>) {
-        // Who shows the series of each name.
-        let mut holders: HashMap<Arc<[u8]>, Place> = HashMap::new();
+    /// Returns whether a series waits for its own first value, so that it is to be settled again.
+    fn settle_contest(&mut self, contest: &Contest, finals: &HashSet<Slot>, now: Duration) -> bool {
+        let mut settling = Settling { now, finals, holders: HashMap::new() };
         let sets = &mut self.sets;
         let blocks = contest
             .groups
@@ -156,13 +180,18 @@ impl Index {
         });
         let mut blocks: Vec<_> = ordered.collect();
         blocks.sort_unstable();
-        let mut withheld = HashSet::new();
+        let (mut withheld, mut waits) = (HashSet::new(), false);
         for ((_, sequence), set, slot) in blocks {
             let members = self.sets.get(&set).map_or(0, |index| index.set.members.len());
             for member in 0..members {
                 let place = Place { slot, set, sequence, member };
-                if self.settle_series(place, finals, &mut holders) {
-                    withheld.insert(slot);
+                match self.settle_series(place, &mut settling) {
+                    Outcome::Shown => {}
+                    Outcome::Withheld => drop(withheld.insert(slot)),
+                    Outcome::Waits => {
+                        withheld.insert(slot);
+                        waits = true;
+                    }
                 }
             }
         }
@@ -171,66 +200,92 @@ impl Index {
                 group.withheld = withheld.contains(&rival.slot);
             }
         }
+        waits
     }
 
-    /// Decides whether a series is shown. Returns whether it is withheld.
-    fn settle_series(
-        &mut self,
-        place: Place,
-        finals: &HashSet<Slot>,
-        holders: &mut HashMap<Arc<[u8]>, Place>,
-    ) -> bool {
-        let Some(entry) = self.entry_mut(place.set, place.sequence) else { return false };
-        if entry.standing(place.member) == Standing::Continued {
-            return false;
+    /// Decides whether a series is shown.
+    fn settle_series(&mut self, place: Place, settling: &mut Settling<'_>) -> Outcome {
+        let Some(entry) = self.entry_mut(place.set, place.sequence) else { return Outcome::Shown };
+        let standing = entry.standing(place.member);
+        if standing == Standing::Continued {
+            return Outcome::Shown;
         }
         let (family, start) = (entry.block.set.members[place.member].family.id(), entry.block.start());
-        let Some(name) = self.family_name(family) else { return false };
-        let holder = holders.get(&name).copied();
+        let Some(name) = self.family_name(family) else { return Outcome::Shown };
+        let holder = settling.holders.get(&name).copied();
+        if let Some(holder) = holder.filter(|holder| self.is_clash(place, start, holder)) {
+            self.note_clash(place, holder.place);
+        }
         // Two of one group are never one after the other.
-        let goes_on = |holder: Place| {
-            holder.slot != place.slot && finals.contains(&holder.slot) && self.may_follow(holder.slot, start)
+        let goes_on = |Holder { place: Place { slot, .. }, .. }: &Holder| {
+            *slot != place.slot && settling.finals.contains(slot) && self.may_follow(*slot, start)
         };
-        let rival = holder.filter(|holder| !goes_on(*holder));
-        let before = holder.filter(|_| rival.is_none()).map(|holder| self.take_over(holder, place));
-        if let Some(rival) = rival {
-            self.note_clash(place, rival);
-        }
-        let withheld = rival.is_some() && self.traits.clashes == Clashes::Withheld;
-        let Some(entry) = self.entry_mut(place.set, place.sequence) else { return false };
-        match before {
-            Some(before) => entry.go_on_from(place.member, &before),
-            None if withheld || entry.standing(place.member) == Standing::Withheld => {
-                if let Some(page) = entry.page_mut(place.member) {
-                    page.standing = if withheld { Standing::Withheld } else { Standing::Shown };
+        let (before, rival) = (holder.filter(goes_on), holder.filter(|holder| !goes_on(holder)));
+        let is_new = before.is_some() || standing == Standing::Withheld;
+        let Some(entry) = self.entry_mut(place.set, place.sequence) else { return Outcome::Shown };
+        // What a series that clashed has counted so far is not to be shown, which takes knowing it.
+        let waits = is_new && entry.has_clashed(place.member) && entry.has_no_value_yet(place.member);
+        let outcome = match rival {
+            Some(_) if self.traits.clashes == Clashes::Withheld => Outcome::Withheld,
+            _ if waits => Outcome::Waits,
+            _ => Outcome::Shown,
+        };
+        let mut closed_at = self.closed_at(place.slot);
+        if matches!(outcome, Outcome::Shown) {
+            if let Some(Holder { place: holder, closed_at: others }) = before {
+                let before = self.take_over(holder, place);
+                closed_at =
+                    closed_at.map(|closed_at| others.map_or(closed_at, |others| others.max(closed_at)));
+                if let Some(entry) = self.entry_mut(place.set, place.sequence) {
+                    entry.go_on_from(place.member, before, settling.now);
                 }
+            } else if standing == Standing::Withheld
+                && let Some(entry) = self.entry_mut(place.set, place.sequence)
+            {
+                entry.show(place.member, settling.now);
             }
-            None => {}
+        } else if let Some(page) =
+            self.entry_mut(place.set, place.sequence).and_then(|entry| entry.page_mut(place.member))
+        {
+            page.standing = Standing::Withheld;
         }
-        if !withheld {
-            holders.insert(name, place);
+        if !matches!(outcome, Outcome::Withheld) {
+            settling.holders.insert(name, Holder { place, closed_at });
         }
-        withheld
+        outcome
+    }
+
+    /// Whether a series that began at a time was there together with the one that is shown, or one that this goes on from.
+    /// Where clashing series are all reported, those clash that are open.
+    fn is_clash(&self, place: Place, start: Duration, holder: &Holder) -> bool {
+        let after = |closed_at| self.traits.clashes == Clashes::Sent || start >= closed_at;
+        place.slot == holder.place.slot || !holder.closed_at.is_some_and(after)
+    }
+
+    fn closed_at(&self, slot: Slot) -> Option<Duration> {
+        self.group(slot).and_then(|group| group.node.lifecycle().closed_at())
     }
 
     /// Whether what began at a time can be the same series as those of a closed group. Where clashing series are all reported,
     /// one that was there before the group closed is another.
     fn may_follow(&self, closed: Slot, start: Duration) -> bool {
-        let closed_at = self.group(closed).and_then(|group| group.node.lifecycle().closed_at());
-        self.traits.clashes == Clashes::Withheld || closed_at.is_some_and(|closed_at| start >= closed_at)
+        self.traits.clashes == Clashes::Withheld
+            || self.closed_at(closed).is_some_and(|closed_at| start >= closed_at)
     }
 
     /// Takes a series out of sight and gives its final value to the one that goes on from it.
     fn take_over(&mut self, holder: Place, successor: Place) -> Before {
-        let mut before = Before { base: Base::None, start: None, account: None };
+        let mut before = Before::default();
         let set_of = |index: &Self, place: Place| index.sets.get(&place.set).map(|set| Arc::clone(&set.set));
         let (Some(set), Some(next)) = (set_of(self, holder), set_of(self, successor)) else { return before };
         let (member, next) = (&set.members[holder.member], &next.members[successor.member]);
+        let clashed = self
+            .entry_mut(successor.set, successor.sequence)
+            .is_some_and(|entry| entry.has_clashed(successor.member));
         let Some(entry) = self.entry_mut(holder.set, holder.sequence) else { return before };
         // Of another kind it is another series, which has the name by chance.
         if member.family.goes_on_as(&next.family) {
-            before.base = entry.final_value(holder.member, member, next.storage);
-            before.start = Some(entry.start(holder.member));
+            before.history = Some(entry.history_for(holder.member, next.storage, clashed));
             before.account = entry.account(holder.member).map(|account| {
                 let taken = Account::default();
                 taken.take_over(account);
@@ -244,22 +299,21 @@ impl Index {
         before
     }
 
-    /// Counts a series that clashes, and says so once for each set. One after the other is no clash, even where the
-    /// first is not final yet.
+    /// Counts a series that clashes, where that means that something is withheld, and says so once for each set.
     fn note_clash(&mut self, place: Place, holder: Place) {
-        let same_group = holder.slot == place.slot;
-        let holder = self.group(holder.slot).map(|group| Arc::clone(&group.node));
-        let Some(holder) = holder.filter(|node| same_group || !node.lifecycle().is_closed()) else { return };
+        let Some(holder) = self.group(holder.slot).map(|group| Arc::clone(&group.node)) else { return };
+        let clashes = self.traits.clashes;
         let Some(entry) = self.entry_mut(place.set, place.sequence) else { return };
         let block = Arc::clone(&entry.block);
-        match entry.page_mut(place.member) {
-            Some(page) if !page.clash_noted => page.clash_noted = true,
-            _ => return,
-        }
-        let message = match self.traits.clashes {
+        let message = match clashes {
             Clashes::Withheld => {
+                match entry.page_mut(place.member) {
+                    Some(page) if !page.clash_noted => page.clash_noted = true,
+                    _ => return,
+                }
                 self.core.counts.clash();
-                "two metrics have one identity in this reporter; the later one is withheld until the group of the first closes"
+                "two metrics have one identity in this reporter; the later one is withheld until the group of the first \
+                 closes, and what it counts until then is not sent"
             }
             Clashes::Sent => "two metrics have one identity in this reporter, which sends both",
         };

@@ -4,6 +4,7 @@
 //! it. Filtering and naming cost something once for each family, labels once for each group, a series nothing. All of
 //! it is plain data of the reporter's thread.
 
+mod accepted;
 mod account;
 mod book;
 mod closing;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Weak};
 use hashbrown::{HashMap, HashSet, HashTable};
 use tracing::warn;
 
+pub(crate) use accepted::Accepted;
 pub(crate) use account::Account;
 pub(crate) use book::{Entry, Page};
 use closing::Closed;
@@ -351,6 +353,7 @@ impl Index {
         if self.traits.naming == Naming::Flat && self.has_shared_name(&block.set) {
             self.contest_within(slot);
         }
+        let has_rivals = self.group(slot).is_some_and(|group| group.contest.is_some());
         let Some(index) = self.sets.get_mut(&set) else { return };
         block.add_reader(self.reader);
         self.series += index.set.members.len();
@@ -359,7 +362,8 @@ impl Index {
             reserve(&mut index.entries, length);
         }
         let mut entry = Entry::new(block, prepared, self.traits.accounts);
-        if again {
+        if again || (has_rivals && self.late > 0) {
+            // What was let in late and is shown goes before all that comes after it, too.
             self.late += 1;
             entry.set_late(self.late);
         }

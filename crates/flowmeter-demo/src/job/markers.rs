@@ -12,6 +12,8 @@ use std::time::Duration;
 use flowmeter::stream::{LatencyGranularity, LatencyMarker, LatencyTracker};
 use flowmeter_timely::MeasuredOperator;
 
+use super::truth::LatencyTally;
+
 /// The most times of a source that a sink has not seen the end of. Beyond, the oldest are let go.
 const LIMIT: usize = 1_024;
 
@@ -47,11 +49,11 @@ impl Markers {
     }
 
     /// What a sink keeps, which is one of the worker's operators.
-    pub(super) fn sink(&self, address: &[usize], worker: usize) -> MarkedSink {
+    pub(super) fn sink(&self, address: &[usize], worker: usize, tally: LatencyTally) -> MarkedSink {
         let begun = Begun::default();
         self.0.sinks.borrow_mut().push(Rc::clone(&begun));
         let operator = MeasuredOperator::new(address);
-        MarkedSink { markers: self.clone(), begun, worker, operator, latencies: None }
+        MarkedSink { markers: self.clone(), begun, worker, operator, latencies: None, tally }
     }
 }
 
@@ -62,6 +64,8 @@ pub(super) struct MarkedSink {
     worker: usize,
     operator: MeasuredOperator,
     latencies: Option<LatencyTracker>,
+    /// The job's own account of the same.
+    tally: LatencyTally,
 }
 
 impl MarkedSink {
@@ -76,7 +80,10 @@ impl MarkedSink {
                 .latencies
                 .get_or_insert_with(|| LatencyTracker::register(operator, LatencyGranularity::Operator));
             let source_id = Arc::clone(&self.markers.0.source_id.borrow());
-            latencies.arrived(&LatencyMarker { source_id, source_subtask_index: self.worker, marked });
+            let now = operator.clock().unix();
+            let marker = LatencyMarker { source_id, source_subtask_index: self.worker, marked };
+            latencies.arrived_at(&marker, now);
+            self.tally.took(now.saturating_sub(marked));
         }
     }
 }
@@ -88,7 +95,8 @@ mod tests {
     #[test]
     fn a_sink_lets_go_of_times_that_are_over() {
         let markers = Markers::default();
-        let (mut first, second) = (markers.sink(&[0, 1], 0), markers.sink(&[0, 2], 0));
+        let sink = |address: &[usize]| markers.sink(address, 0, LatencyTally::default());
+        let (mut first, second) = (sink(&[0, 1]), sink(&[0, 2]));
         for time in [0, 100, 200] {
             markers.begin(time, Duration::ZERO);
         }

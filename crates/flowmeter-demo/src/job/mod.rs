@@ -1,5 +1,6 @@
 //! The jobs: dataflows on timely, with counts of their own.
 
+mod join_state;
 mod markers;
 pub mod nexmark;
 mod source;
@@ -18,7 +19,7 @@ use timely::worker::Worker;
 
 use text::Split;
 use truth::Tallies;
-pub use truth::{Records, Truth};
+pub use truth::{Latencies, Records, Truth};
 
 /// A job and how it is to run.
 #[derive(Clone, Debug, Serialize, Deserialize)]

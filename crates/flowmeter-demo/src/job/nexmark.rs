@@ -5,7 +5,7 @@
 //! cut among any number of workers and begun anywhere, and the result of a bounded run is always the same.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use timely::container::CapacityContainerBuilder;
@@ -15,6 +15,7 @@ use timely::dataflow::operators::{Enter, Leave, Probe};
 use timely::dataflow::{ProbeHandle, StreamVec};
 use timely::worker::Worker;
 
+use super::join_state::JoinState;
 use super::markers::Markers;
 use super::source::{End, Produce, Produced, paced};
 use super::truth::Tallies;
@@ -274,7 +275,7 @@ fn join<'scope>(
     auctions: StreamVec<'scope, u64, (u64, u64)>,
     tallies: &Tallies,
 ) -> StreamVec<'scope, u64, (u64, u64)> {
-    let tally = tallies.operator("Join");
+    let (tally, tallies) = (tallies.operator("Join"), tallies.clone());
     let by_person = Exchange::new(|person: &u64| mix(*person));
     let by_seller = Exchange::new(|(seller, _): &(u64, u64)| mix(*seller));
     persons.binary::<_, CapacityContainerBuilder<Vec<_>>, _, _, _, _>(
@@ -282,15 +283,14 @@ fn join<'scope>(
         by_person,
         by_seller,
         "Join",
-        move |_, _| {
-            let (mut known, mut waiting) = (HashSet::new(), HashMap::<u64, Vec<u64>>::new());
+        move |_, info| {
+            let mut state = JoinState::new(&info.address, &tallies);
             move |persons, auctions, output| {
                 persons.for_each(|capability, persons| {
                     tally.took(persons.len());
                     let mut session = output.session(&capability);
                     for person in persons.drain(..) {
-                        known.insert(person);
-                        let auctions = waiting.remove(&person).unwrap_or_default();
+                        let auctions = state.know(person);
                         tally.gave(auctions.len());
                         session.give_iterator(auctions.into_iter().map(|auction| (person, auction)));
                     }
@@ -299,14 +299,13 @@ fn join<'scope>(
                     tally.took(auctions.len());
                     let mut session = output.session(&capability);
                     for (seller, auction) in auctions.drain(..) {
-                        if known.contains(&seller) {
+                        if state.has_seller(seller, auction) {
                             tally.gave(1);
                             session.give((seller, auction));
-                        } else {
-                            waiting.entry(seller).or_default().push(auction);
                         }
                     }
                 });
+                state.show();
             }
         },
     )
@@ -322,8 +321,9 @@ pub(super) fn keep_rows<'scope, D: 'static + Clone>(
     format: impl Fn(&D) -> String + 'static,
 ) -> StreamVec<'scope, u64, ()> {
     let (tally, worker, markers) = (tallies.operator(name), rows.scope().index(), markers.clone());
+    let latency = tallies.latency(name);
     rows.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, name, move |_, info| {
-        let mut marked = markers.sink(&info.address, worker);
+        let mut marked = markers.sink(&info.address, worker, latency);
         move |(input, frontier), _| {
             marked.advance(frontier.frontier().first().copied());
             input.for_each(|_, rows| {

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,12 +18,41 @@ pub struct Records {
     pub num_records_out: u64,
 }
 
+/// How long records took to one operator, over all workers, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latencies {
+    /// How many were looked at.
+    pub count: u64,
+    /// What they took together.
+    pub sum: f64,
+    /// The least.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+}
+
+impl Latencies {
+    fn of(latency: f64) -> Self {
+        Self { count: 1, sum: latency, min: latency, max: latency }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+}
+
 /// What a job counted itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Truth {
     /// By the operator's name.
     pub operators: BTreeMap<String, Records>,
-    /// Other counts, by name: `words`, `distinct_words`.
+    /// By the operator's name, where a measured job looked.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub latencies: BTreeMap<String, Latencies>,
+    /// Other counts, by name: `words`, `distinct_words`, `known_persons`, `awaited_sellers`.
     #[serde(flatten)]
     pub totals: BTreeMap<String, u64>,
 }
@@ -34,6 +64,9 @@ impl Truth {
             let sum = self.operators.entry(name.clone()).or_default();
             sum.num_records_in += records.num_records_in;
             sum.num_records_out += records.num_records_out;
+        }
+        for (name, latencies) in &other.latencies {
+            self.latencies.entry(name.clone()).and_modify(|all| all.add(latencies)).or_insert(*latencies);
         }
         for (name, total) in &other.totals {
             *self.totals.entry(name.clone()).or_default() += total;
@@ -55,6 +88,18 @@ impl Tally {
     }
 }
 
+/// The latencies of one operator while it runs.
+#[derive(Clone, Default)]
+pub(super) struct LatencyTally(Rc<Cell<Option<Latencies>>>);
+
+impl LatencyTally {
+    pub(super) fn took(&self, latency: Duration) {
+        let mut latencies = Latencies::of(latency.as_secs_f64() * 1e3);
+        self.0.get().inspect(|before| latencies.add(before));
+        self.0.set(Some(latencies));
+    }
+}
+
 /// The counts of all operators of a worker.
 #[derive(Clone, Default)]
 pub(super) struct Tallies(Rc<Inner>);
@@ -62,12 +107,17 @@ pub(super) struct Tallies(Rc<Inner>);
 #[derive(Default)]
 struct Inner {
     operators: std::cell::RefCell<BTreeMap<&'static str, Tally>>,
+    latencies: std::cell::RefCell<BTreeMap<&'static str, LatencyTally>>,
     totals: std::cell::RefCell<BTreeMap<&'static str, u64>>,
 }
 
 impl Tallies {
     pub(super) fn operator(&self, name: &'static str) -> Tally {
         self.0.operators.borrow_mut().entry(name).or_default().clone()
+    }
+
+    pub(super) fn latency(&self, name: &'static str) -> LatencyTally {
+        self.0.latencies.borrow_mut().entry(name).or_default().clone()
     }
 
     pub(super) fn total(&self, name: &'static str, total: u64) {
@@ -78,9 +128,12 @@ impl Tallies {
         let records =
             |tally: &Tally| Records { num_records_in: tally.0.0.get(), num_records_out: tally.0.1.get() };
         let operators = self.0.operators.borrow();
+        let latencies = self.0.latencies.borrow();
+        let looked = |(name, tally): (&&str, &LatencyTally)| Some(((*name).to_owned(), tally.0.get()?));
         let totals = self.0.totals.borrow();
         Truth {
             operators: operators.iter().map(|(name, tally)| ((*name).to_owned(), records(tally))).collect(),
+            latencies: latencies.iter().filter_map(looked).collect(),
             totals: totals.iter().map(|(name, total)| ((*name).to_owned(), *total)).collect(),
         }
     }

@@ -1,13 +1,15 @@
 //! The JobManager's own metrics.
 
 use flowmeter::prometheus::{Ports, PrometheusOptions};
-use flowmeter::stream::{ClusterMetrics, JobStatus, JobStatusTracker};
+use flowmeter::stream::{ClusterMetrics, JobFailure, JobStatus, JobStatusTracker};
 use flowmeter::system::CountingAllocator;
 use flowmeter::{Flowmeter, JobManagerGroup, JobManagerJobGroup, MetricSet, ReporterHandle};
 
 use crate::arguments::Arguments;
-use crate::process;
+use crate::{otlp, process};
 
+/// What the JobManager is called among the processes.
+pub(super) const ID: &str = "jm";
 /// The name of the reporter.
 const PROMETHEUS: &str = "prometheus";
 
@@ -31,8 +33,11 @@ impl Reporting {
             Some(address) => process::with_statsd(builder, address.clone()),
             None => builder,
         };
-        let flowmeter = builder.start();
-        let flowmeter = flowmeter.map_err(|error| format!("{error} (--ports)"))?;
+        let builder = match &arguments.otlp {
+            Some(url) => otlp::report(builder, url, ID)?,
+            None => builder,
+        };
+        let flowmeter = process::start(builder)?;
         let endpoint = flowmeter.reporter(PROMETHEUS).and_then(|reporter| reporter.endpoint());
         let taken = endpoint.as_deref().and_then(port_of).unwrap_or(0);
         // Any free port goes on being any free port; a range goes on behind the port that was taken, and ends there if
@@ -62,10 +67,7 @@ impl Reporting {
 
     /// Measures a job that will have all of so many TaskManagers, each with one slot, until the returned value is dropped.
     pub(super) fn job(&self, id: &str, name: &str, task_managers: usize) -> MeasuredJob<'_> {
-        self.cluster.num_pending_task_managers.set(task_managers as u64);
-        let group = self.job_manager.job(id, name);
-        let status = JobStatusTracker::register(&group);
-        MeasuredJob { cluster: &self.cluster, task_managers, status, _group: group }
+        MeasuredJob::new(&self.cluster, self.job_manager.job(id, name), task_managers)
     }
 }
 
@@ -77,7 +79,13 @@ pub(super) struct MeasuredJob<'a> {
     _group: JobManagerJobGroup,
 }
 
-impl MeasuredJob<'_> {
+impl<'a> MeasuredJob<'a> {
+    fn new(cluster: &'a ClusterMetrics, group: JobManagerJobGroup, task_managers: usize) -> Self {
+        cluster.num_pending_task_managers.set(task_managers as u64);
+        let status = JobStatusTracker::register(&group);
+        MeasuredJob { cluster, task_managers, status, _group: group }
+    }
+
     /// So many TaskManagers are up.
     pub(super) fn registered(&self, task_managers: usize) {
         let pending = self.task_managers.saturating_sub(task_managers);
@@ -108,6 +116,18 @@ impl MeasuredJob<'_> {
     pub(super) fn is_cancelled(&self) {
         self.status.switch(JobStatus::Cancelling);
     }
+
+    /// It cannot go on.
+    pub(super) fn fails(&self, why: &str) {
+        let failure = JobFailure {
+            message: why.to_owned(),
+            can_restart: Some(false),
+            is_global: Some(true),
+            ..JobFailure::default()
+        };
+        self.status.failed(&failure);
+        self.status.switch(JobStatus::Failing);
+    }
 }
 
 impl Drop for MeasuredJob<'_> {
@@ -120,4 +140,72 @@ impl Drop for MeasuredJob<'_> {
 
 fn port_of(endpoint: &str) -> Option<u16> {
     endpoint.strip_suffix("/metrics")?.rsplit(':').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use flowmeter::{AttributeValue, Milestone};
+    use flowmeter_testkit::{Capture, PATIENCE, driven};
+
+    use super::*;
+
+    /// What reporters hear of a job that runs to its end, or fails: names, with the state that they tell of.
+    fn told(failure: Option<&str>) -> Vec<(String, String)> {
+        let capture = Capture::push().with_milestones();
+        let (registry, _clock, reporter) = driven(&capture);
+        let job_manager = registry.job_manager("localhost");
+        let cluster = ClusterMetrics::register(&job_manager);
+        let running = MeasuredJob::new(&cluster, job_manager.job("j", "wordcount"), 2);
+        running.registered(1);
+        running.registered(2);
+        running.begins();
+        match failure {
+            Some(why) => running.fails(why),
+            None => running.all_tasks_run(),
+        }
+        drop(running);
+        reporter.report_now(PATIENCE).unwrap();
+        let state = |milestone: &Milestone| {
+            let attributes: Vec<_> = match milestone {
+                Milestone::Span(span) => span.attributes().collect(),
+                Milestone::Event(event) => event.attributes().collect(),
+            };
+            match attributes.last() {
+                Some((_, AttributeValue::Text(state))) => state.clone(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let all = capture.all_milestones();
+        all.iter().map(|told| (told.name().to_owned(), state(&told.milestone))).collect()
+    }
+
+    fn expected(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, state)| ((*name).to_owned(), (*state).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_job_tells_of_its_way_to_the_end() {
+        let finished = expected(&[
+            ("JobStatusChangeEvent", "CREATED"),
+            ("JobStatusChangeEvent", "RUNNING"),
+            ("AllSubtasksStatusChangeEvent", "ALL_RUNNING_OR_FINISHED"),
+            ("JobInitialization", "COMPLETED"),
+            ("JobStatusChangeEvent", "FINISHED"),
+            ("AllSubtasksStatusChangeEvent", "NOT_ALL_RUNNING_OR_FINISHED"),
+        ]);
+        assert_eq!(told(None), finished);
+    }
+
+    #[test]
+    fn a_job_that_fails_says_so() {
+        let failed = expected(&[
+            ("JobStatusChangeEvent", "CREATED"),
+            ("JobStatusChangeEvent", "RUNNING"),
+            ("JobFailureEvent", "true"),
+            ("JobStatusChangeEvent", "FAILING"),
+            ("JobInitialization", "FAILED"),
+            ("JobStatusChangeEvent", "FAILED"),
+        ]);
+        assert_eq!(told(Some("a TaskManager is gone")), failed);
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowmeter_core::{Clashes, Number, Registry, ReportMode, ReporterHandle};
+use flowmeter_core::{Clashes, Clock, Number, Registry, ReportMode, ReporterHandle};
 
 use super::{Abilities, Held, Subject};
 use crate::{MockClock, Observed, PATIENCE, on_request, quiet_registry_on};
@@ -15,20 +15,36 @@ pub(super) struct Bench<S> {
     pub(super) clock: Arc<MockClock>,
     pub(super) mode: ReportMode,
     pub(super) clashes: Clashes,
+    pub(super) wants_milestones: bool,
     pub(super) abilities: Abilities,
     pub(super) reporter: ReporterHandle,
     pub(super) subject: S,
 }
 
+/// A clock that moves a little each time that somebody looks: backends take two reports of one moment for one.
+struct Ticking(Arc<MockClock>);
+
+impl Clock for Ticking {
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    fn unix(&self) -> Duration {
+        self.0.advance(Duration::from_nanos(1));
+        self.0.unix()
+    }
+}
+
 impl<S: Subject> Bench<S> {
     pub(super) fn new(mut subject: S) -> Self {
         let clock = Arc::new(MockClock::default());
-        let registry = quiet_registry_on(Arc::clone(&clock) as _);
+        let registry = quiet_registry_on(Arc::new(Ticking(Arc::clone(&clock))));
         let reporter = subject.reporter();
         let (mode, clashes, abilities) = (reporter.mode(), reporter.clashes(), subject.abilities());
+        let wants_milestones = reporter.milestones();
         let reporter = registry.add_reporter("subject", reporter, on_request());
         let reporter = reporter.unwrap_or_else(|error| panic!("{error}"));
-        Self { registry, clock, mode, clashes, abilities, reporter, subject }
+        Self { registry, clock, mode, clashes, wants_milestones, abilities, reporter, subject }
     }
 
     /// Lets the grace time of closed groups go by.

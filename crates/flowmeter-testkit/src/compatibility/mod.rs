@@ -32,12 +32,13 @@
 
 mod bench;
 mod factory;
+mod milestones;
 mod scenarios;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use flowmeter_core::{Reporter, ReporterHandle};
+use flowmeter_core::{AttributeValue, Reporter, ReporterHandle};
 
 use crate::{Observed, PATIENCE};
 use bench::Bench;
@@ -67,6 +68,16 @@ pub trait Subject {
     /// When it cannot be read, or is not what the format allows.
     fn held(&mut self) -> Result<Vec<Held>, String>;
 
+    /// Every span, children too, and every event that the backend holds, from the beginning on. Asked of a reporter that
+    /// [wants](Reporter::milestones) them; nothing if it cannot be told, and then those scenarios are skipped.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or is not what the format allows.
+    fn held_milestones(&mut self) -> Result<Option<Vec<HeldMilestone>>, String> {
+        Ok(None)
+    }
+
     /// What the backend can hold.
     fn abilities(&self) -> Abilities {
         Abilities::default()
@@ -91,6 +102,8 @@ pub struct Abilities {
     pub integers: bool,
     /// Texts as values.
     pub texts: bool,
+    /// Truth values, as numbers or in words.
+    pub truths: bool,
     /// Histograms, with count and sum.
     pub histograms: bool,
     /// Infinities and what is not a number.
@@ -104,7 +117,15 @@ pub struct Abilities {
 impl Default for Abilities {
     /// All of it.
     fn default() -> Self {
-        Self { integers: true, texts: true, histograms: true, non_finite: true, labels: true, forgets: true }
+        Self {
+            integers: true,
+            texts: true,
+            truths: true,
+            histograms: true,
+            non_finite: true,
+            labels: true,
+            forgets: true,
+        }
     }
 }
 
@@ -125,6 +146,15 @@ impl Held {
     pub fn new(name: impl Into<String>, value: Observed) -> Self {
         Self { name: name.into(), labels: Vec::new(), value }
     }
+}
+
+/// What a backend holds of a span or an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldMilestone {
+    /// Its name there.
+    pub name: String,
+    /// Its attributes, with whatever the reporter adds.
+    pub attributes: Vec<(String, AttributeValue)>,
 }
 
 /// What a reporter did wrong, by scenario.
@@ -162,7 +192,10 @@ pub fn check<S: Subject>(mut make: impl FnMut() -> S) -> Result<Vec<Scenario>, F
                 return Ok(());
             }
             let mut bench = Bench::new(make());
-            if scenario.is_for(&mut bench) {
+            if scenario.is_about_milestones() && !bench.wants_milestones {
+                return Ok(());
+            }
+            if scenario.is_for(&mut bench)? {
                 return scenario.run(&mut bench);
             }
             skipped.push(*scenario);
