@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use crate::reporter::ReportNumber;
+use crate::reporter::{Endpoints, ReportNumber};
 use crate::self_metrics::ReporterCounts;
 use crate::{Clock, Error};
 
@@ -38,7 +38,7 @@ pub(crate) struct State {
     restart_outcome: Option<String>,
     /// Spans or events came since the reporter last looked.
     milestones_came: bool,
-    pub(crate) endpoint: Option<String>,
+    pub(crate) endpoints: Endpoints,
     /// It panicked and is to be restarted.
     pub(crate) down: bool,
     stopping: bool,
@@ -197,8 +197,8 @@ impl Control {
         }
     }
 
-    pub(crate) fn endpoint(&self) -> Option<String> {
-        self.lock().endpoint.clone()
+    pub(crate) fn endpoints(&self) -> Endpoints {
+        self.lock().endpoints.clone()
     }
 
     pub(crate) fn status(&self) -> ReporterStatus {

@@ -66,20 +66,25 @@ impl Reporter for JmxReporter {
             return Err("JMX has no bearer tokens: give a user name and its password".into());
         }
         self.beans.attach(context);
-        let server = RmiServer::start(context.name(), &self.options, self.beans.clone())?;
-        info!(reporter = context.name(), endpoint = server.url(), "serves JMX");
-        self.rmi = Some(server);
+        let rmi = RmiServer::start(context.name(), &self.options, self.beans.clone())?;
+        info!(reporter = context.name(), endpoint = rmi.url(), "serves JMX");
         if let Some(options) = &self.options.jolokia {
             let server = JolokiaServer::start(context.name(), options, self.beans.clone())?;
             info!(reporter = context.name(), endpoint = server.url(), "serves Jolokia");
             self.jolokia = Some(server);
         }
+        // Not before both serve: what has failed to start keeps no port from its next attempt.
+        self.rmi = Some(rmi);
         self.context = Some(context.clone());
         Ok(())
     }
 
     fn endpoint(&self) -> Option<String> {
         self.rmi.as_ref().map(RmiServer::url)
+    }
+
+    fn other_endpoints(&self) -> Vec<(&'static str, String)> {
+        self.jolokia.iter().map(|server| ("jolokia", server.url())).collect()
     }
 
     fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {

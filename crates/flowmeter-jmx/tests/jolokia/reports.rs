@@ -1,14 +1,14 @@
 //! When values are read, and when the server is there.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use flowmeter_core::{ConfigSection, Registry, Reporter, ReporterFactory, ReporterHandle, ReporterOptions};
 use flowmeter_http::Ports;
 use flowmeter_jmx::{JmxFactory, JmxOptions, JmxReporter, JolokiaOptions, JolokiaServer, PlatformBeans};
-use flowmeter_testkit::{PATIENCE, quiet_registry};
-use serde_json::{Value, json};
+use flowmeter_testkit::{Capture, PATIENCE, quiet_registry};
+use serde_json::json;
 
 use crate::client::{get, post};
 
@@ -61,28 +61,51 @@ fn bytes_are_counted() {
     }
 }
 
-/// A port that is free now.
-fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+fn serves(url: &str) -> bool {
+    let address = url.strip_prefix("http://").unwrap().strip_suffix("/jolokia").unwrap();
+    TcpStream::connect(address).is_ok() && get(url, "/version")["value"]["protocol"] == "7.2"
 }
 
-fn version(port: u16) -> Option<Value> {
-    let url = format!("http://127.0.0.1:{port}/jolokia");
-    std::net::TcpStream::connect(("127.0.0.1", port)).is_ok().then(|| get(&url, "/version"))
+/// Where a reporter serves JMX and Jolokia.
+fn endpoints(handle: &ReporterHandle) -> [String; 2] {
+    let all = handle.endpoints();
+    let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, [handle.name(), "jolokia"]);
+    [0, 1].map(|index| all[index].1.clone())
 }
 
 #[test]
 fn a_reporter_serves_it_where_it_is_told_to() {
     let registry = quiet_registry();
-    let port = port();
-    let section = ConfigSection::new("reporters.jmx").with("port", "0").with("jolokia.port", i64::from(port));
+    let section = ConfigSection::new("reporters.jmx").with("port", "0").with("jolokia.port", "0");
     let reporter = JmxFactory.build(&section).unwrap();
     let handle = registry.add_reporter("jmx", reporter, ReporterOptions::default()).unwrap();
-    assert_eq!(version(port).unwrap()["value"]["protocol"], "7.2");
+    let [jmx, jolokia] = endpoints(&handle);
+    assert_eq!(Some(jmx), handle.endpoint());
+    assert!(serves(&jolokia));
     handle.restart(PATIENCE).unwrap();
-    assert_eq!(version(port).unwrap()["value"]["protocol"], "7.2");
+    let [_, jolokia] = endpoints(&handle);
+    assert!(serves(&jolokia));
     registry.remove_reporter("jmx", PATIENCE).unwrap();
-    assert_eq!(version(port), None);
+    assert!(handle.endpoints().is_empty() && !serves(&jolokia));
+}
+
+#[test]
+fn a_reporter_that_cannot_serve_one_of_both_keeps_no_port() {
+    let port = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let (jmx, jolokia) = (port(), port());
+    let [first, second] = [&jmx, &jolokia].map(|listener| listener.local_addr().unwrap().port());
+    drop(jmx);
+    let options = JolokiaOptions::default().with_ports(Ports::one(second));
+    let options = JmxOptions::default().with_ports(Ports::one(first)).with_jolokia(options);
+    let (registry, capture) = (quiet_registry(), Capture::pull());
+    registry.add_reporter("capture", capture.reporter(), ReporterOptions::default()).unwrap();
+    let (context, mut reporter) = (capture.context(), JmxReporter::new(options));
+    let error = reporter.start(&context).unwrap_err().to_string();
+    assert!(error.contains(&format!("`{second}`")), "{error}");
+    drop(jolokia);
+    reporter.start(&context).unwrap();
+    reporter.stop();
 }
 
 #[test]
