@@ -2,6 +2,7 @@
 
 mod access;
 mod beans;
+mod demo;
 mod lifecycle;
 mod query;
 

@@ -1,5 +1,7 @@
 //! What clients of Jolokia get of us.
 
+mod demo;
+
 use flowmeter::jmx::{
     AuthOptions, JmxOptions, JmxReporter, JolokiaOptions, JolokiaServer, Ports, Secret, ServerOptions,
 };
