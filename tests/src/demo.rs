@@ -1,5 +1,6 @@
 //! A run of the demo.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::io::{BufRead, BufReader, Lines, Read};
 use std::path::PathBuf;
@@ -14,7 +15,16 @@ pub struct Demo {
     lines: Lines<BufReader<ChildStdout>>,
     /// Where its processes serve Prometheus.
     pub endpoints: Vec<String>,
+    /// Where they serve JMX.
+    pub jmx: Vec<String>,
+    /// Where they serve Jolokia.
+    pub jolokia: Vec<String>,
+    /// Their ids in the system.
+    pub pids: Vec<u32>,
 }
+
+/// Any port that is free.
+const PORTS: [&str; 6] = ["--ports", "0", "--jmx-ports", "0", "--jolokia-ports", "0"];
 
 impl Demo {
     /// Starts a job on two TaskManagers and waits until all endpoints are up.
@@ -35,7 +45,8 @@ impl Demo {
     #[must_use]
     pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(binary())
-            .args(["--json", "--ports", "0"])
+            .arg("--json")
+            .args(PORTS)
             .args(arguments)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
@@ -44,11 +55,24 @@ impl Demo {
             .spawn()
             .expect("the demo was just built");
         let stdout = child.stdout.take().expect("it is piped");
-        let mut demo = Self { child, lines: BufReader::new(stdout).lines(), endpoints: Vec::new() };
+        let mut demo = Self {
+            child,
+            lines: BufReader::new(stdout).lines(),
+            endpoints: Vec::new(),
+            jmx: Vec::new(),
+            jolokia: Vec::new(),
+            pids: Vec::new(),
+        };
         for _ in 0..3 {
             let event = demo.event();
-            let endpoint = event["endpoints"]["prometheus"].as_str().expect("it is measured");
-            demo.endpoints.push(endpoint.to_owned());
+            let endpoint = |served: &str| {
+                event["endpoints"][served].as_str().map(str::to_owned).expect("it is measured")
+            };
+            demo.endpoints.push(endpoint("prometheus"));
+            demo.jmx.push(endpoint("jmx"));
+            demo.jolokia.push(endpoint("jolokia"));
+            let pid = event["pid"].as_u64().and_then(|pid| pid.try_into().ok());
+            demo.pids.push(pid.expect("it is a process"));
         }
         demo
     }
@@ -69,6 +93,18 @@ impl Demo {
         let summary = self.event();
         assert_eq!(summary["event"], "summary");
         summary
+    }
+
+    /// What the operators have counted by the job's own account, as the summary has it.
+    ///
+    /// # Panics
+    ///
+    /// When it has no such counts.
+    #[must_use]
+    pub fn counts(summary: &Value, metric: &str) -> BTreeMap<String, u64> {
+        let operators = summary["truth"]["operators"].as_object().expect("operators by name");
+        let count = |records: &Value| records[metric].as_u64().expect("a count");
+        operators.iter().map(|(name, records)| (name.clone(), count(records))).collect()
     }
 
     /// Waits for the demo's end.

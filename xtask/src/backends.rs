@@ -1,8 +1,8 @@
 //! Installs the real servers of the end-to-end tests, and what reads our formats beside them.
 //!
 //! They are Debian's packages, of a newer suite than most machines have, unpacked into a folder of the repository that
-//! git ignores, and in it too the official Python clients of Prometheus and of Datadog, the OpenTelemetry collector Rotel,
-//! and Etsy's StatsD, of fixed versions. Only tools that run with the machine's own libraries are installed system-wide, where they are missing. No
+//! git ignores, and in it too the official Python clients of Prometheus and of Datadog, clients of JMX and of Jolokia, the OpenTelemetry
+//! collector Rotel, and Etsy's StatsD, of fixed versions. Only tools that run with the machine's own libraries are installed system-wide, where they are missing. No
 //! server starts by itself.
 
 use std::fs;
@@ -27,25 +27,37 @@ const PACKAGES: [(&str, &str); 5] = [
 const SUITES: [&str; 2] = ["sid", "forky"];
 
 /// Tools of the machine's own suite, with what succeeds where each is there: those that say the same as our metrics of the
-/// system, those that read what Prometheus is sent, and those that install and run what is not Debian's.
-const TOOLS: [(&str, &[&str]); 8] = [
+/// system, those that read what Prometheus is sent, the JDK, whose clients read what JMX serves, and those that install and run what is not Debian's.
+const TOOLS: [(&str, &[&str]); 9] = [
     ("procps", &["ps", "-V"]),
     ("iproute2", &["ip", "-V"]),
     ("zstd", &["zstd", "-V"]),
     ("protobuf-compiler", &["protoc", "--version"]),
     ("python3", &["python3", "--version"]),
     ("python3-pip", &["python3", "-m", "pip", "--version"]),
+    ("openjdk-17-jdk-headless", &["javac", "-version"]),
     ("nodejs", &["node", "--version"]),
     ("npm", &["npm", "--version"]),
 ];
 
 /// What comes from Python's package index: Prometheus' official client, whose parsers read names in UTF-8, while Debian's is
-/// older, Datadog's, and Rotel, a program that has no other package.
-const PYTHON_PACKAGES: [(&str, &str); 3] =
-    [("prometheus_client", "0.26.0"), ("datadog", "0.56.0"), ("rotel", "0.0.1a15")];
+/// older, Datadog's, a client of JMX, one of Jolokia with what it needs, and Rotel, a program that has no other package.
+const PYTHON_PACKAGES: [(&str, &str); 10] = [
+    ("prometheus_client", "0.26.0"),
+    ("datadog", "0.56.0"),
+    ("jmxquery", "0.6.0"),
+    ("rotel", "0.0.1a15"),
+    ("jolokia", "0.4.0"),
+    ("requests", "2.34.2"),
+    ("urllib3", "2.8.0"),
+    ("idna", "3.20"),
+    ("certifi", "2024.8.30"),
+    ("charset_normalizer", "3.5.3"),
+];
 
-/// Etsy's StatsD.
-const STATSD: (&str, &str) = ("statsd", "0.9.0");
+/// What comes from npm: Etsy's StatsD, and the client of Jolokia that consoles in browsers use, with what it needs.
+const NODE_PACKAGES: [(&str, &str); 3] =
+    [("statsd", "0.9.0"), ("@jolokia.js/simple", "2.6.0"), ("jolokia.js", "2.6.0")];
 
 /// Installs what is missing. Returns the folder.
 pub(crate) fn install() -> Result<PathBuf> {
@@ -53,7 +65,7 @@ pub(crate) fn install() -> Result<PathBuf> {
     tools()?;
     packages(&folder)?;
     python_packages(&folder)?;
-    statsd(&folder)?;
+    node_packages(&folder)?;
     Ok(folder)
 }
 
@@ -68,8 +80,8 @@ fn tools() -> Result<()> {
     let by_hand = || {
         let packages = missing.join(" and ");
         format!(
-            "install the packages of `ps`, `free`, `ip`, `zstd`, `protoc`, `python3` and its pip, `node` and `npm` \
-             yourself ({packages})"
+            "install the packages of `ps`, `free`, `ip`, `zstd`, `protoc`, `python3` and its pip, `javac`, `node` and \
+             `npm` yourself ({packages})"
         )
     };
     program("apt-get").args(["-qq", "update"]).run().with_context(by_hand)?;
@@ -136,18 +148,20 @@ fn python_packages(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Installs Etsy's StatsD, unless this version of it is there.
-fn statsd(folder: &Path) -> Result<()> {
-    let (name, version) = STATSD;
+/// Installs what comes from npm, unless these versions of them are there.
+fn node_packages(folder: &Path) -> Result<()> {
     let node = folder.join("node");
-    let package = node.join("node_modules").join(name).join("package.json");
-    let is_there = |package: String| package.contains(&format!("\"version\": \"{version}\""));
-    if fs::read_to_string(package).is_ok_and(is_there) {
+    let is_there = |(name, version): &(&str, &str)| {
+        let package = fs::read_to_string(node.join("node_modules").join(name).join("package.json"));
+        package.is_ok_and(|package| package.contains(&format!("\"version\": \"{version}\"")))
+    };
+    if NODE_PACKAGES.iter().all(is_there) {
         return Ok(());
     }
     remove(&node)?;
     fs::create_dir_all(&node).with_context(|| format!("cannot make {}", node.display()))?;
-    let requirement = format!("{name}@{version}");
+    let requirements = NODE_PACKAGES.map(|(name, version)| format!("{name}@{version}"));
+    let all = requirements.join(" and ");
     program("npm")
         .args([
             "install",
@@ -159,16 +173,14 @@ fn statsd(folder: &Path) -> Result<()> {
         ])
         // It would try for more than a minute.
         .args(["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"])
-        .args([&requirement, "--prefix"])
+        .args(&requirements)
+        .args(["--prefix"])
         .args([&node])
         .run()
         .with_context(|| {
-            format!(
-                "cannot install {requirement}: install Etsy's StatsD yourself, with npm and `--prefix {}`",
-                node.display()
-            )
+            format!("cannot install {all}: install them yourself, with npm and `--prefix {}`", node.display())
         })?;
-    say(&format!("installed {requirement}"));
+    say(&format!("installed {all}"));
     Ok(())
 }
 

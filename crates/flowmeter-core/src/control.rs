@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use crate::clock::moment_after;
-use crate::reporter::ReportNumber;
+use crate::reporter::{Endpoints, ReportNumber};
 use crate::self_metrics::ReporterCounts;
 use crate::{Clock, Error};
 
@@ -42,7 +42,7 @@ pub(crate) struct State {
     restart_outcome: Option<String>,
     /// Spans or events came since the reporter last looked.
     milestones_came: bool,
-    pub(crate) endpoint: Option<String>,
+    pub(crate) endpoints: Endpoints,
     /// It panicked and is to be restarted.
     pub(crate) down: bool,
     /// Until when whoever stops the reporter waits for it to report.
@@ -221,8 +221,8 @@ impl Control {
         }
     }
 
-    pub(crate) fn endpoint(&self) -> Option<String> {
-        self.lock().endpoint.clone()
+    pub(crate) fn endpoints(&self) -> Endpoints {
+        self.lock().endpoints.clone()
     }
 
     pub(crate) fn status(&self) -> ReporterStatus {

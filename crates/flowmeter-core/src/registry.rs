@@ -14,7 +14,7 @@ use crate::clock::moment_after;
 use crate::control::Control;
 use crate::core::Core;
 use crate::node::Node;
-use crate::reporter::{Reporter, ReporterContext};
+use crate::reporter::{Endpoints, Reporter, ReporterContext};
 use crate::runner::{self, Runner, Source, panicked};
 use crate::self_metrics::{self, SelfReport};
 use crate::{
@@ -221,8 +221,8 @@ impl Registry {
         let context = ReporterContext::new(Arc::clone(&control), &options);
         let start = || {
             source().and_then(|mut source| {
-                let (endpoint, traits) = source.start(&context)?;
-                control.note(|state| state.endpoint = endpoint);
+                let (endpoints, traits) = source.start(&context)?;
+                control.note(|state| state.endpoints = endpoints);
                 let self_report =
                     self.self_metrics.then(|| SelfReport::new(&self.root, name, &control.counts));
                 let id = self.next_reporter.fetch_add(1, Relaxed);
@@ -386,7 +386,16 @@ impl ReporterHandle {
     /// change it.
     #[must_use]
     pub fn endpoint(&self) -> Option<String> {
-        self.control.endpoint()
+        self.control.endpoints().own
+    }
+
+    /// Where people find all that it serves, as URLs: its [endpoint](Self::endpoint) under the name it was added under, and what it serves by
+    /// other protocols under the names of those.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<(String, String)> {
+        let Endpoints { own, others } = self.control.endpoints();
+        let own = own.map(|url| (self.name().to_owned(), url));
+        own.into_iter().chain(others.into_iter().map(|(name, url)| (name.to_owned(), url))).collect()
     }
 
     /// Stops the reporter and starts it again, a new one if it came from a factory, and waits for that, but not longer than

@@ -87,6 +87,12 @@ pub trait Reporter: Send {
         None
     }
 
+    /// Where people find what it serves besides, once it has started: by another protocol than its [endpoint](Self::endpoint), whose name
+    /// comes first.
+    fn other_endpoints(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// Writes what all series of a group have in common. By default the group's identifier.
     fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(group.identifier().as_bytes());
@@ -128,6 +134,19 @@ pub trait Reporter: Send {
 
     /// Closes what the reporter opened. The last call it gets, unless it is restarted.
     fn stop(&mut self) {}
+}
+
+/// Where people find what a running reporter serves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Endpoints {
+    pub(crate) own: Option<String>,
+    pub(crate) others: Vec<(&'static str, String)>,
+}
+
+impl Endpoints {
+    pub(crate) fn of(reporter: &dyn Reporter) -> Self {
+        Self { own: reporter.endpoint(), others: reporter.other_endpoints() }
+    }
 }
 
 /// When reports are due.

@@ -14,7 +14,7 @@ use crate::control::{Asked, Control, Work};
 use crate::core::{Core, INBOX_LIMIT, Mail};
 use crate::index::{Accepted, Index};
 use crate::milestone::{Delivery, Failure};
-use crate::reporter::{Clashes, Naming, ReportMode, ReportNumber, Reporter, ReporterContext};
+use crate::reporter::{Clashes, Endpoints, Naming, ReportMode, ReportNumber, Reporter, ReporterContext};
 use crate::self_metrics::SelfReport;
 use crate::{ConfigSection, Report, ReportError, ReporterFactory, ReporterOptions};
 
@@ -56,14 +56,11 @@ impl Source {
     }
 
     /// Opens what the reporter needs. Returns where people find what it serves, and what it is like.
-    pub(crate) fn start(
-        &mut self,
-        context: &ReporterContext,
-    ) -> Result<(Option<String>, Traits), ReportError> {
+    pub(crate) fn start(&mut self, context: &ReporterContext) -> Result<(Endpoints, Traits), ReportError> {
         let reporter = &mut self.reporter;
         let start = catch_unwind(AssertUnwindSafe(|| reporter.start(context)));
         start.unwrap_or_else(|panic| Err(panicked(&*panic).into()))?;
-        let about = catch_unwind(AssertUnwindSafe(|| (reporter.endpoint(), Traits::of(&**reporter))));
+        let about = catch_unwind(AssertUnwindSafe(|| (Endpoints::of(&**reporter), Traits::of(&**reporter))));
         about.map_err(|panic| {
             let _ = self.stop();
             panicked(&*panic).into()
@@ -277,7 +274,7 @@ impl Runner {
         let control = Arc::clone(&self.control);
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(self))).map_err(|panic| panicked(&*panic));
         control.note(|state| {
-            (state.endpoint, state.undelivered) = (None, undelivered);
+            (state.endpoints, state.undelivered) = (Endpoints::default(), undelivered);
             state.stopped = Some(outcome.and(milestones).and(stopped).and(dropped));
         });
     }
@@ -407,18 +404,18 @@ impl Runner {
         self.attempts = self.attempts.saturating_add(1);
         self.control.counts.restarts.add(1);
         let started = self.source.replace().and_then(|()| {
-            let (endpoint, traits) = self.source.start(&self.context)?;
+            let (endpoints, traits) = self.source.start(&self.context)?;
             // What the index has prepared is in the terms of the first.
             if traits == self.traits {
-                return Ok(endpoint);
+                return Ok(endpoints);
             }
             let _ = self.source.stop();
             Err("it is another kind of reporter now".into())
         });
         match started {
-            Ok(endpoint) => {
+            Ok(endpoints) => {
                 self.life = Life::Up;
-                self.control.note(|state| (state.endpoint, state.down) = (endpoint, false));
+                self.control.note(|state| (state.endpoints, state.down) = (endpoints, false));
                 Ok(())
             }
             Err(error) => {
@@ -433,7 +430,7 @@ impl Runner {
     fn wait_to_restart(&mut self) {
         let pause = backoff(self.options.restart_backoff, self.attempts);
         self.life = Life::Down { until: moment_after(pause) };
-        self.control.note(|state| (state.endpoint, state.down) = (None, true));
+        self.control.note(|state| (state.endpoints, state.down) = (Endpoints::default(), true));
     }
 
     fn why_down(&self) -> String {

@@ -54,6 +54,10 @@ impl Reporter for Sender {
         Some(format!("test://{}", self.number))
     }
 
+    fn other_endpoints(&self) -> Vec<(&'static str, String)> {
+        vec![("other", format!("other://{}", self.number))]
+    }
+
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
         assert!(self.started, "reports without a connection");
         for family in report.families() {
@@ -144,6 +148,9 @@ fn a_reporter_that_panics_is_replaced_and_no_count_is_lost_or_doubled() {
         handle.report_now(PATIENCE).unwrap();
         assert_eq!(fate.sent.load(Relaxed), counter.get());
         assert_eq!(handle.endpoint(), Some(format!("test://{round}")), "it is another reporter");
+        let all = [("s", "test"), ("other", "other")]
+            .map(|(name, scheme)| (name.to_owned(), format!("{scheme}://{round}")));
+        assert_eq!(handle.endpoints(), all);
     }
     let status = handle.status();
     assert_eq!((status.reports, status.failures, status.panics, status.restarts), (5, 5, 5, 5));
@@ -168,7 +175,7 @@ fn one_that_goes_on_panicking_waits_longer_and_longer() {
     handle.report_now(PATIENCE).unwrap_err();
     let status = handle.status();
     assert_eq!((status.is_down, status.restarts), (true, 1));
-    assert_eq!(handle.endpoint(), None);
+    assert_eq!((handle.endpoint(), handle.endpoints()), (None, Vec::new()));
     let error = handle.report_now(PATIENCE).unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -65,6 +65,14 @@ pub struct Arguments {
     #[arg(long, value_name = "PORTS", default_value = "9249-9449", allow_hyphen_values = true)]
     pub ports: Ports,
 
+    /// The ports for JMX, as jconsole reads it, in the same order.
+    #[arg(long, value_name = "PORTS", default_value = "9450-9650", allow_hyphen_values = true)]
+    pub jmx_ports: Ports,
+
+    /// The ports for Jolokia, which is JMX over HTTP, in the same order.
+    #[arg(long, value_name = "PORTS", default_value = "8778-8978", allow_hyphen_values = true)]
+    pub jolokia_ports: Ports,
+
     /// Report to a StatsD daemon as well, such as `udp://127.0.0.1:8125` or `tcp://127.0.0.1:8125`.
     #[arg(long, value_name = "ADDRESS")]
     pub statsd: Option<Address>,
@@ -171,14 +179,20 @@ impl Arguments {
 
     /// Whether there are ports for all processes.
     fn check_ports(&self) -> Result<(), String> {
-        let (ports, processes) = (self.ports.iter().len(), 1 + usize::from(self.task_managers));
-        if self.instrument == Instrument::Off || self.ports == Ports::any() || ports >= processes {
-            return Ok(());
+        let processes = 1 + usize::from(self.task_managers);
+        let all = [
+            ("--ports", self.ports),
+            ("--jmx-ports", self.jmx_ports),
+            ("--jolokia-ports", self.jolokia_ports),
+        ];
+        let too_few = |(_, ports): &(_, Ports)| *ports != Ports::any() && ports.iter().len() < processes;
+        match all.into_iter().find(too_few) {
+            Some((option, ports)) if self.instrument == Instrument::On => Err(format!(
+                "{option} {ports} has too few ports: a JobManager and {} TaskManagers need {processes}",
+                self.task_managers
+            )),
+            _ => Ok(()),
         }
-        Err(format!(
-            "--ports {} has too few ports: a JobManager and {} TaskManagers need {processes}",
-            self.ports, self.task_managers
-        ))
     }
 }
 
@@ -251,6 +265,14 @@ mod tests {
             (
                 &["--ports", "9249-9250"],
                 "--ports 9249-9250 has too few ports: a JobManager and 2 TaskManagers need 3",
+            ),
+            (
+                &["--jmx-ports", "9450"],
+                "--jmx-ports 9450 has too few ports: a JobManager and 2 TaskManagers need 3",
+            ),
+            (
+                &["--jolokia-ports", "8778-8779"],
+                "--jolokia-ports 8778-8779 has too few ports: a JobManager and 2 TaskManagers need 3",
             ),
             (
                 &["--job", "sort"],

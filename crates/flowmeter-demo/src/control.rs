@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::{JobSpec, Truth};
 use crate::otlp::OtlpUrl;
+use crate::serving::{Endpoints, ServingPorts};
 
 /// The most bytes of a message: the list of the splits of a very large folder has that many.
 const MESSAGE_LIMIT: u64 = 256 << 20;
@@ -34,8 +35,8 @@ pub enum FromTaskManager {
     },
     /// Its reporters run.
     Started {
-        /// Where its metrics are, if it is measured.
-        endpoint: Option<String>,
+        /// Where its metrics are; nowhere if it is not measured.
+        endpoints: Endpoints,
     },
     /// How far its sources are.
     Progress {
@@ -76,8 +77,8 @@ pub struct Setup {
     pub job: JobSpec,
     /// The id of this run of it.
     pub job_id: String,
-    /// The first and last port for its endpoint; nothing if the job is not to be measured.
-    pub ports: Option<(u16, u16)>,
+    /// The ports for its endpoints; nothing if the job is not to be measured.
+    pub ports: Option<ServingPorts>,
     /// The address of a StatsD daemon to report to as well.
     pub statsd: Option<String>,
     /// A receiver of OTLP to report to as well.

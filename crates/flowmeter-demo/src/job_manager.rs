@@ -17,6 +17,7 @@ use crate::control::{Setup, ToTaskManager};
 use crate::exposition;
 use crate::interrupts::Interrupts;
 use crate::job::{JobKind, JobSpec, Records, text};
+use crate::serving::{self, Endpoints};
 use crate::summary::Summary;
 use console::Console;
 use fleet::{Event, Fleet};
@@ -49,8 +50,8 @@ pub fn run(arguments: &Arguments, allocator: &'static CountingAllocator) -> Resu
     let reads_stdin = matches!(job.kind, JobKind::WordCount { splits: None });
     let mut fleet = Fleet::start(task_managers, reads_stdin, interrupts.clone())?;
 
-    let endpoint = reporting.as_ref().and_then(Reporting::endpoint);
-    console.started("jobmanager", reporting::ID, std::process::id(), endpoint.as_deref());
+    let own = reporting.as_ref().map(|reporting| reporting.endpoints.clone()).unwrap_or_default();
+    console.started("jobmanager", reporting::ID, std::process::id(), &own);
     let setup = Setup {
         job,
         job_id: job_id.clone(),
@@ -58,8 +59,8 @@ pub fn run(arguments: &Arguments, allocator: &'static CountingAllocator) -> Resu
         statsd: arguments.statsd.as_ref().map(ToString::to_string),
         otlp: arguments.otlp.clone(),
     };
-    let endpoints = fleet.set_up(&setup, |index, pid, endpoint| {
-        console.started("taskmanager", &crate::task_manager::id(index), pid, endpoint);
+    let endpoints = fleet.set_up(&setup, |index, pid, endpoints| {
+        console.started("taskmanager", &crate::task_manager::id(index), pid, endpoints);
         if let Some(running) = &running {
             running.registered(index + 1);
         }
@@ -148,11 +149,11 @@ fn watch(
 
 /// Reads the counts of all operators from the TaskManagers' endpoints. It only peeks, so that closed groups stay for the
 /// scrapers that the endpoints are for.
-fn scrape(endpoints: &[Option<String>]) -> Result<BTreeMap<String, Records>, String> {
+fn scrape(task_managers: &[Endpoints]) -> Result<BTreeMap<String, Records>, String> {
     let config = ureq::Agent::config_builder().timeout_global(Some(SCRAPE_PATIENCE)).build();
     let agent = ureq::Agent::new_with_config(config);
     let mut operators = BTreeMap::new();
-    for endpoint in endpoints.iter().flatten() {
+    for endpoint in task_managers.iter().filter_map(serving::prometheus) {
         let failed = |error: ureq::Error| format!("cannot read {endpoint}: {error}");
         let mut response = agent.get(format!("{endpoint}?peek")).call().map_err(failed)?;
         let text = response.body_mut().with_config().limit(SCRAPE_LIMIT).read_to_string().map_err(failed)?;

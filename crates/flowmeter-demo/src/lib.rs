@@ -20,5 +20,6 @@ pub mod job_manager;
 mod mesh;
 mod otlp;
 mod process;
+pub mod serving;
 pub mod summary;
 pub mod task_manager;

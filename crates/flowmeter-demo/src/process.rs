@@ -4,7 +4,7 @@ use flowmeter::statsd::{Address, HistogramMode, StatsdOptions};
 use flowmeter::system::{CountingAllocator, SystemOptions, register, register_allocator};
 use flowmeter::{Error, Flowmeter, FlowmeterBuilder, MetricGroup, ScopeFormats, ScopeKind};
 
-use crate::otlp;
+use crate::{otlp, serving};
 
 /// Measures this process in the group of its JobManager or TaskManager.
 pub(crate) fn measure(group: &MetricGroup, allocator: &'static CountingAllocator) {
@@ -33,6 +33,9 @@ pub(crate) fn with_statsd(builder: FlowmeterBuilder, address: Address) -> Flowme
 pub(crate) fn start(builder: FlowmeterBuilder) -> Result<Flowmeter, String> {
     builder.start().map_err(|error| match &error {
         Error::ReporterStart { name, .. } if name == otlp::REPORTER => format!("{error} (--otlp)"),
+        Error::ReporterStart { name, .. } if name == serving::JMX => {
+            format!("{error} (--jmx-ports, --jolokia-ports)")
+        }
         _ => format!("{error} (--ports)"),
     })
 }

@@ -9,7 +9,6 @@ use std::thread;
 use std::time::Duration;
 
 use flowmeter::Flowmeter;
-use flowmeter::prometheus::{Ports, PrometheusOptions};
 use flowmeter::statsd::Address;
 use flowmeter::system::CountingAllocator;
 use flowmeter_timely::TimelyInstrumentation;
@@ -21,10 +20,8 @@ use crate::arguments::Join;
 use crate::control::{FromTaskManager, Receiver, Sender, Setup, TOKEN_VARIABLE, ToTaskManager, ends};
 use crate::interrupts::END_SIGNALS;
 use crate::job::{JobControl, JobSpec, WorkerResult, measure, run_worker};
-use crate::{mesh, otlp, process};
+use crate::{mesh, otlp, process, serving};
 
-/// The name of the reporter.
-const PROMETHEUS: &str = "prometheus";
 /// How often the JobManager hears how far the sources are.
 const PROGRESS_STEP: Duration = Duration::from_millis(250);
 /// Lines of output in one message.
@@ -89,8 +86,8 @@ fn serve(
         process::measure(&task_manager, allocator);
         Arc::new(task_manager)
     });
-    let endpoint = flowmeter.as_ref().and_then(|flowmeter| flowmeter.reporter(PROMETHEUS)?.endpoint());
-    sender.send(&FromTaskManager::Started { endpoint }).map_err(gone)?;
+    let endpoints = flowmeter.as_ref().map(serving::endpoints).unwrap_or_default();
+    sender.send(&FromTaskManager::Started { endpoints }).map_err(gone)?;
 
     let Some(ToTaskManager::Mesh(addresses)) = receiver.receive().map_err(gone)? else {
         return Err("the JobManager did not say where the others are".to_owned());
@@ -115,7 +112,7 @@ fn serve(
     }
     sender.send(&FromTaskManager::Finished { truth: result.truth }).map_err(gone)?;
     if let Ok(Order::Linger(linger)) = orders.recv()
-        && let Some(reporter) = flowmeter.as_ref().and_then(|flowmeter| flowmeter.reporter(PROMETHEUS))
+        && let Some(reporter) = flowmeter.as_ref().and_then(serving::scraped)
     {
         // Whether somebody came by or not: it is over.
         let _ = reporter.wait_delivered(linger);
@@ -124,9 +121,8 @@ fn serve(
 }
 
 fn start_reporters(setup: &Setup, index: usize) -> Result<Option<Flowmeter>, String> {
-    let Some((first, last)) = setup.ports else { return Ok(None) };
-    let options = PrometheusOptions::default().with_ports(Ports::range(first, last));
-    let builder = Flowmeter::builder().prometheus(PROMETHEUS, options);
+    let Some(ports) = setup.ports else { return Ok(None) };
+    let builder = ports.serve(Flowmeter::builder());
     let builder = match &setup.statsd {
         Some(address) => {
             let address = address.parse::<Address>().map_err(|error| format!("{error} (--statsd)"))?;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,9 +17,17 @@ use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The options for ports.
+const PORTS: [&str; 3] = ["--ports", "--jmx-ports", "--jolokia-ports"];
+
 fn demo(arguments: &[&str]) -> Command {
+    demo_on(PORTS.map(|option| (option, "0")), arguments)
+}
+
+fn demo_on(ports: [(&str, &str); 3], arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flowmeter-demo"));
-    command.args(["--ports", "0"]).args(arguments).stdin(Stdio::null());
+    command.args(ports.iter().flat_map(|(option, ports)| [option, ports])).args(arguments);
+    command.stdin(Stdio::null());
     command
 }
 
@@ -203,7 +211,10 @@ fn people_see_tables() {
     let text = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<_> = text.lines().collect();
     assert!(lines[0].starts_with("role         id           pid  metrics"), "{text}");
+    assert!(lines[0].ends_with("jmx     jolokia"), "{text}");
     assert!(lines[1].starts_with("jobmanager   jm") && lines[1].contains("http://127.0.0.1:"), "{text}");
+    let ports = lines[1].split_whitespace().skip(4).filter_map(|port| port.strip_prefix(':')?.parse().ok());
+    assert!(ports.filter(|port: &u16| *port > 0).count() == 2 && lines[1].len() <= 80, "{text}");
     assert!(lines[3].starts_with("taskmanager  tm-1"), "{text}");
     assert!(lines.iter().any(|line| line.starts_with("Source: events ")), "{text}");
     assert!(lines.last().unwrap().starts_with("what the endpoints reported equals the job's own counts"));
@@ -242,19 +253,49 @@ fn what_cannot_work_is_said_in_one_line() {
 fn taken_ports_are_said_in_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let all = |ports: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_flowmeter-demo"));
-        failure(&command.args(["--events", "10", "--task-managers", "1", "--ports", ports]).output().unwrap())
+    let all = |option: &str, ports: &str| {
+        let all = PORTS.map(|other| (other, if other == option { ports } else { "0" }));
+        failure(&demo_on(all, &["--events", "10", "--task-managers", "1"]).output().unwrap())
     };
-    let said = all(&port.to_string());
-    assert_eq!(said, format!("--ports {port} has too few ports: a JobManager and 1 TaskManagers need 2"));
     let Some(below) = port.checked_sub(1) else { return };
     let range = format!("{below}-{port}");
-    let said = all(&range);
-    // The JobManager has the one below, unless that is taken as well.
-    let last = format!("every port of `{port}` on 127.0.0.1 is taken");
-    let both = format!("every port of `{range}` on 127.0.0.1 is taken");
-    assert!((said.contains(&last) || said.contains(&both)) && said.ends_with("(--ports)"), "{said}");
+    for (option, options) in [
+        ("--ports", "--ports"),
+        ("--jmx-ports", "--jmx-ports, --jolokia-ports"),
+        ("--jolokia-ports", "--jmx-ports, --jolokia-ports"),
+    ] {
+        let said = all(option, &port.to_string());
+        assert_eq!(
+            said,
+            format!("{option} {port} has too few ports: a JobManager and 1 TaskManagers need 2")
+        );
+        let said = all(option, &range);
+        // The JobManager has the one below, unless that is taken as well.
+        let last = format!("every port of `{port}` on 127.0.0.1 is taken");
+        let both = format!("every port of `{range}` on 127.0.0.1 is taken");
+        let is_said = said.contains(&last) || said.contains(&both);
+        assert!(is_said && said.ends_with(&format!("({options})")), "{said}");
+    }
+}
+
+#[test]
+fn each_process_serves_all_on_ports_of_its_own() {
+    let output = run(&["--events", "1000", "--json", "--linger", "0s"]);
+    let mut ports = BTreeSet::new();
+    for event in &events(&output)[..3] {
+        let endpoints = event["endpoints"].as_object().unwrap();
+        assert_eq!(endpoints.keys().collect::<Vec<_>>(), ["jmx", "jolokia", "prometheus"]);
+        for (served, (before, behind)) in [
+            ("jmx", ("service:jmx:rmi:///jndi/rmi://127.0.0.1:", "/jmxrmi")),
+            ("jolokia", ("http://127.0.0.1:", "/jolokia")),
+            ("prometheus", ("http://127.0.0.1:", "/metrics")),
+        ] {
+            let url = endpoints[served].as_str().unwrap();
+            let port = url.strip_prefix(before).and_then(|url| url.strip_suffix(behind)).unwrap();
+            ports.insert(port.parse::<u16>().unwrap());
+        }
+    }
+    assert_eq!(ports.len(), 9, "{ports:?}");
 }
 
 #[test]

@@ -49,11 +49,11 @@ impl Asking {
         }
     }
 
-    /// Notes that the client has all of its answers.
-    pub(crate) fn answered(&mut self) {
+    /// Notes that the client has all of its answers, and whether one was to a request with a body that somebody has read.
+    pub(crate) fn answered(&mut self, is_body_received: bool) {
         // HTTP may have read on, and holds the begin of another request then. Only the empty line after a head is the
-        // end of what was asked; a body, which no request needs, is taken for such a begin.
-        if self.last.ends_with(b"\n\r\n") || self.last.ends_with(b"\n\n") {
+        // end of what was asked; a body that nobody has read is taken for such a begin.
+        if is_body_received || self.last.ends_with(b"\n\r\n") || self.last.ends_with(b"\n\n") {
             let room = Arc::clone(&self.room);
             self.place_needed = Some(Box::pin(async move { room.notified().await }));
             self.restart(self.idle_patience);

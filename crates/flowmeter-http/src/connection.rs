@@ -146,7 +146,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
             // HTTP writes all that it holds before it flushes, so the answer is with the system now.
             if self.under_way.flushed(!self.is_closed) {
                 (self.waited, self.taken) = (Duration::ZERO, 0);
-                self.asking.answered();
+                let is_received = self.under_way.take_received();
+                self.asking.answered(is_received);
                 if let Some(reader) = self.reader.take() {
                     reader.wake();
                 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -17,6 +18,7 @@ use tracing::debug;
 use crate::body::AnswerBody;
 use crate::connection::Connection;
 use crate::first::{First, first_of};
+use crate::receive::receive;
 use crate::under_way::UnderWay;
 use crate::{Handler, Request, Responder, Response, ServerOptions};
 
@@ -113,7 +115,7 @@ impl<H: Handler> Conversation<H> {
         under_way: UnderWay,
     ) -> http::Response<AnswerBody> {
         let is_head = request.method() == Method::HEAD;
-        let Response { status, headers, content, on_sent } = self.response(request).await;
+        let Response { status, headers, content, on_sent } = self.response(request, &under_way).await;
         let length = content.length();
         let body =
             if is_head { AnswerBody::none(under_way) } else { AnswerBody::new(content, on_sent, under_way) };
@@ -126,20 +128,42 @@ impl<H: Handler> Conversation<H> {
         answer
     }
 
-    async fn response(&self, request: http::Request<Incoming>) -> Response {
+    async fn response(&self, request: http::Request<Incoming>, under_way: &UnderWay) -> Response {
         let auth = &self.options.auth;
-        if !auth.admits(request.headers()) {
+        let most_body = self.handler.most_body();
+        let is_preflight = request.method() == Method::OPTIONS && most_body.is_some();
+        if !is_preflight && !auth.admits(request.headers()) {
             let mut response = Response::error(StatusCode::UNAUTHORIZED, "credentials are needed\n");
             for challenge in auth.challenges() {
                 response.headers.append(header::WWW_AUTHENTICATE, challenge);
             }
             return response;
         }
-        if request.method() != Method::HEAD && request.method() != Method::GET {
-            return Response::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served\n")
-                .with_header("allow", "GET, HEAD");
+        let (head, incoming) = request.into_parts();
+        let body = match (&head.method, most_body) {
+            (&Method::GET | &Method::HEAD, _) | (&Method::OPTIONS, Some(_)) => Bytes::new(),
+            (&Method::POST, Some(most)) => {
+                let received = receive(incoming, most);
+                match timeout(self.options.request_patience, received).await {
+                    Ok(Ok(body)) => body,
+                    Ok(Err(refusal)) => return refusal,
+                    Err(_) => return Response::error(StatusCode::REQUEST_TIMEOUT, "the body did not come\n"),
+                }
+            }
+            (_, None) => {
+                return Response::error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served\n")
+                    .with_header("allow", "GET, HEAD");
+            }
+            (_, Some(_)) => {
+                let text = "only GET, HEAD, POST and OPTIONS are served\n";
+                return Response::error(StatusCode::METHOD_NOT_ALLOWED, text)
+                    .with_header("allow", "GET, HEAD, POST, OPTIONS");
+            }
+        };
+        if head.method == Method::POST {
+            under_way.received();
         }
-        let request = Request::new(request);
+        let request = Request::new(head, body);
         let patience = self.options.answer_patience;
         let patience = request.timeout().map_or(patience, |timeout| timeout.min(patience));
         let (responder, answered) = Responder::new();

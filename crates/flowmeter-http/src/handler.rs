@@ -11,6 +11,15 @@ use crate::{Request, Response};
 pub trait Handler: Send + Sync + 'static {
     /// Answers a request, now or later. A responder that is dropped answers 503.
     fn handle(&self, request: Request, responder: Responder);
+
+    /// The most bytes of a body that it takes; nothing, which is the default, if it answers `GET` and `HEAD` alone.
+    ///
+    /// One that takes bodies gets `POST` requests, once their body is there, and `OPTIONS` requests. Browsers send those ahead of
+    /// requests to other sites, without credentials, so it gets them without; the answer to one is to say nothing else than who
+    /// may ask.
+    fn most_body(&self) -> Option<usize> {
+        None
+    }
 }
 
 impl<F: Fn(Request, Responder) + Send + Sync + 'static> Handler for F {

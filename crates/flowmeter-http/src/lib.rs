@@ -1,8 +1,9 @@
 //! One small HTTP/1.1 server for the reporters that serve.
 //!
-//! A [`Server`] has a thread of its own, with a private single-threaded runtime, and answers `GET` and `HEAD`. It
+//! A [`Server`] has a thread of its own, with a private single-threaded runtime, and answers `GET` and `HEAD`, and `POST` for a
+//! handler that [takes bodies](Handler::most_body). It
 //! binds the loopback address unless told otherwise, and everything that comes from outside has a limit: connections,
-//! header sizes, the time to send a request, the time to stay without one, and the time to take an answer, with the
+//! header and body sizes, the time to send a request, the time to stay without one, and the time to take an answer, with the
 //! rate at which it is taken. [`ServerOptions`] has them all. A client may keep its connection for further requests
 //! as long as nobody else waits for it.
 //!
@@ -80,6 +81,7 @@ mod handler;
 mod options;
 mod ports;
 mod queue;
+mod receive;
 mod request;
 mod response;
 mod secret;
@@ -97,9 +99,10 @@ pub use queue::BodyWriter;
 pub use request::Request;
 pub use response::Response;
 pub use secret::Secret;
-pub use server::Server;
+pub use server::{Server, bind};
 #[cfg(feature = "tls")]
 pub use tls::TlsOptions;
+pub use transport::{Connection, Transport};
 
 use std::io;
 use std::net::IpAddr;
@@ -129,7 +132,7 @@ pub enum Error {
     },
 
     /// The server's thread or runtime could not be made.
-    #[error("cannot start the HTTP server's thread: {0}")]
+    #[error("cannot start the server's thread: {0}")]
     Thread(#[source] io::Error),
 
     /// A file of the TLS options cannot be used.

@@ -142,12 +142,14 @@ impl ServerOptions {
     }
 
     /// Whether the credentials of clients could be read on their way.
-    pub(crate) fn shows_credentials(&self) -> bool {
+    #[must_use]
+    pub fn shows_credentials(&self) -> bool {
         self.auth.is_wanted() && !self.is_encrypted() && !self.address.is_loopback()
     }
 
     /// Whether what is sent is encrypted.
-    pub(crate) fn is_encrypted(&self) -> bool {
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.is_some();
         #[cfg(not(feature = "tls"))]
@@ -155,7 +157,8 @@ impl ServerOptions {
     }
 
     /// With nothing in it that a server could not take.
-    pub(crate) fn within_limits(self) -> Self {
+    #[must_use]
+    pub fn within_limits(self) -> Self {
         let patience = |patience: Duration| patience.clamp(SHORTEST_PATIENCE, LONGEST_PATIENCE);
         Self {
             connections: self.connections.clamp(1, MOST_CONNECTIONS),

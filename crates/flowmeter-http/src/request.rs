@@ -4,19 +4,21 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
 
-/// A `GET` or `HEAD` request.
+/// A `GET` or `HEAD` request, and for a handler that takes bodies a `POST` or `OPTIONS` request.
 pub struct Request {
-    is_head: bool,
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
+    body: Bytes,
 }
 
 impl Request {
-    pub(crate) fn new<B>(request: http::Request<B>) -> Self {
-        let (parts, _) = request.into_parts();
-        Self { is_head: parts.method == Method::HEAD, uri: parts.uri, headers: parts.headers }
+    pub(crate) fn new(head: Parts, body: Bytes) -> Self {
+        Self { method: head.method, uri: head.uri, headers: head.headers, body }
     }
 
     /// The path, such as `/metrics`, as it was sent.
@@ -28,7 +30,26 @@ impl Request {
     /// Whether only the head of the answer is wanted. A body is left out anyway; this is to not make it.
     #[must_use]
     pub fn is_head(&self) -> bool {
-        self.is_head
+        self.method == Method::HEAD
+    }
+
+    /// Whether it is an `OPTIONS` request, by which a browser asks whether a page may ask.
+    #[must_use]
+    pub fn is_options(&self) -> bool {
+        self.method == Method::OPTIONS
+    }
+
+    /// The body of a `POST` request.
+    #[must_use]
+    pub fn body(&self) -> Option<&[u8]> {
+        (self.method == Method::POST).then_some(&*self.body)
+    }
+
+    /// The host, with the port if it is not the usual one, that the client has asked: from the `Host` header, or from the URI that
+    /// stands in its place.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.uri.authority().map(http::uri::Authority::as_str).or_else(|| self.header("host"))
     }
 
     /// The value of a query parameter, decoded, the first if it was sent several times; empty if it came without one.
@@ -37,14 +58,15 @@ impl Request {
         self.pairs().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
+    /// All query parameters with their values, decoded, in the order in which they were sent.
+    pub fn pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes())
+    }
+
     /// The values of a query parameter, decoded, in the order in which they were sent: `a` and `b` of
     /// `?name[]=a&name%5B%5D=b` for `name[]`.
     pub fn queries(&self, name: &str) -> impl Iterator<Item = Cow<'_, str>> {
         self.pairs().filter(move |(key, _)| key == name).map(|(_, value)| value)
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes())
     }
 
     /// The value of a header, if it is text; the first if it was sent several times.
@@ -73,7 +95,7 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let headers: Vec<_> = self.headers.keys().collect();
         f.debug_struct("Request")
-            .field("is_head", &self.is_head)
+            .field("method", &self.method)
             .field("path", &self.path())
             .field("headers", &headers)
             .finish_non_exhaustive()
@@ -85,13 +107,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn without_body(request: http::request::Builder) -> Request {
+        Request::new(request.body(()).unwrap().into_parts().0, Bytes::new())
+    }
+
     fn request(uri: &str) -> Request {
-        Request::new(http::Request::get(uri).body(()).unwrap())
+        without_body(http::Request::get(uri))
     }
 
     fn waiting(seconds: &str) -> Request {
         let request = http::Request::get("/").header("X-Prometheus-Scrape-Timeout-Seconds", seconds);
-        Request::new(request.body(()).unwrap())
+        without_body(request)
     }
 
     #[test]
@@ -112,12 +138,27 @@ mod tests {
             .header("Accept", "a")
             .header("accept", &b"\xff"[..])
             .header("ACCEPT", "b, c");
-        let request = Request::new(request.body(()).unwrap());
+        let request = without_body(request);
         assert!(request.is_head());
         assert_eq!(request.header_values("Accept").collect::<Vec<_>>(), ["a", "b, c"]);
         assert_eq!(request.header("accept"), Some("a"));
         assert_eq!(request.header_values("none").count(), 0);
         assert_eq!(request.header("not a name\n"), None);
+    }
+
+    #[test]
+    fn only_what_was_posted_has_a_body() {
+        let with_body = |method: &str| {
+            let request =
+                http::Request::builder().method(method).uri("http://a.example:1/x").body(()).unwrap();
+            Request::new(request.into_parts().0, Bytes::from("b"))
+        };
+        assert_eq!(with_body("POST").body(), Some(&b"b"[..]));
+        assert_eq!(with_body("GET").body(), None);
+        assert!(with_body("OPTIONS").is_options());
+        assert_eq!(with_body("GET").host(), Some("a.example:1"));
+        assert_eq!(without_body(http::Request::get("/").header("Host", "b")).host(), Some("b"));
+        assert_eq!(request("/").host(), None);
     }
 
     #[test]
@@ -134,7 +175,7 @@ mod tests {
     #[test]
     fn values_are_not_shown() {
         let request = http::Request::get("/p?key=hunter2").header("authorization", "Bearer hunter2");
-        let shown = format!("{:?}", Request::new(request.body(()).unwrap()));
+        let shown = format!("{:?}", without_body(request));
         assert!(
             shown.contains("/p") && shown.contains("authorization") && !shown.contains("hunter2"),
             "{shown}"

@@ -22,6 +22,12 @@ impl Secret {
         Self(text.into().into())
     }
 
+    /// Whether a text is equal to it, in a time that does not depend on the secret.
+    #[must_use]
+    pub fn equals(&self, given: &str) -> bool {
+        self.is(given.as_bytes()).into()
+    }
+
     /// Whether a client would have to send it in parts.
     pub(crate) fn has_blanks(&self) -> bool {
         self.0.contains(|c: char| c.is_whitespace() || c.is_control())

@@ -96,7 +96,13 @@ impl fmt::Debug for Server {
     }
 }
 
-fn bind(options: &ServerOptions) -> Result<TcpListener, Error> {
+/// Binds the first port that is free. The listener does not block. For reporters that serve another protocol than HTTP with the same
+/// options.
+///
+/// # Errors
+///
+/// When no port can be bound.
+pub fn bind(options: &ServerOptions) -> Result<TcpListener, Error> {
     let address = options.address;
     for port in options.ports.iter() {
         match TcpListener::bind((address, port)) {

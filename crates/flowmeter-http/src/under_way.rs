@@ -15,6 +15,8 @@ pub(crate) struct UnderWay(Arc<Mutex<Answers>>);
 struct Answers {
     asked: usize,
     ended: usize,
+    /// Whether a body was read to its end, and what has come with it is no begin of another request.
+    is_received: bool,
     on_sent: Vec<OnSent>,
 }
 
@@ -29,6 +31,16 @@ impl UnderWay {
         let mut answers = self.lock();
         answers.ended += 1;
         answers.on_sent.extend(on_sent);
+    }
+
+    /// Notes that all of a request's body was read.
+    pub(crate) fn received(&self) {
+        self.lock().is_received = true;
+    }
+
+    /// Whether a body was read to its end since this was asked last.
+    pub(crate) fn take_received(&self) -> bool {
+        std::mem::take(&mut self.lock().is_received)
     }
 
     /// Whether there is a request whose answer has not left.

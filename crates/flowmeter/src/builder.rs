@@ -107,6 +107,13 @@ impl FlowmeterBuilder {
         self.reporter(name, reporter, ReporterOptions::default())
     }
 
+    /// Adds a JMX reporter.
+    #[cfg(feature = "jmx")]
+    pub fn jmx(self, name: impl Into<String>, options: flowmeter_jmx::JmxOptions) -> Self {
+        let reporter = Box::new(flowmeter_jmx::JmxReporter::new(options));
+        self.reporter(name, reporter, ReporterOptions::default())
+    }
+
     /// Adds a StatsD reporter.
     #[cfg(feature = "statsd")]
     pub fn statsd(self, name: impl Into<String>, options: flowmeter_statsd::StatsdOptions) -> Self {

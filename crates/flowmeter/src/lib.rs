@@ -33,6 +33,7 @@
 //! | feature | brings |
 //! |---|---|
 //! | `derive` | `#[derive(MetricSet)]`, for metric sets of your own |
+//! | `jmx` | the JMX reporter, in the module `jmx` |
 //! | `otlp` | the OTLP reporter, in the module `otlp` |
 //! | `otlp-tracing` | the process's own spans and log records by OTLP, from `tracing`, in the module `otlp` |
 //! | `prometheus` | the Prometheus reporter, in the module `prometheus` |
@@ -58,6 +59,19 @@ pub use flowmeter_core::*;
 #[cfg(feature = "derive")]
 #[doc(inline)]
 pub use flowmeter_derive::FacadeMetricSet as MetricSet;
+
+/// The JMX reporter.
+///
+/// It listens on the loopback address unless told otherwise. For other hosts, give it a certificate, for which it takes the
+/// feature `tls`, and a user name with its password.
+#[cfg(feature = "jmx")]
+pub mod jmx {
+    #[cfg(feature = "tls")]
+    pub use flowmeter_http::TlsOptions;
+    pub use flowmeter_http::{AuthOptions, Ports, Secret, ServerOptions};
+    #[doc(inline)]
+    pub use flowmeter_jmx::*;
+}
 
 /// The Prometheus reporter.
 ///

@@ -1,19 +1,19 @@
 //! What people, or programs, see of a run.
 
-use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::serving::{self, Endpoints};
 use crate::summary::Summary;
 
 /// Prints to standard output: tables, or one JSON object a line. Progress goes to standard error if that is a terminal.
 pub(super) struct Console {
     json: bool,
     progress: Option<Progress>,
-    started: Vec<[String; 4]>,
+    started: Vec<[String; 6]>,
     /// What kept it from printing.
     failure: Option<io::Error>,
 }
@@ -34,22 +34,25 @@ impl Console {
         Self { json, progress: None, started: Vec::new(), failure: None }
     }
 
-    pub(super) fn started(&mut self, role: &str, id: &str, pid: u32, endpoint: Option<&str>) {
+    pub(super) fn started(&mut self, role: &str, id: &str, pid: u32, endpoints: &Endpoints) {
         if self.json {
-            let endpoints = endpoint.map(|endpoint| ("prometheus", endpoint)).into_iter().collect();
             self.print_json(&Started { event: "started", role, id, pid, endpoints });
         } else {
-            let endpoint = endpoint.unwrap_or("-").to_owned();
-            self.started.push([role.to_owned(), id.to_owned(), pid.to_string(), endpoint]);
+            let metrics = serving::prometheus(endpoints).unwrap_or("-").to_owned();
+            let port = |port: Option<u16>| port.map_or("-".to_owned(), |port| format!(":{port}"));
+            let [jmx, jolokia] = serving::jmx_ports(endpoints).map(port);
+            self.started.push([role.to_owned(), id.to_owned(), pid.to_string(), metrics, jmx, jolokia]);
         }
     }
 
     /// Shows all that has started.
     pub(super) fn table(&mut self) {
         if !self.json {
-            self.print(&format!("{:<13}{:<8}{:>8}  {}", "role", "id", "pid", "metrics"));
-            for [role, id, pid, endpoint] in std::mem::take(&mut self.started) {
-                self.print(&format!("{role:<13}{id:<8}{pid:>8}  {endpoint}"));
+            let head = ["role", "id", "pid", "metrics", "jmx", "jolokia"].map(str::to_owned);
+            for [role, id, pid, metrics, jmx, jolokia] in
+                std::iter::once(head).chain(std::mem::take(&mut self.started))
+            {
+                self.print(&format!("{role:<13}{id:<8}{pid:>8}  {metrics:<31}{jmx:<8}{jolokia}"));
             }
         }
     }
@@ -130,6 +133,5 @@ struct Started<'a> {
     role: &'a str,
     id: &'a str,
     pid: u32,
-    /// By reporter.
-    endpoints: BTreeMap<&'static str, &'a str>,
+    endpoints: &'a Endpoints,
 }

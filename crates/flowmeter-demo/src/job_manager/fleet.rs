@@ -13,6 +13,7 @@ use crate::arguments::Join;
 use crate::control::{FromTaskManager, Receiver, Sender, Setup, TOKEN_VARIABLE, ToTaskManager, ends};
 use crate::interrupts::Interrupts;
 use crate::job::Truth;
+use crate::serving::Endpoints;
 use crate::task_manager::id;
 
 /// How long TaskManagers may take to start, and to end after they were told to.
@@ -114,17 +115,17 @@ impl Fleet {
     pub(super) fn set_up(
         &mut self,
         setup: &Setup,
-        mut started: impl FnMut(usize, u32, Option<&str>),
-    ) -> Result<Vec<Option<String>>, String> {
-        let mut endpoints = Vec::new();
+        mut started: impl FnMut(usize, u32, &Endpoints),
+    ) -> Result<Vec<Endpoints>, String> {
+        let mut all = Vec::new();
         for index in 0..self.members.len() {
             self.tell(index, &ToTaskManager::Setup(Box::new(setup.clone())))?;
             let deadline = Instant::now() + PATIENCE;
             loop {
                 match self.receive(Duration::from_millis(100))? {
-                    Some((_, FromTaskManager::Started { endpoint })) => {
-                        started(index, self.members[index].child.id(), endpoint.as_deref());
-                        endpoints.push(endpoint);
+                    Some((_, FromTaskManager::Started { endpoints })) => {
+                        started(index, self.members[index].child.id(), &endpoints);
+                        all.push(endpoints);
                         break;
                     }
                     _ if Instant::now() > deadline => {
@@ -134,7 +135,7 @@ impl Fleet {
                 }
             }
         }
-        Ok(endpoints)
+        Ok(all)
     }
 
     /// Has all TaskManagers connect to each other and begin.

@@ -1,22 +1,21 @@
 //! The JobManager's own metrics.
 
-use flowmeter::prometheus::{Ports, PrometheusOptions};
 use flowmeter::stream::{ClusterMetrics, JobFailure, JobStatus, JobStatusTracker};
 use flowmeter::system::CountingAllocator;
 use flowmeter::{Flowmeter, JobManagerGroup, JobManagerJobGroup, MetricSet, ReporterHandle};
 
 use crate::arguments::Arguments;
-use crate::{otlp, process};
+use crate::serving::{Endpoints, ServingPorts};
+use crate::{otlp, process, serving};
 
 /// What the JobManager is called among the processes.
 pub(super) const ID: &str = "jm";
-/// The name of the reporter.
-const PROMETHEUS: &str = "prometheus";
 
 /// What the JobManager reports, and how.
 pub(super) struct Reporting {
     /// Ports that TaskManagers may use.
-    pub(super) remaining: (u16, u16),
+    pub(super) remaining: ServingPorts,
+    pub(super) endpoints: Endpoints,
     cluster: ClusterMetrics,
     job_manager: JobManagerGroup,
     flowmeter: Flowmeter,
@@ -27,8 +26,8 @@ impl Reporting {
         arguments: &Arguments,
         allocator: &'static CountingAllocator,
     ) -> Result<Self, String> {
-        let options = PrometheusOptions::default().with_ports(arguments.ports);
-        let builder = Flowmeter::builder().prometheus(PROMETHEUS, options);
+        let ports = ServingPorts::of(arguments);
+        let builder = ports.serve(Flowmeter::builder());
         let builder = match &arguments.statsd {
             Some(address) => process::with_statsd(builder, address.clone()),
             None => builder,
@@ -38,31 +37,16 @@ impl Reporting {
             None => builder,
         };
         let flowmeter = process::start(builder)?;
-        let endpoint = flowmeter.reporter(PROMETHEUS).and_then(|reporter| reporter.endpoint());
-        let taken = endpoint.as_deref().and_then(port_of).unwrap_or(0);
-        // Any free port goes on being any free port; a range goes on behind the port that was taken, and ends there if
-        // others have the rest of it.
-        let last = *arguments.ports.iter().end();
-        let remaining =
-            if arguments.ports == Ports::any() { (0, 0) } else { (taken.saturating_add(1), last) };
-        if remaining.0 > remaining.1 {
-            return Err(format!(
-                "port {taken} was the last free one of --ports {}: TaskManagers need ports of their own, give a wider range",
-                arguments.ports
-            ));
-        }
+        let endpoints = serving::endpoints(&flowmeter);
+        let remaining = ports.behind(&endpoints)?;
         let job_manager = flowmeter.job_manager("localhost");
         process::measure(&job_manager, allocator);
         let cluster = ClusterMetrics::register(&job_manager);
-        Ok(Self { remaining, cluster, job_manager, flowmeter })
+        Ok(Self { remaining, endpoints, cluster, job_manager, flowmeter })
     }
 
     pub(super) fn reporter(&self) -> Option<ReporterHandle> {
-        self.flowmeter.reporter(PROMETHEUS)
-    }
-
-    pub(super) fn endpoint(&self) -> Option<String> {
-        self.reporter()?.endpoint()
+        serving::scraped(&self.flowmeter)
     }
 
     /// Measures a job that will have all of so many TaskManagers, each with one slot, until the returned value is dropped.
@@ -136,10 +120,6 @@ impl Drop for MeasuredJob<'_> {
         self.cluster.num_running_jobs.set(0);
         self.cluster.task_slots_available.set(self.cluster.task_slots_total.get());
     }
-}
-
-fn port_of(endpoint: &str) -> Option<u16> {
-    endpoint.strip_suffix("/metrics")?.rsplit(':').next()?.parse().ok()
 }
 
 #[cfg(test)]
