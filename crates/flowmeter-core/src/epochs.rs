@@ -66,7 +66,9 @@ impl Wall {
         let mut epochs = self.epochs.0.to_vec();
         let mut from = self.looked + INSTANT;
         while let Some(last) = epochs.last() {
-            from = from.min(unix.checked_sub(last.zero).map_or(Duration::ZERO, |now| now + INSTANT));
+            let future = unix.checked_sub(last.zero).map_or(Duration::ZERO, |now| now + INSTANT);
+            // Those before it have a future of their own.
+            from = from.min(future.max(last.from));
             if last.from < from {
                 break;
             }
@@ -109,6 +111,14 @@ mod tests {
         for now in [20, 30] {
             assert_eq!(starts(&wall.look(s(now), s(5000 + now)), [0, 10, 11, 20]), [0, 10, 5011, 5020]);
         }
+    }
+
+    #[test]
+    fn a_step_forth_and_back_moves_nothing_that_was_seen_before() {
+        let mut wall = Wall::new(s(0), s(1000));
+        wall.look(s(10), s(1010));
+        wall.look(s(20), s(5020));
+        assert_eq!(starts(&wall.look(s(30), s(1027)), [5, 10]), [1005, 1010]);
     }
 
     #[test]
