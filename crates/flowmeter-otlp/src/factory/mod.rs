@@ -102,7 +102,9 @@ fn connection(section: &ConfigSection, signal: Signal, options: &mut OtlpOptions
     if let Some((protocol, _)) = one_of(section, &PROTOCOL, &FLINK_PROTOCOL)? {
         options.protocol = protocol;
     }
-    if let Some(endpoint) = endpoint(section, signal)? {
+    let given = endpoint(section, signal)?;
+    let key = given.as_ref().map_or(&ENDPOINT, |(_, key)| *key);
+    if let Some((endpoint, _)) = given {
         options.endpoint = Some(endpoint);
         // They may be the credentials for the receiver that the environment has.
         options.headers.clear();
@@ -111,7 +113,7 @@ fn connection(section: &ConfigSection, signal: Signal, options: &mut OtlpOptions
     if is_http && options.endpoint.as_ref().is_some_and(|endpoint| endpoint.is_secure().is_none()) {
         let expected = "`protocol = \"grpc\"`, or a URL that begins with `http://` or `https://`";
         return Err(ConfigError::InvalidValue {
-            key: full(section, ENDPOINT.info().name()),
+            key: full(section, key.info().name()),
             value: options.endpoint().to_string(),
             expected,
             detail: "which is for gRPC alone".to_owned(),
@@ -212,8 +214,11 @@ fn endpoint_of(signal: Signal) -> &'static OptionalKey<Url> {
     }
 }
 
-/// The endpoint, which may have a password in it, so that it is not shown as it was given.
-fn endpoint(section: &ConfigSection, signal: Signal) -> Result<Option<Endpoint>, ConfigError> {
+/// The endpoint and the key that it is given by. It may have a password in it, so that it is not shown as it was given.
+fn endpoint(
+    section: &ConfigSection,
+    signal: Signal,
+) -> Result<Option<(Endpoint, &'static OptionalKey<Url>)>, ConfigError> {
     let of_signal = endpoint_of(signal);
     let base = one_of(section, &ENDPOINT, &FLINK_ENDPOINT)?;
     let (key, text, read) = match (section.get(of_signal)?, base) {
@@ -233,7 +238,7 @@ fn endpoint(section: &ConfigSection, signal: Signal) -> Result<Option<Endpoint>,
         expected: Url::EXPECTED,
         detail: error.to_string(),
     };
-    read.map(Some).map_err(wrong)
+    read.map(|endpoint| Some((endpoint, key))).map_err(wrong)
 }
 
 /// A header, whose value is not shown.

@@ -282,6 +282,7 @@ fn what_is_wrong_is_named() {
         (&[("endpoint", "ftp://h")][..], "endpoint", "it begins with neither `http://` nor `https://`"),
         (&[("endpoint", "http://")], "endpoint", "it has no host"),
         (&[("endpoint", "h:1")], "endpoint", "which is for gRPC alone"),
+        (&[("metrics-endpoint", "h:1")], "metrics-endpoint", "which is for gRPC alone"),
         (&[("metrics-endpoint", "http://h:0")], "metrics-endpoint", "its port is not 1 to 65535"),
         (&[("traces-endpoint", "http://")], "traces-endpoint", "it has no host"),
         (&[("logs-endpoint", "ftp://h")], "logs-endpoint", "it begins with neither"),
