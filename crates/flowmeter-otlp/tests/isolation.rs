@@ -26,12 +26,12 @@ fn other_reporters_and_the_job_do_not_notice_one_that_hangs() {
         receiver.always(Answer::Hang);
         let registry = quiet_registry();
         let reporter = Box::new(OtlpReporter::new(options(&receiver, protocol)));
-        let often = ReporterOptions::default().with_interval(Duration::from_millis(1));
-        registry.add_reporter("otlp", reporter, often).unwrap();
+        let handle = registry.add_reporter("otlp", reporter, on_request()).unwrap();
         let capture = Capture::push();
         let other = registry.add_reporter("capture", capture.reporter(), on_request()).unwrap();
         let group = registry.add_group("g");
         let counter = group.counter("n");
+        handle.report_now(Duration::ZERO).unwrap_err();
         receiver.wait_for(is_hanging);
         let begun = Instant::now();
         for round in 1..=1_000_u64 {

@@ -43,7 +43,8 @@ fn clients_hold_the_truth_of_nexmark() {
     let summary = demo.summary();
     for metric in ["numRecordsIn", "numRecordsOut"] {
         let truth = Demo::counts(&summary, metric);
-        assert_eq!(read(&jdk, &demo, metric), truth, "{metric}");
+        // What is read may be a moment old.
+        wait_for(metric, || (read(&jdk, &demo, metric) == truth).then_some(()));
         assert_eq!(query(&client, &demo, metric), truth.values().sum::<u64>(), "{metric}");
     }
     assert_eq!(Demo::counts(&summary, "numRecordsOut")["Source: events"], 100_000);
