@@ -113,7 +113,10 @@ fn one_that_is_not_gets_nothing() {
     for protocol in ALL {
         let options = options(protocol, &url(&receiver, protocol)).with_tls(other.trusted());
         let delivery = send_until(&mut Client::new(&options).unwrap(), body(protocol), soon());
-        assert_refused(&delivery, "invalid peer certificate");
+        assert_refused(
+            &delivery,
+            "so see `tls.authorities` and the host in `endpoint`: invalid peer certificate",
+        );
     }
     assert!(receiver.received().requests.is_empty());
 }
@@ -140,7 +143,7 @@ fn what_speaks_no_tls_is_not_spoken_to() {
         let url = url(&receiver, protocol).replace("http://", "https://");
         let options = options(protocol, &url).with_tls(authority.trusted());
         let delivery = send_until(&mut Client::new(&options).unwrap(), body(protocol), soon());
-        assert_refused(&delivery, "cannot be connected to");
+        assert_refused(&delivery, "so see whether it speaks TLS at that port");
     }
     assert!(receiver.received().requests.is_empty());
 }
