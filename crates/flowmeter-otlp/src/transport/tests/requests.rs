@@ -1,12 +1,12 @@
 //! What requests look like.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use flowmeter_testkit::PATIENCE;
 use flowmeter_testkit::otlp::{Message, OtlpReceiver};
 
-use super::{ALL, POINTS, body, client, options, request, send, send_until, taken, url};
+use super::{ALL, POINTS, body, client, options, request, send, taken, url};
 use crate::transport::{Client, Signal};
 use crate::{Compression, Endpoint, Error, OtlpOptions, Protocol};
 
@@ -140,18 +140,5 @@ fn headers_that_cannot_be_are_named_and_their_values_are_not() {
         assert!(matches!(error, Error::Header { .. }), "{error:?}");
         let shown = format!("{error} {error:?}");
         assert!(shown.contains(reason) && !shown.contains("hunter2"), "{shown}");
-    }
-}
-
-#[test]
-fn a_port_of_another_protocol_is_hinted_at() {
-    let receiver = OtlpReceiver::start();
-    for (protocol, url) in
-        [(Protocol::Grpc, receiver.http_url()), (Protocol::HttpProtobuf, receiver.grpc_url())]
-    {
-        let mut client = Client::new(&options(protocol, &url)).unwrap();
-        let said =
-            format!("{:?}", send_until(&mut client, body(protocol), Instant::now() + Duration::from_secs(1)));
-        assert!(said.contains("see whether it speaks") && said.contains("`protocol`"), "{said}");
     }
 }
