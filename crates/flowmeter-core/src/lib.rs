@@ -78,6 +78,7 @@ mod self_metrics;
 mod set;
 mod shards;
 mod shared_counter;
+mod source;
 mod statistics;
 mod sync;
 mod text_gauge;

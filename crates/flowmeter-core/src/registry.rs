@@ -15,8 +15,9 @@ use crate::control::Control;
 use crate::core::Core;
 use crate::node::Node;
 use crate::reporter::{Endpoints, Reporter, ReporterContext};
-use crate::runner::{self, Runner, Source, panicked};
+use crate::runner::{self, Runner, panicked};
 use crate::self_metrics::{self, SelfReport};
+use crate::source::Source;
 use crate::{
     Clock, ConfigError, ConfigSection, Error, JobManagerGroup, MetricGroup, ReportError, ReporterFactory,
     ReporterOptions, ReporterStatus, ScopeFormats, Statistics, SystemClock, TaskManagerGroup,
