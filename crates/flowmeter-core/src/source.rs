@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use tracing::warn;
 
+use crate::node::Node;
 use crate::reporter::{Clashes, Endpoints, Naming, ReportMode, Reporter, ReporterContext};
 use crate::runner::panicked;
-use crate::{ConfigSection, ReportError, ReporterFactory};
+use crate::{ConfigSection, ReportError, ReporterFactory, ReporterOptions};
 
 /// A reporter, and where another one like it comes from.
 pub(crate) struct Source {
@@ -61,6 +62,16 @@ impl Source {
 fn built(factory: &dyn ReporterFactory, section: &ConfigSection) -> Result<Box<dyn Reporter>, ReportError> {
     let build = || factory.build(section).map_err(ReportError::from);
     catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|panic| Err(panicked(&*panic).into()))
+}
+
+/// What is to take a running reporter's place.
+pub(crate) struct Replacement {
+    pub(crate) source: Source,
+    pub(crate) options: ReporterOptions,
+    /// By which callbacks know its index from the former one.
+    pub(crate) reader: u64,
+    /// Where all groups are.
+    pub(crate) root: Arc<Node>,
 }
 
 /// What a reporter says of itself, once.

@@ -10,6 +10,7 @@ mod book;
 mod closing;
 mod contest;
 mod families;
+mod succession;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::BuildHasher;
