@@ -312,6 +312,50 @@ fn series_that_come_and_go_leave_room_for_others() {
     assert!(statistics.keys < 10 && statistics.removed > 90, "{statistics:?}");
 }
 
+/// Counts log lines, as a program may, with the macros.
+struct CountingSubscriber;
+
+impl tracing::Subscriber for CountingSubscriber {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        counter!("log_lines").increment(1);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn log_lines_that_count_themselves_do_not_wait_for_what_they_tell_of() {
+    let bridged = Bridged::new();
+    let recorder = GroupRecorder::new(bridged.group.clone());
+    tracing::subscriber::with_default(CountingSubscriber, || {
+        with_local_recorder(&recorder, || {
+            // Each is refused, and said so within its registration.
+            counter!("").increment(1);
+            assert_eq!(recorder.statistics().nested, 1);
+            counter!("log_lines").increment(0);
+            gauge!("").increment(1);
+            histogram!("").record(1.0);
+            counter!("n", "host" => "h").increment(1);
+        });
+    });
+    assert_eq!(recorder.statistics().nested, 1);
+    assert_eq!(bridged.number("lib.log_lines"), Some(3.0));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
