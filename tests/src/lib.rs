@@ -15,6 +15,11 @@ pub struct Readme;
 #[doc = include_str!("../../CONTRIBUTING.md")]
 pub struct Contributing;
 
+/// The examples in the how-to work.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/bridge-the-metrics-crate.md")]
+pub struct BridgeTheMetricsCrate;
+
 /// The examples in the how-to compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/how-to/report-spans-and-events.md")]

@@ -131,3 +131,4 @@ pub use text_gauge::TextGauge;
 pub use time_meter::{TimeGuard, TimeMeter};
 pub use unit::Unit;
 pub use value::{Number, Value};
+pub use variables::is_system_variable;
