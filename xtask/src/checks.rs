@@ -34,6 +34,7 @@ fn lints() -> Result<()> {
     clippy(&["--package", "flowmeter", "--features", "prometheus,tls"])?;
     clippy(&["--package", "flowmeter", "--features", "jmx"])?;
     clippy(&["--package", "flowmeter", "--features", "jmx,tls"])?;
+    clippy(&["--package", "flowmeter", "--features", "log"])?;
     clippy(&["--package", "flowmeter", "--features", "otlp"])?;
     clippy(&["--package", "flowmeter", "--features", "otlp,tls"])?;
     clippy(&["--package", "flowmeter", "--features", "statsd"])?;
@@ -43,7 +44,7 @@ fn lints() -> Result<()> {
 }
 
 /// The features of the facade that compile for any target; the others need its C compiler.
-const PORTABLE: &str = "flowmeter/derive,flowmeter/jmx,flowmeter/otlp,flowmeter/prometheus,flowmeter/statsd,flowmeter/stream,flowmeter/system,flowmeter/tokio,\
+const PORTABLE: &str = "flowmeter/derive,flowmeter/jmx,flowmeter/log,flowmeter/otlp,flowmeter/prometheus,flowmeter/statsd,flowmeter/stream,flowmeter/system,flowmeter/tokio,\
                         flowmeter/counting-allocator";
 
 /// The libraries compile elsewhere too. A target that the toolchain has not, and cannot get, is skipped, out loud.

@@ -34,6 +34,7 @@
 //! |---|---|
 //! | `derive` | `#[derive(MetricSet)]`, for metric sets of your own |
 //! | `jmx` | the JMX reporter, in the module `jmx` |
+//! | `log` | the reporter that writes into the program's log, in the module `log` |
 //! | `otlp` | the OTLP reporter, in the module `otlp` |
 //! | `otlp-tracing` | the process's own spans and log records by OTLP, from `tracing`, in the module `otlp` |
 //! | `prometheus` | the Prometheus reporter, in the module `prometheus` |
@@ -102,6 +103,9 @@ pub mod prometheus {
     pub use flowmeter_prometheus::*;
 }
 
+#[cfg(feature = "log")]
+#[doc(inline)]
+pub use flowmeter_log as log;
 #[cfg(feature = "otlp")]
 #[doc(inline)]
 pub use flowmeter_otlp as otlp;
