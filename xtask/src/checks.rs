@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use crate::measure;
 use crate::shell::{Program, cargo, program, say, step, target};
 use crate::test::{self, Missing};
+use crate::{measure, package};
 
 /// The version of cargo-deny that the checks are written for.
 const DENY: &str = "0.20.2";
@@ -16,6 +16,7 @@ pub(crate) fn run() -> Result<()> {
     step("documentation", documentation)?;
     step("licences, bans and sources", deny)?;
     test::run(Missing::Fail)?;
+    step("packages", package::check)?;
     step("demo", || {
         // The first of the README's two commands, cut short.
         cargo(["demo", "--events", "1000000", "--linger", "0s"]).run()

@@ -130,3 +130,8 @@ pub use text_gauge::TextGauge;
 pub use time_meter::{TimeGuard, TimeMeter};
 pub use unit::Unit;
 pub use value::{Number, Value};
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -72,3 +72,8 @@ pub use factory::LogFactory;
 pub use options::{LogLevel, LogOptions, NamingPolicy};
 pub use output::is_writing;
 pub use reporter::LogReporter;
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -118,3 +118,8 @@ pub use flowmeter_stream as stream;
 #[cfg(feature = "system")]
 #[doc(inline)]
 pub use flowmeter_system as system;
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
