@@ -64,14 +64,14 @@ impl Program {
         Ok(())
     }
 
-    /// Runs it, and returns what it writes; an error unless it succeeds.
+    /// Runs it for what it writes; an error unless it succeeds.
     pub(crate) fn output(mut self) -> Result<String> {
-        let output = self.command.stderr(Stdio::inherit()).output();
-        let output = output.with_context(|| format!("cannot run {}", self.name.display()))?;
+        self.command.stderr(Stdio::inherit());
+        let output = self.command.output().with_context(|| format!("cannot run {}", self.name.display()))?;
         if !output.status.success() {
             bail!("`{self}` failed: {}", output.status);
         }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        String::from_utf8(output.stdout).with_context(|| format!("`{self}` does not write UTF-8"))
     }
 
     /// Whether it succeeds, without its output.

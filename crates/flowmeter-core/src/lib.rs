@@ -132,3 +132,8 @@ pub use time_meter::{TimeGuard, TimeMeter};
 pub use unit::Unit;
 pub use value::{Number, Value};
 pub use variables::is_system_variable;
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -79,3 +79,8 @@ pub use jolokia::{JolokiaOptions, JolokiaServer};
 pub use naming::NamingPolicy;
 pub use options::{JmxOptions, PlatformBeans};
 pub use reporter::JmxReporter;
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
