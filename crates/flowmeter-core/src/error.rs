@@ -117,6 +117,13 @@ pub enum Error {
         source: crate::ConfigError,
     },
 
+    /// A configuration is wrong as a whole, or in what is of no one reporter: whoever read it says what.
+    #[error(transparent)]
+    ConfigurationFile {
+        /// What is wrong, and where.
+        source: ReportError,
+    },
+
     /// A reporter could not begin.
     #[error("reporter `{name}` cannot start: {source}")]
     ReporterStart {

@@ -117,6 +117,12 @@ impl OtlpReporter {
         self
     }
 
+    /// Has no metrics be sent, as was asked for.
+    pub(crate) fn without_metrics(mut self) -> Self {
+        self.sends_metrics = false;
+        self
+    }
+
     pub(crate) fn of(metrics: OtlpOptions, spans: Option<OtlpOptions>, events: Option<OtlpOptions>) -> Self {
         let options = metrics.corrected();
         let is_wanted = options.milestones;

@@ -1,9 +1,15 @@
 //! From a choice of reporters to a running system.
 
+#[cfg(feature = "config")]
+use std::env;
 use std::fmt;
 use std::ops::Deref;
+#[cfg(feature = "config")]
+use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(feature = "config")]
+use crate::config::{Config, ConfigFileError, Configured, EngineSettings, Types};
 use crate::{
     ConfigSection, Error, Registry, RegistryOptions, Reporter, ReporterFactory, ReporterHandle,
     ReporterOptions, ScopeFormats,
@@ -16,12 +22,49 @@ use crate::{
 #[derive(Debug)]
 pub struct Flowmeter {
     registry: Registry,
+    #[cfg(feature = "config")]
+    configured: Configured,
 }
 
 impl Flowmeter {
     /// Begins a choice of reporters.
     pub fn builder() -> FlowmeterBuilder {
         FlowmeterBuilder::default()
+    }
+}
+
+#[cfg(feature = "config")]
+impl Flowmeter {
+    /// Begins with what a file says, in TOML or YAML by its name, and the environment variables over it.
+    ///
+    /// ```no_run
+    /// use flowmeter::Flowmeter;
+    ///
+    /// let flowmeter = Flowmeter::from_config_file("flowmeter.toml")?.start()?;
+    /// # Ok::<(), flowmeter::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or it or a variable is wrong. What a reporter of a type does not have is found when it is
+    /// started.
+    pub fn from_config_file(path: impl AsRef<Path>) -> Result<FlowmeterBuilder, ConfigFileError> {
+        let config = Config::from_file(path)?.with_environment(env::vars_os())?;
+        Ok(Self::builder().with_config(config))
+    }
+
+    /// Begins with what the environment variables say, and the file that `FLOWMETER_CONFIG` names if it is set.
+    ///
+    /// # Errors
+    ///
+    /// When the file or a variable is wrong.
+    pub fn from_env() -> Result<FlowmeterBuilder, ConfigFileError> {
+        Ok(Self::builder().with_config(Config::from_env()?))
+    }
+
+    /// What the configuration says to the engine.
+    pub fn settings(&self) -> &EngineSettings {
+        self.configured.settings()
     }
 }
 
@@ -39,6 +82,10 @@ impl Deref for Flowmeter {
 pub struct FlowmeterBuilder {
     options: RegistryOptions,
     reporters: Vec<(String, Add)>,
+    #[cfg(feature = "config")]
+    config: Config,
+    #[cfg(feature = "config")]
+    types: Types,
 }
 
 /// Adds a reporter of some name.
@@ -130,17 +177,44 @@ impl FlowmeterBuilder {
         self.reporter(name, reporter, reporter_options)
     }
 
+    /// Takes what a configuration says, beside what code chose: its reporters, and its scope formats over others.
+    #[cfg(feature = "config")]
+    pub fn with_config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds a type of reporter, so that a configuration can have it by its name, as in `type = "mine"`.
+    #[cfg(feature = "config")]
+    pub fn with_reporter_type(mut self, factory: impl ReporterFactory + 'static) -> Self {
+        self.types.add(Arc::new(factory));
+        self
+    }
+
     /// Starts all reporters.
     ///
     /// # Errors
     ///
     /// When two reporters have one name, or one cannot start or has a wrong configuration; those that started are stopped again.
     pub fn start(self) -> Result<Flowmeter, Error> {
-        let registry = Registry::with_options(self.options);
+        #[cfg_attr(
+            not(feature = "config"),
+            expect(unused_mut, reason = "formats come from configurations alone")
+        )]
+        let mut options = self.options;
+        #[cfg(feature = "config")]
+        let configured = Configured::new(&self.config, &self.types, &mut options)?;
+        let registry = Registry::with_options(options);
         for (name, add) in self.reporters {
             add(&registry, &name)?;
         }
-        Ok(Flowmeter { registry })
+        #[cfg(feature = "config")]
+        configured.start(&registry)?;
+        Ok(Flowmeter {
+            registry,
+            #[cfg(feature = "config")]
+            configured,
+        })
     }
 }
 

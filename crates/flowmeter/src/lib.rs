@@ -32,6 +32,7 @@
 //!
 //! | feature | brings |
 //! |---|---|
+//! | `config` | configuration from files and environment variables, in the module `config`; it is on by default |
 //! | `derive` | `#[derive(MetricSet)]`, for metric sets of your own |
 //! | `jmx` | the JMX reporter, in the module `jmx` |
 //! | `log` | the reporter that writes into the program's log, in the module `log` |
@@ -54,6 +55,8 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+#[cfg(feature = "config")]
+pub mod config;
 
 pub use builder::{Flowmeter, FlowmeterBuilder};
 #[doc(inline)]

@@ -12,6 +12,8 @@ pub use key::{ConfigKey, KeyInfo};
 pub use section::{ConfigError, ConfigSection};
 pub use value::{ConfigValue, FromConfig};
 
+use std::sync::Arc;
+
 use crate::Reporter;
 
 /// The key that every section may have.
@@ -72,4 +74,22 @@ pub trait ReporterFactory: Send + Sync {
     ///
     /// When a value of the section is missing or not what its key takes.
     fn build(&self, section: &ConfigSection) -> Result<Box<dyn Reporter>, ConfigError>;
+}
+
+impl<F: ReporterFactory + ?Sized> ReporterFactory for Arc<F> {
+    fn reporter_type(&self) -> &str {
+        (**self).reporter_type()
+    }
+
+    fn keys(&self) -> &[KeyInfo] {
+        (**self).keys()
+    }
+
+    fn defaults(&self) -> Vec<(&'static str, ConfigValue)> {
+        (**self).defaults()
+    }
+
+    fn build(&self, section: &ConfigSection) -> Result<Box<dyn Reporter>, ConfigError> {
+        (**self).build(section)
+    }
 }

@@ -219,11 +219,32 @@ impl FromConfig for Duration {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err("it has no unit".to_owned());
         }
+        if let Some(duration) = in_flinks_words(text) {
+            return Ok(duration);
+        }
         if text.contains(char::is_uppercase) {
             // `M` would be a month, and `m` is a minute.
             return Err("its unit is not in lower case".to_owned());
         }
         humantime::parse_duration(text).map_err(|_| String::new())
+    }
+}
+
+/// A number and one of the units that Flink spells out, in any case: `60 SECONDS`. Single letters are left to lower case.
+fn in_flinks_words(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let seconds = |seconds: u64| number.checked_mul(seconds).map(Duration::from_secs);
+    match unit.trim_start().to_ascii_lowercase().as_str() {
+        "day" | "days" => seconds(24 * 3600),
+        "hour" | "hours" => seconds(3600),
+        "min" | "minute" | "minutes" => seconds(60),
+        "sec" | "second" | "seconds" => seconds(1),
+        "ms" | "milli" | "millis" | "millisecond" | "milliseconds" => Some(Duration::from_millis(number)),
+        "µs" | "micro" | "micros" | "microsecond" | "microseconds" => Some(Duration::from_micros(number)),
+        "ns" | "nano" | "nanos" | "nanosecond" | "nanoseconds" => Some(Duration::from_nanos(number)),
+        _ => None,
     }
 }
 
@@ -273,4 +294,31 @@ fn texts(text: &str, separator: char) -> impl Iterator<Item = &str> {
 
 fn trimmed<'a>(texts: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
     texts.map(str::trim).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_in_flinks_words() {
+        let read = |text: &str| Duration::from_config(&text.into());
+        for (text, expected) in [
+            ("60 SECONDS", Duration::from_secs(60)),
+            ("60 s", Duration::from_secs(60)),
+            ("1 min", Duration::from_secs(60)),
+            ("2 Hours", Duration::from_secs(7200)),
+            ("1 DAY", Duration::from_secs(24 * 3600)),
+            ("5 milliseconds", Duration::from_millis(5)),
+            ("7 micros", Duration::from_micros(7)),
+            ("7µs", Duration::from_micros(7)),
+            ("9 NANOSECONDS", Duration::from_nanos(9)),
+        ] {
+            assert_eq!(read(text), Ok(expected), "{text}");
+        }
+        assert_eq!(read("1 M"), Err("its unit is not in lower case".to_owned()));
+        assert_eq!(read("99999999999999999999 days"), Err(String::new()));
+        assert_eq!(read("18446744073709551615 days"), Err(String::new()));
+        assert_eq!(read("60 SECONDZ"), Err("its unit is not in lower case".to_owned()));
+    }
 }

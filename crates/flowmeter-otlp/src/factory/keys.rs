@@ -6,6 +6,7 @@ use std::time::Duration;
 use flowmeter_core::{ConfigKey, ConfigValue, FromConfig, KeyInfo};
 
 use crate::environment;
+use crate::transport::Signal;
 use crate::{Compression, HistogramForm, NamingPolicy, Protocol, Temporality};
 
 pub(super) const ENDPOINT: ConfigKey<Option<Url>> = ConfigKey::new(
@@ -23,6 +24,10 @@ pub(super) const LOGS_ENDPOINT: ConfigKey<Option<Url>> =
 pub(super) const MILESTONES: ConfigKey<bool> =
     ConfigKey::new("milestones", "Whether spans and events are sent as well: not all receivers take them.")
         .with_default("true");
+pub(super) const SIGNALS: ConfigKey<Option<Signals>> = ConfigKey::new(
+    "signals",
+    "Which signals are sent: all if not given, but for what `milestones` and the environment keep back.",
+);
 pub(super) const PROTOCOL: ConfigKey<Option<Protocol>> =
     ConfigKey::new("protocol", "How requests travel: `http/protobuf` if not given.");
 pub(super) const INSECURE: ConfigKey<Option<bool>> = ConfigKey::new(
@@ -101,6 +106,10 @@ pub(super) const FLINK_REPORT_TIMEOUT: ConfigKey<Option<u64>> = ConfigKey::new(
     "export-completion-timeout-millis",
     "As `report-timeout`, in Flink's words: a number of milliseconds.",
 );
+pub(super) const FLINK_BATCH: ConfigKey<Option<i64>> = ConfigKey::new(
+    "batch.size",
+    "How many metrics a request of Flink's has. It has no effect: `request-size` limits requests.",
+);
 pub(super) const SERVICE_NAME: ConfigKey<Option<String>> =
     ConfigKey::new("service.name", "The attribute `service.name` of the resource.");
 pub(super) const SERVICE_VERSION: ConfigKey<Option<String>> =
@@ -112,6 +121,7 @@ pub(super) const KEYS: &[KeyInfo] = &[
     TRACES_ENDPOINT.info(),
     LOGS_ENDPOINT.info(),
     MILESTONES.info(),
+    SIGNALS.info(),
     PROTOCOL.info(),
     INSECURE.info(),
     HEADERS.info(),
@@ -138,6 +148,7 @@ pub(super) const KEYS: &[KeyInfo] = &[
     FLINK_TIMEOUT.info(),
     FLINK_COMPRESSION.info(),
     FLINK_REPORT_TIMEOUT.info(),
+    FLINK_BATCH.info(),
 ];
 
 /// The text of an endpoint, which is read where errors can leave out what is secret in it.
@@ -148,6 +159,42 @@ impl FromConfig for Url {
 
     fn from_config(value: &ConfigValue) -> Result<Self, String> {
         value.text().map(|text| Self(text.to_owned()))
+    }
+}
+
+/// Some of the signals.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Signals {
+    metrics: bool,
+    traces: bool,
+    logs: bool,
+}
+
+impl Signals {
+    pub(super) fn has(self, signal: Signal) -> bool {
+        match signal {
+            Signal::Metrics => self.metrics,
+            Signal::Traces => self.traces,
+            Signal::Logs => self.logs,
+        }
+    }
+}
+
+impl FromConfig for Signals {
+    const EXPECTED: &'static str =
+        "a list of `metrics`, `traces` for spans and `logs` for events, or these with `;` between them";
+
+    fn from_config(value: &ConfigValue) -> Result<Self, String> {
+        let mut signals = Self::default();
+        for word in Vec::<String>::from_config(value)? {
+            match word.as_str() {
+                "metrics" => signals.metrics = true,
+                "traces" => signals.traces = true,
+                "logs" => signals.logs = true,
+                _ => return Err(format!("`{word}` is none of them")),
+            }
+        }
+        Ok(signals)
     }
 }
 

@@ -10,6 +10,8 @@ use flowmeter_core::{
     ConfigError, ConfigKey, ConfigSection, ConfigValue, FromConfig, KeyInfo, Reporter, ReporterFactory,
 };
 
+use tracing::debug;
+
 use self::keys::*;
 use crate::endpoint::redacted;
 use crate::environment::Environment;
@@ -52,11 +54,20 @@ impl OtlpFactory {
         };
         let (spans, events) = (beside(Signal::Traces)?, beside(Signal::Logs)?);
         let sends_metrics = self.sends(section, Signal::Metrics)?;
+        if section.get(&FLINK_BATCH)?.is_some() {
+            debug!(
+                "`{}` has no effect: requests are limited by their bytes",
+                full(section, FLINK_BATCH.info().name())
+            );
+        }
         Ok(Ways { metrics, sends_metrics, spans, events })
     }
 
     /// Whether a signal is sent: one that a section has an endpoint of is, though the environment has no exporter of it.
     fn sends(&self, section: &ConfigSection, signal: Signal) -> Result<bool, ConfigError> {
+        if section.get(&SIGNALS)?.is_some_and(|signals| !signals.has(signal)) {
+            return Ok(false);
+        }
         let is_said = section.get(endpoint_of(signal))?.is_some();
         Ok(self.environment.sends(signal) || (is_said && !self.environment.is_disabled()))
     }
@@ -94,7 +105,13 @@ impl ReporterFactory for OtlpFactory {
 
     fn build(&self, section: &ConfigSection) -> Result<Box<dyn Reporter>, ConfigError> {
         let Ways { metrics, sends_metrics, spans, events } = self.ways(section)?;
-        Ok(Box::new(OtlpReporter::of(metrics, spans, events).sending_metrics(sends_metrics)))
+        let reporter = OtlpReporter::of(metrics, spans, events);
+        let are_wanted = section.get(&SIGNALS)?.is_none_or(|signals| signals.has(Signal::Metrics));
+        Ok(Box::new(if are_wanted {
+            reporter.sending_metrics(sends_metrics)
+        } else {
+            reporter.without_metrics()
+        }))
     }
 }
 
