@@ -270,3 +270,13 @@ fn strings_of(length: usize) -> Vec<u8> {
     (0..length).for_each(|_| writer.text(""));
     writer.into_bytes().split_off(4)
 }
+
+#[test]
+fn types_of_fields_are_texts_and_not_what_nests_without_end() {
+    // Where the type of a field is to stand there is an object, whose class has a field, and so on.
+    let vmid = [&class("java.rmi.dgc.VMID", &c::VMID.uid.to_be_bytes())[..], &[2, 0, 2, b'[', 0, 4], b"addr"]
+        .concat();
+    let nested = [&[0x73][..], &vmid].concat();
+    let nested = nested.repeat(MOST_BYTES / nested.len() - 1);
+    assert!(refusal(&nested).contains("has no field addr"));
+}
