@@ -29,8 +29,9 @@
 //! # Parameters
 //!
 //! They are in the query of the URL or in a request's `config`: `maxDepth`, `maxCollectionSize`, `maxObjects`, `serializeLong`, `ignoreErrors`,
-//! `includeStackTrace`, `serializeException`, `canonicalNaming`, `includeRequest`, `listKeys`, `mimeType`, and `p` for a path that a proxy would
-//! change. Others are ignored. Unlike Jolokia, which takes the first 1000 members of an object unless told otherwise, it leaves none
+//! `includeStackTrace`, `serializeException`, `canonicalNaming`, `includeRequest`, `listKeys`, `mimeType`, `ifModifiedSince`, and `p` for a path
+//! that a proxy would change. Others are ignored. With `ifModifiedSince`, the `timestamp` of an earlier answer, a `list` or `search` has the
+//! status 304 and no value as long as no bean has come or gone since. Unlike Jolokia, which takes the first 1000 members of an object unless told otherwise, it leaves none
 //! out.
 //!
 //! Infinities and what is no number, which JSON does not have, are the texts `Infinity`, `-Infinity` and `NaN`.
