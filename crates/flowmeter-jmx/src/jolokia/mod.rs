@@ -40,7 +40,8 @@
 //!
 //! Whoever has the credentials of the [`ServerOptions`](flowmeter_http::ServerOptions), by default whoever reaches the loopback address. Of pages in
 //! browsers only those of this host may, and those of [origins that are named](JolokiaOptions::origins): not by CORS, not by having their own name
-//! point here, and not by JSONP, which there is none of.
+//! point here, and not by JSONP, which there is none of. The last but one holds on loopback addresses only: by which names other hosts reach a server
+//! nobody knows, so one that they reach should want credentials.
 
 mod answer;
 #[cfg(test)]
@@ -52,6 +53,8 @@ mod options;
 mod origin;
 mod parameters;
 mod path;
+#[cfg(any(test, feature = "hostile"))]
+pub(crate) mod probe;
 mod problem;
 mod read;
 mod request;
