@@ -30,6 +30,11 @@ pub struct ReportSpansAndEvents;
 #[doc = include_str!("../../docs/how-to/send-by-otlp.md")]
 pub struct SendByOtlp;
 
+/// The examples in the how-to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/read-with-jconsole.md")]
+pub struct ReadWithJconsole;
+
 mod backends;
 mod collector;
 mod compression;

@@ -65,6 +65,8 @@
 
 mod collect;
 mod factory;
+#[cfg(any(test, feature = "hostile"))]
+pub mod hostile;
 pub mod jolokia;
 pub mod model;
 mod naming;
