@@ -82,6 +82,11 @@ pub struct Arguments {
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
     pub otlp: Option<OtlpUrl>,
 
+    /// Take the reporters from a file, in TOML or as Flink's `config.yaml`, and from environment variables over it. Beside them
+    /// each process serves Prometheus on --ports, to compare with, and all stay up for all of --linger.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["statsd", "otlp", "jmx_ports", "jolokia_ports"])]
+    pub config: Option<PathBuf>,
+
     /// Print events as JSON, one object a line.
     #[arg(long)]
     pub json: bool,
@@ -163,6 +168,9 @@ impl Arguments {
             }
             Job::Wordcount if self.events.is_some() => {
                 "--events goes with --job nexmark; wordcount ends with its input"
+            }
+            _ if self.config.is_some() && self.instrument == Instrument::Off => {
+                "--config is about what measures the job: leave out --instrument off"
             }
             Job::Nexmark if self.input.is_some() => {
                 "--input goes with --job wordcount; nexmark makes its own events"
@@ -288,6 +296,10 @@ mod tests {
             ),
             (&["--otlp", "http://h:0"], "the URL of --otlp cannot be used: its port is not 1 to 65535"),
             (&["--speed", "1"], "unexpected argument '--speed' found; try --help"),
+            (
+                &["--config", "flowmeter.toml", "--otlp"],
+                "the argument '--config <FILE>' cannot be used with '--otlp [<URL>]'; try --help",
+            ),
             (
                 &["--job", "wordcount"],
                 "--job wordcount needs --input PATH: a file, a folder, or `-` for standard input",

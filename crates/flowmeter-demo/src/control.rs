@@ -5,6 +5,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::marker::PhantomData;
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -83,6 +84,8 @@ pub struct Setup {
     pub statsd: Option<String>,
     /// A receiver of OTLP to report to as well.
     pub otlp: Option<OtlpUrl>,
+    /// A file with other reporters.
+    pub config: Option<PathBuf>,
 }
 
 /// The end of a connection on which messages of one type are sent.

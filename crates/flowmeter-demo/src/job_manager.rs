@@ -57,6 +57,7 @@ pub fn run(arguments: &Arguments, allocator: &'static CountingAllocator) -> Resu
         ports: reporting.as_ref().map(|reporting| reporting.remaining),
         statsd: arguments.statsd.as_ref().map(ToString::to_string),
         otlp: arguments.otlp.clone(),
+        config: arguments.config.clone(),
     };
     let endpoints = fleet.set_up(&setup, |index, pid, endpoints| {
         console.started("taskmanager", &crate::task_manager::id(index), pid, endpoints);
@@ -175,16 +176,18 @@ fn linger(
         return fleet.wait_ended(Duration::ZERO);
     };
     let mut time = arguments.linger;
+    // Nobody need come by at our own endpoint when there are others.
+    let stay = arguments.stay || arguments.config.is_some();
     if !time.is_zero() {
         let shown = humantime::format_duration(time);
-        console.note(&match arguments.stay {
+        console.note(&match stay {
             true => format!("endpoints stay up for {shown}; Ctrl-C to end"),
             false => format!(
                 "endpoints stay up until their final values were scraped, for {shown} at most; Ctrl-C to end"
             ),
         });
     }
-    if arguments.stay {
+    if stay {
         fleet.stay(time)?;
         time = Duration::ZERO;
     }

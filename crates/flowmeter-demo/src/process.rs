@@ -1,5 +1,7 @@
 //! What each process of a job reports of itself and its host.
 
+use std::path::Path;
+
 use flowmeter::statsd::{Address, HistogramMode, StatsdOptions};
 use flowmeter::system::{CountingAllocator, SystemOptions, register, register_allocator};
 use flowmeter::{Error, Flowmeter, FlowmeterBuilder, MetricGroup, ScopeFormats, ScopeKind};
@@ -25,6 +27,19 @@ pub(crate) fn with_statsd(builder: FlowmeterBuilder, address: Address) -> Flowme
     builder.scope_formats(formats).statsd("statsd", options)
 }
 
+/// Begins with the reporters of a file, if there is one, for the process of this name.
+///
+/// # Errors
+///
+/// What is wrong with the file, or with environment variables.
+pub(crate) fn builder(config: Option<&Path>, process: &str) -> Result<FlowmeterBuilder, String> {
+    let builder = match config {
+        Some(path) => Flowmeter::from_config_file(path).map_err(|error| format!("{error} (--config)"))?,
+        None => Flowmeter::builder(),
+    };
+    Ok(builder.instance(process))
+}
+
 /// Starts all reporters.
 ///
 /// # Errors
@@ -36,6 +51,7 @@ pub(crate) fn start(builder: FlowmeterBuilder) -> Result<Flowmeter, String> {
         Error::ReporterStart { name, .. } if name == serving::JMX => {
             format!("{error} (--jmx-ports, --jolokia-ports)")
         }
-        _ => format!("{error} (--ports)"),
+        Error::ReporterStart { name, .. } if serving::is_own(name) => format!("{error} (--ports)"),
+        _ => format!("{error} (--config)"),
     })
 }

@@ -122,7 +122,7 @@ fn serve(
 
 fn start_reporters(setup: &Setup, index: usize) -> Result<Option<Flowmeter>, String> {
     let Some(ports) = setup.ports else { return Ok(None) };
-    let builder = ports.serve(Flowmeter::builder());
+    let builder = ports.serve(process::builder(setup.config.as_deref(), &id(index))?);
     let builder = match &setup.statsd {
         Some(address) => {
             let address = address.parse::<Address>().map_err(|error| format!("{error} (--statsd)"))?;

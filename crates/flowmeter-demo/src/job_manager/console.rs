@@ -14,6 +14,8 @@ pub(super) struct Console {
     json: bool,
     progress: Option<Progress>,
     started: Vec<[String; 6]>,
+    /// What processes serve that has no column.
+    others: Vec<String>,
     /// What kept it from printing.
     failure: Option<io::Error>,
 }
@@ -31,7 +33,7 @@ const RATE_SPAN: Duration = Duration::from_secs(1);
 
 impl Console {
     pub(super) fn new(json: bool) -> Self {
-        Self { json, progress: None, started: Vec::new(), failure: None }
+        Self { json, progress: None, started: Vec::new(), others: Vec::new(), failure: None }
     }
 
     pub(super) fn started(&mut self, role: &str, id: &str, pid: u32, endpoints: &Endpoints) {
@@ -41,6 +43,8 @@ impl Console {
             let metrics = serving::prometheus(endpoints).unwrap_or("-").to_owned();
             let port = |port: Option<u16>| port.map_or("-".to_owned(), |port| format!(":{port}"));
             let [jmx, jolokia] = serving::jmx_ports(endpoints).map(port);
+            let other = |(name, url)| format!("{id:<8}{name:<24}{url}");
+            self.others.extend(serving::others(endpoints).map(other));
             self.started.push([role.to_owned(), id.to_owned(), pid.to_string(), metrics, jmx, jolokia]);
         }
     }
@@ -53,6 +57,9 @@ impl Console {
                 std::iter::once(head).chain(std::mem::take(&mut self.started))
             {
                 self.print(&format!("{role:<13}{id:<8}{pid:>8}  {metrics:<31}{jmx:<8}{jolokia}"));
+            }
+            for line in std::mem::take(&mut self.others) {
+                self.print(&line);
             }
         }
     }

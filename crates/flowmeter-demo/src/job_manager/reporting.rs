@@ -27,7 +27,7 @@ impl Reporting {
         allocator: &'static CountingAllocator,
     ) -> Result<Self, String> {
         let ports = ServingPorts::of(arguments);
-        let builder = ports.serve(Flowmeter::builder());
+        let builder = ports.serve(process::builder(arguments.config.as_deref(), ID)?);
         let builder = match &arguments.statsd {
             Some(address) => process::with_statsd(builder, address.clone()),
             None => builder,
