@@ -102,7 +102,8 @@ impl Collector {
     }
 
     fn official(&self) -> Command {
-        // It answers when what it has got is passed on, as without a queue there is nowhere else for that to be.
+        // It answers when what it has got is passed on, as without a queue there is nowhere else for that to be. The exporter is called
+        // `otlp_http` by now, but this name is good for former versions too.
         let configuration = format!(
             "\
 receivers:
@@ -111,16 +112,16 @@ receivers:
       grpc: {{ endpoint: {grpc} }}
       http: {{ endpoint: {http} }}
 exporters:
-  otlp_http:
+  otlphttp:
     endpoint: {next}
     sending_queue: {{ enabled: false }}
     retry_on_failure: {{ enabled: false }}
 service:
   telemetry: {{ metrics: {{ level: none }} }}
   pipelines:
-    metrics: {{ receivers: [otlp], exporters: [otlp_http] }}
-    traces: {{ receivers: [otlp], exporters: [otlp_http] }}
-    logs: {{ receivers: [otlp], exporters: [otlp_http] }}
+    metrics: {{ receivers: [otlp], exporters: [otlphttp] }}
+    traces: {{ receivers: [otlp], exporters: [otlphttp] }}
+    logs: {{ receivers: [otlp], exporters: [otlphttp] }}
 ",
             grpc = self.grpc,
             http = self.http,

@@ -18,12 +18,17 @@ import (
 )
 
 func factories() (otelcol.Factories, error) {
-	otlp, otlpHTTP := otlpreceiver.NewFactory(), otlphttpexporter.NewFactory()
-	return otelcol.Factories{
-		Receivers: map[component.Type]receiver.Factory{otlp.Type(): otlp},
-		Exporters: map[component.Type]exporter.Factory{otlpHTTP.Type(): otlpHTTP},
-		Telemetry: otelconftelemetry.NewFactory(),
-	}, nil
+	receivers, err := otelcol.MakeFactoryMap[receiver.Factory](otlpreceiver.NewFactory())
+	if err != nil {
+		return otelcol.Factories{}, err
+	}
+	// Under its former name, too.
+	exporters, err := otelcol.MakeFactoryMap[exporter.Factory](otlphttpexporter.NewFactory())
+	if err != nil {
+		return otelcol.Factories{}, err
+	}
+	telemetry := otelconftelemetry.NewFactory()
+	return otelcol.Factories{Receivers: receivers, Exporters: exporters, Telemetry: telemetry}, nil
 }
 
 func main() {

@@ -32,23 +32,23 @@ pub(super) fn install(backends: &Path) -> Result<()> {
         return Ok(());
     }
     say("builds OpenTelemetry's Collector: a minute or two, and for that time 1.5 GB of the disk");
-    let suite = debian::with_a_suite(backends, |apt| {
-        remove(&folder)?;
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let source = folder.join("source");
-        unpack(apt, &source)?;
-        build(&source, &folder)?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let source = folder.join("source");
+    let built = debian::with_a_suite(backends, |apt| {
         remove(&source)?;
-        // Last, since it says that all is there.
-        fs::write(&main, MAIN).with_context(|| format!("cannot write {}", main.display()))
+        unpack(apt, &source)?;
+        build(&source, &program)
     });
-    let suite = suite.with_context(|| {
+    remove(&source)?;
+    let suite = built.with_context(|| {
         format!(
-            "cannot build OpenTelemetry's Collector: get one with the receiver `otlp` and the exporter `otlp_http` \
+            "cannot build OpenTelemetry's Collector: get one with the receiver `otlp` and the exporter `otlphttp` \
              yourself, as {}, and put a copy of xtask/src/backends/collector.go beside it as `main.go`",
             program.display()
         )
     })?;
+    // Last, since it says of what the program is built.
+    fs::write(&main, MAIN).with_context(|| format!("cannot write {}", main.display()))?;
     say(&format!("built {} of {} from {suite}", program.display(), PACKAGES.join(" and ")));
     Ok(())
 }
@@ -62,13 +62,13 @@ fn unpack(apt: &Apt, into: &Path) -> Result<()> {
 }
 
 /// Builds it with the Go that is unpacked, which takes and leaves nothing elsewhere.
-fn build(source: &Path, folder: &Path) -> Result<()> {
+fn build(source: &Path, to: &Path) -> Result<()> {
     let main = source.join("main.go");
     fs::write(&main, MAIN).with_context(|| format!("cannot write {}", main.display()))?;
     let go = source.join("usr/lib/go");
     program(go.join("bin/go"))
         .args(["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o"])
-        .args([&folder.join("otelcol"), &main])
+        .args([to, &main])
         .env("GOROOT", &go)
         .env("GOPATH", source.join("usr/share/gocode"))
         // The packages are folders of GOPATH, as they were before there were modules.
