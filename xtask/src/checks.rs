@@ -34,6 +34,7 @@ fn lints() -> Result<()> {
     clippy(&["--package", "flowmeter", "--features", "prometheus,tls"])?;
     clippy(&["--package", "flowmeter", "--features", "jmx"])?;
     clippy(&["--package", "flowmeter", "--features", "jmx,tls"])?;
+    clippy(&["--package", "flowmeter", "--features", "metrics"])?;
     clippy(&["--package", "flowmeter", "--features", "otlp"])?;
     clippy(&["--package", "flowmeter", "--features", "otlp,tls"])?;
     clippy(&["--package", "flowmeter", "--features", "statsd"])?;
