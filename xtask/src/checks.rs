@@ -36,6 +36,7 @@ fn lints() -> Result<()> {
     clippy(&["--package", "flowmeter", "--features", "jmx"])?;
     clippy(&["--package", "flowmeter", "--features", "jmx,tls"])?;
     clippy(&["--package", "flowmeter", "--features", "log"])?;
+    clippy(&["--package", "flowmeter", "--features", "metrics"])?;
     clippy(&["--package", "flowmeter", "--features", "otlp"])?;
     clippy(&["--package", "flowmeter", "--features", "otlp,tls"])?;
     clippy(&["--package", "flowmeter", "--features", "statsd"])?;

@@ -11,7 +11,7 @@
 //! | [`GroupRecorder`] | libraries that count with the macros of the `metrics` crate: their metrics are series of a group, with its variables |
 //! | [`MetricsReporter`], [`MetricsFactory`] | programs that export through a recorder: it gets what flowmeter's groups have |
 //!
-//! It depends on the facade alone, and not on its utilities.
+//! [`CATALOGUE`] has the metric that a recorder has of its own. The crate depends on the facade alone, and not on its utilities.
 
 #![forbid(unsafe_code)]
 
@@ -20,5 +20,5 @@ mod recorder;
 mod reporter;
 mod unit;
 
-pub use recorder::{GroupRecorder, RecorderOptions, RecorderStatistics};
+pub use recorder::{CATALOGUE, GroupRecorder, RecorderOptions, RecorderStatistics};
 pub use reporter::{MetricsFactory, MetricsReporter};

@@ -14,6 +14,7 @@ pub struct Catalogue {
 /// All crates that have metrics, in the order in which they are listed.
 pub const CATALOGUES: &[Catalogue] = &[
     Catalogue { name: "flowmeter-core", entries: flowmeter::SELF_CATALOGUE },
+    Catalogue { name: "flowmeter-metrics", entries: flowmeter::metrics::CATALOGUE },
     Catalogue { name: "flowmeter-stream", entries: flowmeter::stream::CATALOGUE },
     Catalogue { name: "flowmeter-system", entries: flowmeter::system::CATALOGUE },
 ];

@@ -33,3 +33,15 @@ impl MeasuredLibraries {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_that_is_not_measured_waits_once() {
+        let mut libraries = MeasuredLibraries::new(&[0, 1]);
+        assert_eq!([(); 3].map(|()| libraries.is_to_wait()), [true, false, false]);
+        assert_eq!(libraries.run(|| 7), 7);
+    }
+}

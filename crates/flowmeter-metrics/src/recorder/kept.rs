@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use flowmeter_core::{MetricGroup, SharedCounter, SharedGauge, SharedHistogram, Unit};
-use metrics::{Key, SharedString};
+use flowmeter_core::{Metric, MetricGroup, SharedCounter, SharedGauge, SharedHistogram, Unit};
+use metrics::{Key, Label, SharedString};
 use tracing::warn;
 
 use super::descriptions::{Descriptions, Fate};
@@ -46,6 +46,22 @@ struct Changes {
     swept_at: Duration,
     /// Labels whose new name was told.
     told: HashSet<String>,
+}
+
+impl Changes {
+    /// The labels of which nobody has said yet that they have another name here.
+    fn untold(&mut self, renamed: &[SharedString]) -> Vec<String> {
+        let room = TOLD.saturating_sub(self.told.len());
+        let new = renamed.iter().map(SharedString::to_string).filter(|label| self.told.insert(label.clone()));
+        new.take(room).collect()
+    }
+}
+
+/// What the core refuses: a metric, or the group of a label below another.
+struct Refusal {
+    group: MetricGroup,
+    label: Option<Label>,
+    metric: Metric,
 }
 
 #[derive(Default)]
@@ -99,6 +115,7 @@ impl Kept {
         if self.is_full() && self.options.idle_timeout.is_none() {
             return self.limited(key);
         }
+        let canonical = canonical(key);
         let mut changes = self.changes();
         if let Some(known) = kind.series.get(key) {
             return Some(known);
@@ -108,44 +125,76 @@ impl Kept {
             drop(changes);
             return self.limited(key);
         }
-        let canonical = canonical(key);
-        if canonical.is_altered {
-            self.counts.altered.fetch_add(1, Relaxed);
-            self.tell(&mut changes, &canonical.renamed);
-        }
         let known = if canonical.is_altered { kind.series.get(&canonical.key) } else { None };
-        let series = known.unwrap_or_else(|| {
-            let series = Arc::new(self.new_series(kind, canonical.key));
-            changes.places.add(&labels(&series.key));
-            self.insert(kind, series.key.clone(), &series);
-            series
-        });
-        if canonical.is_altered {
+        let series = if let Some(known) = known {
+            known
+        } else {
+            let (handle, is_reported) = match self.try_handle(kind, &canonical.key) {
+                Ok(handle) => (handle, true),
+                Err(refusal) => {
+                    // It is logged, and log lines are the program's code, which may wait for another that registers.
+                    drop(changes);
+                    let handle = self.refuse(&refusal);
+                    changes = self.changes();
+                    (handle, false)
+                }
+            };
+            let known = kind.series.get(&canonical.key);
+            known.unwrap_or_else(|| self.add(&mut changes, kind, handle, canonical.key, is_reported))
+        };
+        if canonical.is_altered && kind.series.get(key).is_none() {
+            self.counts.altered.fetch_add(1, Relaxed);
             self.insert(kind, key.to_retained(), &series);
+        }
+        let untold = changes.untold(&canonical.renamed);
+        drop(changes);
+        for label in untold {
+            let group = &self.group;
+            warn!(
+                ?group,
+                "label `{label}` is the variable `{PREFIX}{label}`, since none can be named like it"
+            );
         }
         Some(series)
     }
 
-    fn new_series<H: Bridged>(&self, kind: &Kind<H>, key: Key) -> Series<H> {
+    /// Registers a series in the core.
+    fn try_handle<H: Bridged>(&self, kind: &Kind<H>, key: &Key) -> Result<H, Box<Refusal>> {
         let metric = kind.descriptions.metric(key.name(), self.options.series_limit);
-        let now = self.group.clock().monotonic();
-        let refused = |handle| {
-            self.counts.refused.fetch_add(1, Relaxed);
-            (handle, false)
-        };
-        let labels = labels(&key);
-        let (handle, is_reported) = match group_of(&self.group, &labels) {
+        let labels = labels(key);
+        match group_of(&self.group, &labels) {
             Ok(group) => match group.try_register::<H>(metric.clone()) {
-                Ok(handle) => (handle, true),
-                // The core gives a handle that works all the same, counts it and says why.
-                Err(_) => refused(H::plain(&group, metric)),
+                Ok(handle) => Ok(handle),
+                Err(_) => Err(Box::new(Refusal { group, label: None, metric })),
             },
             Err((group, depth)) => {
-                let _closed = group.add_group_kv(labels[depth].key(), labels[depth].value());
-                refused(H::plain(self.nobody.get_or_init(MetricGroup::noop), metric))
+                Err(Box::new(Refusal { group, label: labels.into_iter().nth(depth), metric }))
             }
-        };
-        Series::new(handle, key, is_reported, now)
+        }
+    }
+
+    /// Has the core count what it refuses, and say why. It gives a handle that works all the same.
+    fn refuse<H: Bridged>(&self, refusal: &Refusal) -> H {
+        self.counts.refused.fetch_add(1, Relaxed);
+        let Refusal { group, label, metric } = refusal;
+        let Some(label) = label else { return H::plain(group, metric.clone()) };
+        let _closed = group.add_group_kv(label.key(), label.value());
+        H::plain(self.nobody.get_or_init(MetricGroup::noop), metric.clone())
+    }
+
+    fn add<H: Bridged>(
+        &self,
+        changes: &mut Changes,
+        kind: &Kind<H>,
+        handle: H,
+        key: Key,
+        is_reported: bool,
+    ) -> Arc<Series<H>> {
+        let now = self.group.clock().monotonic();
+        let series = Arc::new(Series::new(handle, key, is_reported, now));
+        changes.places.add(&labels(&series.key));
+        self.insert(kind, series.key.clone(), &series);
+        series
     }
 
     fn insert<H: Bridged>(&self, kind: &Kind<H>, key: Key, series: &Arc<Series<H>>) {
@@ -167,32 +216,14 @@ impl Kept {
         None
     }
 
-    /// Says once of each label that it has another name here.
-    fn tell(&self, changes: &mut Changes, renamed: &[SharedString]) {
-        for label in renamed {
-            if changes.told.len() < TOLD && changes.told.insert(label.to_string()) {
-                let group = &self.group;
-                warn!(
-                    ?group,
-                    "label `{label}` is the variable `{PREFIX}{label}`, since none can be named like it"
-                );
-            }
-        }
-    }
-
     /// Keeps a description for the series to come, and gives it to those that are there.
     pub(super) fn describe<H: Bridged>(&self, kind: &Kind<H>, name: &str, unit: &Unit, text: &str) {
         let Some(_inside) = Inside::enter() else {
             self.counts.nested.fetch_add(1, Relaxed);
             return;
         };
-        let _changes = self.changes();
+        let changes = self.changes();
         let (fate, is_unit_late) = kind.descriptions.describe(name, unit, text, self.options.series_limit);
-        if is_unit_late {
-            self.counts.late_units.fetch_add(1, Relaxed);
-            let group = &self.group;
-            warn!(?group, name, %unit, "this unit comes after series of the name, which keep theirs");
-        }
         if fate == Fate::Late {
             let metric = kind.descriptions.metric(name, self.options.series_limit);
             for series in kind.series.named(name).iter().filter(|series| series.is_reported) {
@@ -201,6 +232,12 @@ impl Kept {
                     .map(|group| group.try_register::<H>(metric.clone()).map(drop));
                 drop(again);
             }
+        }
+        drop(changes);
+        if is_unit_late {
+            self.counts.late_units.fetch_add(1, Relaxed);
+            let group = &self.group;
+            warn!(?group, name, %unit, "this unit comes after series of the name, which keep theirs");
         }
     }
 
@@ -268,6 +305,6 @@ impl Kept {
     }
 }
 
-fn labels(key: &Key) -> Vec<metrics::Label> {
+fn labels(key: &Key) -> Vec<Label> {
     key.labels().cloned().collect()
 }

@@ -11,7 +11,7 @@ mod table;
 use std::fmt;
 use std::sync::Arc;
 
-use flowmeter_core::MetricGroup;
+use flowmeter_core::{CatalogueEntry, Descriptor, Metric, MetricGroup, ScopeKind};
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SetRecorderError, SharedString, Unit,
 };
@@ -21,7 +21,18 @@ use kept::Kept;
 pub use options::{RecorderOptions, RecorderStatistics};
 
 /// The gauge that tells how many keys there are, and has idle series removed.
-const BRIDGED_SERIES: &str = "bridgedSeries";
+const BRIDGED_SERIES: Metric = Metric::new("bridgedSeries")
+    .with_unit(flowmeter_core::Unit::new("{series}"))
+    .with_description("Series that libraries record in this group with the macros of the metrics crate.");
+
+/// The metric of a [`GroupRecorder`] with an [`idle_timeout`](RecorderOptions::idle_timeout), for lists and dashboards. Those of libraries
+/// are theirs.
+pub const CATALOGUE: &[CatalogueEntry] = &[CatalogueEntry {
+    registered_by: "GroupRecorder",
+    scopes: ScopeKind::ALL,
+    groups: "",
+    descriptors: &[Descriptor::of::<flowmeter_core::Gauge<u64>>(BRIDGED_SERIES)],
+}];
 
 /// Records what libraries count with the macros of the `metrics` crate in a [`MetricGroup`], as series that all reporters have.
 ///

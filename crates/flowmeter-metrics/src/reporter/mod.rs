@@ -9,10 +9,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use flowmeter_core::{
-    Family, FamilyView, GroupView, HistogramSnapshot, MetricKind, Naming, Number, Report, ReportError,
-    Reporter, ReporterContext, SeriesView, Value,
+    Family, GroupView, HistogramSnapshot, MetricKind, Naming, Number, Report, ReportError, Reporter,
+    SeriesView, Value,
 };
-use metrics::{Key, Level, Metadata, Recorder};
+use metrics::{Key, Level, Metadata, Recorder, SharedString};
 
 use crate::inside::Inside;
 use crate::unit;
@@ -46,14 +46,14 @@ static METADATA: Metadata<'static> = Metadata::new("flowmeter", Level::INFO, Som
 ///
 /// A name is the parts of the logical scope and the metric's name in snake case, joined by underscores; the variables that are not
 /// empty are labels. Both have only characters that exporters leave as they are, so what would come out alike there clashes here: the
-/// core withholds the later one and names it. Descriptions and units are told once a name.
+/// core withholds the later one and names it. Descriptions and units are told once a name, but to the global recorder with each report.
 ///
 /// | flowmeter | facade |
 /// |---|---|
 /// | counters, meters | counters, incremented by what is new since the last report: totals are exact, also after failures and restarts |
 /// | up-down counters, gauges | gauges, set: floats, so integers beyond 2^53 are rounded |
 /// | truth values | gauges, 1 or 0 |
-/// | texts | gauges named `…_info` of 1, with the text as the label `value`; that of the text before is set to 0 |
+/// | texts | gauges named `…_info` of 1, with the text as the label `value`; that of the text before is set to 0, unless a reporter that panicked knew it |
 /// | histograms | histograms: what was recorded since the last report, each value as the middle of its bucket. The count is exact; a value, and so the sum, is off by at most [`relative_error`](HistogramSnapshot::relative_error), 1.1 % as a rule. The least and the greatest value are those of the snapshot. Values without a bucket are not told |
 ///
 /// Times keep their units, such as nanoseconds. Rates are the backend's to work out.
@@ -126,11 +126,6 @@ impl Reporter for MetricsReporter {
         true
     }
 
-    fn start(&mut self, _context: &ReporterContext) -> Result<(), ReportError> {
-        self.told = Told::default();
-        Ok(())
-    }
-
     fn prepare_group(&self, group: &GroupView<'_>, out: &mut Vec<u8>) {
         for label in names::labels(group) {
             // With lengths, since values have any characters.
@@ -148,10 +143,16 @@ impl Reporter for MetricsReporter {
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
         let _inside = Inside::enter();
         let Self { recorder, told, delta, .. } = self;
+        // The one that is installed may be another than that of the report before.
+        let is_global = matches!(recorder, AnyRecorder::Global);
         told.begin();
         recorder.with(|recorder| {
             for view in report.families() {
-                let name = told.family(view.prepared(), |name| describe(recorder, &view, name));
+                let name = told.family(view.prepared());
+                if is_global || !name.is_described {
+                    describe(recorder, view.family(), &name.name);
+                    name.is_described = true;
+                }
                 let Ok(()) = view.for_each(|series| {
                     let known = name.series(series);
                     record(recorder, view.family().kind(), series, known, delta);
@@ -167,8 +168,7 @@ impl Reporter for MetricsReporter {
 }
 
 /// Tells the recorder what a family is.
-fn describe(recorder: &dyn Recorder, view: &FamilyView<'_>, name: &metrics::SharedString) {
-    let family = view.family();
+fn describe(recorder: &dyn Recorder, family: &Family, name: &SharedString) {
     let (unit, text) = (unit::to_facade(family.unit()), family.description().to_owned().into());
     match family.kind() {
         MetricKind::Counter | MetricKind::Meter => recorder.describe_counter(name.clone().into(), unit, text),

@@ -16,7 +16,8 @@ pub(super) struct Told {
 
 /// The name of a family, and its series by what is prepared for their groups.
 pub(super) struct Name {
-    name: SharedString,
+    pub(super) name: SharedString,
+    pub(super) is_described: bool,
     series: HashMap<Box<[u8]>, Series>,
     report: u64,
 }
@@ -34,12 +35,11 @@ impl Told {
         self.report += 1;
     }
 
-    /// The name of a family, which is described when it is new.
-    pub(super) fn family(&mut self, prepared: &[u8], describe: impl FnOnce(&SharedString)) -> &mut Name {
+    /// The name of a family.
+    pub(super) fn family(&mut self, prepared: &[u8]) -> &mut Name {
         let known = self.families.entry_ref(prepared).or_insert_with(|| {
             let name = SharedString::from(String::from_utf8_lossy(prepared).into_owned());
-            describe(&name);
-            Name { name, series: HashMap::new(), report: 0 }
+            Name { name, is_described: false, series: HashMap::new(), report: 0 }
         });
         known.report = self.report;
         known
@@ -58,7 +58,7 @@ impl Told {
 impl Name {
     /// What a series is called, made with its first report.
     pub(super) fn series(&mut self, view: &SeriesView<'_>) -> &mut Series {
-        let Self { name, series, report } = self;
+        let Self { name, series, report, .. } = self;
         let known = series.entry_ref(view.prepared()).or_insert_with(|| Series {
             key: Key::from_parts(name.clone(), names::labels(&view.group())),
             of_text: None,
