@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     /// How many of each kind are tried; the soak tries more.
-    const TRIES: usize = 20_000;
+    const TRIES: usize = 10_000;
 
     fn tried(kind: Kind) -> (usize, usize) {
         let mut inputs = Inputs::new(0x5eed);

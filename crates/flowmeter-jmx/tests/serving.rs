@@ -224,7 +224,7 @@ fn a_small_call_has_no_huge_answer() {
     let registry = quiet_registry();
     let handle = serve(&registry, JmxOptions::default().with_freshness(Duration::from_secs(3600)));
     let gauge = registry.task_manager("h", "t").text_gauge("text");
-    gauge.set(&"x".repeat(1_000));
+    gauge.set("x".repeat(1_000));
     let mut client = Client::new(&handle);
     let bean = client.names("flowmeter:*").remove(0);
     let values = client.values(&bean, &["Value"; 2_000]).unwrap();
