@@ -52,21 +52,42 @@ impl JolokiaClient {
     /// When the client cannot be run, or fails.
     #[must_use]
     pub fn read(&self, url: &str, bean: &str, pattern: &str, login: Option<(&str, &str)>) -> Value {
+        let (user, password) = login.unwrap_or_default();
+        let scripts = [include_str!("read_jolokia.py"), include_str!("read_jolokia.mjs")];
+        self.run(scripts, &[url, bean, pattern, user, password])
+    }
+
+    /// All attributes of the beans that match a pattern, as each server answers.
+    ///
+    /// # Panics
+    ///
+    /// When the client cannot be run, or fails.
+    #[must_use]
+    pub fn read_beans(&self, urls: &[String], pattern: &str) -> Vec<Value> {
+        let arguments: Vec<_> = [pattern].into_iter().chain(urls.iter().map(String::as_str)).collect();
+        let scripts = [include_str!("read_beans.py"), include_str!("read_beans.mjs")];
+        match self.run(scripts, &arguments) {
+            Value::Array(answers) => answers,
+            other => panic!("{other}"),
+        }
+    }
+
+    /// Runs one of two scripts, which writes JSON.
+    fn run(&self, [python_script, javascript]: [&str; 2], arguments: &[&str]) -> Value {
         let (mut command, script) = match &self.kind {
             Kind::Python { python, packages } => {
                 let mut command = Command::new(python);
                 command.arg("-").env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
-                (command, include_str!("read_jolokia.py"))
+                (command, python_script)
             }
             Kind::JavaScript { node, folder } => {
                 let mut command = Command::new(node);
                 // Modules are looked for from there.
                 command.args(["--input-type=module", "-"]).current_dir(folder);
-                (command, include_str!("read_jolokia.mjs"))
+                (command, javascript)
             }
         };
-        let (user, password) = login.unwrap_or_default();
-        command.args([url, bean, pattern, user, password]);
+        command.args(arguments);
         if let Some(trusted) = &self.trusted {
             // Each of them looks at one of these.
             command.env("REQUESTS_CA_BUNDLE", trusted).env("NODE_EXTRA_CA_CERTS", trusted);

@@ -36,9 +36,9 @@ enum Task {
         arguments: Vec<String>,
     },
     /// Registers, records and closes millions of times with reporters attached, in release mode: no count may be lost, and
-    /// memory must stay as it is.
+    /// memory must stay as it is. Then reads as many inputs of JMX's clients that mean no good.
     Soak {
-        /// Passed on: --cycles N, --series N, or --help for what they mean.
+        /// Passed on: --cycles N, --series N, --inputs N, or --help for what they mean.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

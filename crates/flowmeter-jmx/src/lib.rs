@@ -75,6 +75,7 @@ mod platform;
 mod reporter;
 mod rmi;
 mod shape;
+mod under_way;
 
 pub use factory::JmxFactory;
 pub use jolokia::{JolokiaOptions, JolokiaServer};

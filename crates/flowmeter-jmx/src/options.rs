@@ -125,7 +125,8 @@ pub enum PlatformBeans {
     /// `java.lang:type=Runtime`, `java.lang:type=OperatingSystem` and, where there are the metrics of an allocator, `java.lang:type=Memory`.
     #[default]
     Basic,
-    /// `java.lang:type=Threading` as well. Where that is, jconsole takes the process for a virtual machine, and begins with charts of heaps and
-    /// classes that stay empty; without it, it begins with the beans.
+    /// `java.lang:type=Threading` as well. Where that is, jconsole takes the process for a virtual machine, and begins with charts of heaps
+    /// and classes that stay empty; without it, it begins with the beans. `Runtime` says that it is Java's then, and VisualVM asks it for
+    /// what only a virtual machine has.
     All,
 }

@@ -81,6 +81,9 @@ const INTERFACES: [(&str, &[&str]); 4] = [
     (MEMORY, &["java.lang.management.MemoryMXBean"]),
 ];
 
+/// The interface of a process that does not pass for a virtual machine.
+const OWN_RUNTIME: &str = "flowmeter.RuntimeMBean";
+
 impl Platform {
     pub(crate) fn new(which: PlatformBeans) -> Self {
         Self { delegate: delegate(), which, seen: vec![None; SOURCES.len()], host: None, last: Vec::new() }
@@ -124,7 +127,11 @@ impl Platform {
             let new: Vec<_> = INTERFACES
                 .iter()
                 .filter(|(name, _)| *name != THREADING || self.which == PlatformBeans::All)
-                .map(|(name, interfaces)| self.bean(name, interfaces, now))
+                .map(|(name, interfaces)| match self.which {
+                    // Of this one VisualVM concludes that all is there that a virtual machine has, and fails.
+                    PlatformBeans::Basic if *name == RUNTIME => self.bean(name, &[OWN_RUNTIME], now),
+                    _ => self.bean(name, interfaces, now),
+                })
                 // Java's other beans are about a virtual machine, and a bean without attributes says nothing.
                 .filter(|bean| !bean.values().is_empty())
                 .collect();

@@ -121,6 +121,19 @@ fn beans_of_the_process_say_what_is_true() {
 }
 
 #[test]
+fn a_process_passes_for_a_virtual_machine_only_where_it_is_to() {
+    for (platform, is_one) in [(PlatformBeans::Basic, 0), (PlatformBeans::All, 1)] {
+        let registry = quiet_registry();
+        let handle = serve(&registry, JmxOptions::default().with_platform(platform));
+        let mut client = Client::new(&handle);
+        // As VisualVM asks.
+        let arguments = [name("java.lang:type=Runtime"), text("java.lang.management.RuntimeMXBean"), null()];
+        assert_eq!(client.call(IS_INSTANCE_OF, &arguments), Ok(Value::Number(is_one)), "{platform:?}");
+        assert!(client.attribute("java.lang:type=Runtime", "Pid").is_ok());
+    }
+}
+
+#[test]
 fn credentials_are_wanted_in_the_words_of_the_jdk() {
     let registry = quiet_registry();
     let auth = AuthOptions::default().with_basic("me", Secret::new("hunter2"));
@@ -224,7 +237,7 @@ fn a_small_call_has_no_huge_answer() {
     let registry = quiet_registry();
     let handle = serve(&registry, JmxOptions::default().with_freshness(Duration::from_secs(3600)));
     let gauge = registry.task_manager("h", "t").text_gauge("text");
-    gauge.set(&"x".repeat(1_000));
+    gauge.set("x".repeat(1_000));
     let mut client = Client::new(&handle);
     let bean = client.names("flowmeter:*").remove(0);
     let values = client.values(&bean, &["Value"; 2_000]).unwrap();

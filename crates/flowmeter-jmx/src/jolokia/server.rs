@@ -17,6 +17,7 @@ use super::parameters::Parameters;
 use super::problem::Problem;
 use super::request::{Request, Requests};
 use crate::model::{MBean, MBeanServer, MBeans};
+use crate::under_way::UnderWay;
 
 /// Where it is served.
 const CONTEXT: &str = "/jolokia";
@@ -40,6 +41,7 @@ impl JolokiaServer {
             beans,
             origins: Origins::new(&options.origins, options.server.address),
             has_policy: auth.basic.is_some() || auth.bearer_token.is_some(),
+            under_way: UnderWay::default(),
             patience: options.server.clone().within_limits().answer_patience,
         };
         Server::start(&format!("{name}-jolokia"), &options.server, agent).map(Self)
@@ -62,6 +64,7 @@ struct Agent {
     beans: MBeanServer,
     origins: Origins,
     has_policy: bool,
+    under_way: UnderWay,
     /// How long the answer is waited for.
     patience: Duration,
 }
@@ -102,14 +105,22 @@ impl Agent {
             drop(then.send(Arc::default()));
         }
         let (served, has_policy, patience) = (self.beans.clone(), self.has_policy, self.patience);
+        let under_way = self.under_way.clone();
         // The report is made on the reporter's thread, the answer on the server's.
         tokio::spawn(async move {
             let Ok(Ok(beans)) = timeout(patience, fresh).await else { return };
             let Some((out, read)) = written(&requests, &beans, (now, has_policy), &responder).await else {
                 return;
             };
+            if !under_way.has_room(out.len()) {
+                let busy = "other clients are slow to take their answers; come back\n";
+                return responder.send(Response::unavailable(busy));
+            }
+            let answer = under_way.begin(out.len());
             let length = out.len() as u64;
             responder.send(head.response(out).on_sent(move || {
+                // Dropped with this, whether all of it was sent or not.
+                drop(answer);
                 served.count_bytes(length);
                 read.iter().for_each(|bean| served.sent(&beans, bean));
             }));

@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -10,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::JmxOptions;
 use crate::model::{MBean, MBeanServer, MBeans, ObjectName};
+use crate::under_way::{self, UnderWay};
 
 use super::answer::{Answer, Reply};
 use super::arguments::{attribute_name, integers, lessee, names, remote_objects};
@@ -34,23 +34,7 @@ pub(crate) struct Desk {
     pub(crate) options: JmxOptions,
     /// The bean that sends notifications.
     pub(crate) delegate: ObjectName,
-    /// The bytes of answers that clients have not taken yet.
-    under_way: AtomicUsize,
-}
-
-/// How many bytes of answers there can be that clients have not taken yet, but for one that is more by itself.
-const MOST_UNDER_WAY: usize = 256 << 20;
-
-/// The bytes of an answer that is under way.
-pub(crate) struct UnderWay<'a> {
-    all: &'a AtomicUsize,
-    bytes: usize,
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.all.fetch_sub(self.bytes, Relaxed);
-    }
+    under_way: UnderWay,
 }
 
 /// Both ends of a socket.
@@ -64,19 +48,16 @@ impl Desk {
     pub(crate) fn new(beans: MBeanServer, options: JmxOptions) -> Self {
         let delegate = "JMImplementation:type=MBeanServerDelegate".parse();
         let delegate = delegate.expect("it is an object name");
-        Self { beans, exports: Exports::new(), options, delegate, under_way: AtomicUsize::new(0) }
+        Self { beans, exports: Exports::new(), options, delegate, under_way: UnderWay::default() }
     }
 
     /// Counts an answer as under way. It becomes an exception if clients are too slow to take those before it.
-    pub(crate) fn send<'a>(&'a self, reply: &mut Reply) -> UnderWay<'a> {
-        let before = self.under_way.load(Relaxed);
-        if before > 0 && before.saturating_add(reply.bytes.len()) > MOST_UNDER_WAY {
+    pub(crate) fn send(&self, reply: &mut Reply) -> under_way::Answer {
+        if !self.under_way.has_room(reply.bytes.len()) {
             let busy = Exception::io("other clients are slow to take their answers; come back");
             *reply = Reply::new(self.exports.uid(), Err(busy), reply.is_last);
         }
-        let bytes = reply.bytes.len();
-        self.under_way.fetch_add(bytes, Relaxed);
-        UnderWay { all: &self.under_way, bytes }
+        self.under_way.begin(reply.bytes.len())
     }
 
     /// Answers a call.

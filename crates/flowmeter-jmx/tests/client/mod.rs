@@ -25,6 +25,7 @@ pub const GET_ATTRIBUTE: u64 = 0xf0e0_500a_394d_7215;
 pub const GET_ATTRIBUTES: u64 = 0x5739_d96a_8b23_5c47;
 pub const GET_CONNECTION_ID: u64 = 0xff0e_bec7_7dc6_5363;
 pub const GET_DEFAULT_DOMAIN: u64 = 0x53ed_a2d8_2e1b_dfa8;
+pub const IS_INSTANCE_OF: u64 = 0xe232_7cc9_422d_bcf2;
 pub const GET_MBEAN_INFO: u64 = 0x993c_d0f9_b981_7af6;
 pub const QUERY_NAMES: u64 = 0x7f04_73ac_b736_77da;
 pub const CLOSE: u64 = 0xbe2e_5bc7_809d_0dcc;

@@ -1,7 +1,10 @@
 //! Registers, records and closes, millions of times, with reporters attached that report all the while; then looks whether
-//! each of them has every count and whether memory has stayed as it was.
+//! each of them has every count and whether memory has stayed as it was. Then gives what reads the calls of JMX's clients as many inputs
+//! that mean no good.
 
 #![forbid(unsafe_code)]
+
+mod inputs;
 
 use std::alloc::System;
 use std::collections::HashMap;
@@ -56,12 +59,15 @@ struct Arguments {
     /// How many series the largest registry has. One of a quarter of them is beside it.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100_000..))]
     series: u64,
+    /// How many inputs that mean no good are read: as many as groups come and go, unless it is told.
+    #[arg(long)]
+    inputs: Option<u64>,
 }
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
-    let Arguments { cycles, series } = Arguments::parse();
+    let Arguments { cycles, series, inputs } = Arguments::parse();
     let soak = || -> Outcome {
         let pace = cycle("four reporters", cycles, false)?;
         // Long enough for what the bad ones may keep to be full in the first quarter.
@@ -73,6 +79,7 @@ fn main() -> ExitCode {
             beside_bad_ones / pace
         ))?;
         large(series as usize)?;
+        inputs::read(inputs.unwrap_or(cycles))?;
         say("no count was lost, and memory stayed as it was")?;
         Ok(())
     };
