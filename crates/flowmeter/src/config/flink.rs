@@ -84,6 +84,10 @@ const fn events(class: &'static str, here: Here) -> FlinkFactory {
     FlinkFactory { class, space: Space::Events, here }
 }
 
+/// Keys of Flink's that are called something else here, by type.
+pub(super) const WORDS: &[(&str, &str, &str)] =
+    &[("prometheus", "filterLabelValueCharacters", "filter-label-value-characters")];
+
 /// Finds a factory of Flink's by its class. Packages have changed, and Flink's documentation has some that never were.
 pub(super) fn find(class: &str) -> Option<&'static FlinkFactory> {
     let (_, name) = class.strip_prefix("org.apache.flink.")?.rsplit_once('.')?;

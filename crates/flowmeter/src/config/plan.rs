@@ -13,7 +13,7 @@ use super::kind::{FACTORY_CLASS, Kind, TYPE};
 use super::layout::{Id, Layout, Section, Space};
 use super::settings::{self, EngineSettings, Names};
 use super::types::Types;
-use super::{Config, ConfigFileError, Place, variables};
+use super::{Config, ConfigFileError, Place, flink, variables};
 
 /// All that a configuration comes to. Nothing of it has started, but everything is known to be right that can be known before.
 #[derive(Debug)]
@@ -126,7 +126,12 @@ fn wanted(layout: &Layout, types: &Types) -> Result<Vec<(Id, Section)>, ConfigFi
                 let meant = nearest(&name, known.iter().map(String::as_str).chain(types.names()));
                 return Err(ConfigFileError::UnknownReporter {
                     place: entry.place.clone(),
-                    key: key.to_owned(),
+                    key,
+                    below: match spaces[0] {
+                        Space::Native | Space::Metrics => "`reporters` or `metrics.reporter`",
+                        Space::Traces => "`traces.reporter`",
+                        Space::Events => "`events.reporter`",
+                    },
                     nearest: meant.map(str::to_owned),
                     name: legible(&name),
                     known,
@@ -161,6 +166,7 @@ fn planned(id: &Id, given: &Section, globals: &Entries, types: &Types) -> Result
     entries.remove(TYPE);
     entries.remove(FACTORY_CLASS);
     if id.space != Space::Native {
+        translate(&mut entries, &path, factory.reporter_type())?;
         entries.entry("interval".to_owned()).and_modify(as_milliseconds);
     }
     if let Some(delimiter) = globals.get(settings::SCOPE_DELIMITER.info().name()) {
@@ -190,6 +196,27 @@ fn planned(id: &Id, given: &Section, globals: &Entries, types: &Types) -> Result
         ConfigFileError::Section { place, source }
     })?;
     Ok(Planned { name: id.reporter_name(), factory: Arc::clone(factory), section })
+}
+
+/// Puts keys in the place of what Flink calls them.
+fn translate(entries: &mut Entries, path: &str, reporter_type: &str) -> Result<(), ConfigFileError> {
+    for (_, of_flink, here) in flink::WORDS.iter().filter(|(name, ..)| *name == reporter_type) {
+        let Some(given) = entries.remove(*of_flink) else { continue };
+        match entries.get(*here) {
+            // It comes before what a file says.
+            Some(other) if other.place.is_variable() => {}
+            Some(_) => {
+                return Err(ConfigFileError::Value {
+                    place: given.place,
+                    key: format!("{path}.{of_flink}"),
+                    value: "(given)".to_owned(),
+                    detail: format!("`{here}` says it as well: leave one of them out"),
+                });
+            }
+            None => drop(entries.insert((*here).to_owned(), given)),
+        }
+    }
+    Ok(())
 }
 
 /// What has a reporter report the part that its section is for. Those that have no spans and events do not have these keys.

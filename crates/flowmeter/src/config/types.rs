@@ -35,6 +35,11 @@ impl fmt::Debug for Types {
 }
 
 impl Types {
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Adds a type, in the place of one that has its name.
     pub(crate) fn add(&mut self, factory: Arc<dyn ReporterFactory>) {
         self.0.retain(|other| other.reporter_type() != factory.reporter_type());
