@@ -9,7 +9,11 @@ use crate::backends::{installed, program};
 use crate::filter::{Filtered, filter};
 
 /// A client of Jolokia, installed, with a program that reads the same by each of them.
-pub struct JolokiaClient(Kind);
+pub struct JolokiaClient {
+    kind: Kind,
+    /// The file of a certificate that it trusts.
+    trusted: Option<String>,
+}
 
 enum Kind {
     Python { python: PathBuf, packages: PathBuf },
@@ -22,7 +26,7 @@ impl JolokiaClient {
     pub fn python(test: &str) -> Option<Self> {
         let python = program(test, "python3")?;
         installed(test, "python/jolokia")?;
-        Some(Self(Kind::Python { python, packages: installed(test, "python")? }))
+        Some(Self { kind: Kind::Python { python, packages: installed(test, "python")? }, trusted: None })
     }
 
     /// Finds the one that consoles in browsers use; nothing if it is not installed, in which case the test is to return.
@@ -30,7 +34,14 @@ impl JolokiaClient {
     pub fn javascript(test: &str) -> Option<Self> {
         let node = program(test, "node")?;
         installed(test, "node/node_modules/@jolokia.js/simple")?;
-        Some(Self(Kind::JavaScript { node, folder: installed(test, "node")? }))
+        Some(Self { kind: Kind::JavaScript { node, folder: installed(test, "node")? }, trusted: None })
+    }
+
+    /// The same, trusting a server whose certificate is in a file.
+    #[must_use]
+    pub fn trusting(mut self, certificate: &str) -> Self {
+        self.trusted = Some(certificate.to_owned());
+        self
     }
 
     /// What the program reads of a server: an object with the answers to what it asks for, given a bean with the attributes `Count` and
@@ -41,7 +52,7 @@ impl JolokiaClient {
     /// When the client cannot be run, or fails.
     #[must_use]
     pub fn read(&self, url: &str, bean: &str, pattern: &str, login: Option<(&str, &str)>) -> Value {
-        let (mut command, script) = match &self.0 {
+        let (mut command, script) = match &self.kind {
             Kind::Python { python, packages } => {
                 let mut command = Command::new(python);
                 command.arg("-").env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
@@ -56,6 +67,10 @@ impl JolokiaClient {
         };
         let (user, password) = login.unwrap_or_default();
         command.args([url, bean, pattern, user, password]);
+        if let Some(trusted) = &self.trusted {
+            // Each of them looks at one of these.
+            command.env("REQUESTS_CA_BUNDLE", trusted).env("NODE_EXTRA_CA_CERTS", trusted);
+        }
         let Filtered { success, output, said } = filter(&mut command, script.as_bytes());
         assert!(success, "{said}");
         serde_json::from_slice(&output).expect("it writes JSON")

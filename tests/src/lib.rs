@@ -15,6 +15,11 @@ pub struct Readme;
 #[doc = include_str!("../../CONTRIBUTING.md")]
 pub struct Contributing;
 
+/// The examples in the how-to work.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/bridge-the-metrics-crate.md")]
+pub struct BridgeTheMetricsCrate;
+
 /// The examples in the how-to compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/how-to/report-spans-and-events.md")]
@@ -25,7 +30,13 @@ pub struct ReportSpansAndEvents;
 #[doc = include_str!("../../docs/how-to/send-by-otlp.md")]
 pub struct SendByOtlp;
 
+/// The examples in the how-to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/read-with-jconsole.md")]
+pub struct ReadWithJconsole;
+
 mod backends;
+mod collector;
 mod compression;
 mod datadog;
 mod demo;
@@ -41,13 +52,13 @@ mod protobuf;
 mod python_client;
 pub mod reference;
 mod relay;
-mod rotel;
 mod scrape;
 mod served;
 mod statsd;
 mod victoria_metrics;
 
 pub use backends::{Folder, program};
+pub use collector::{Collector, CollectorKind};
 pub use compression::decompress;
 pub use datadog::{Agent, DatadogClient, SocketKind};
 pub use demo::Demo;
@@ -60,7 +71,6 @@ pub use prometheus::{Login, Prometheus, Protocol, ScrapeJob, check_metrics};
 pub use protobuf::{Message, Protoc};
 pub use python_client::{ParsedSample, PythonClient};
 pub use relay::Relay;
-pub use rotel::Rotel;
 pub use scrape::{Answer, get};
 pub use served::Served;
 pub use statsd::{Flush, State, Statsd, StatsdConfig, Timer};

@@ -2,13 +2,16 @@
 //!
 //! They are Debian's packages, of a newer suite than most machines have, unpacked into a folder of the repository that
 //! git ignores, and in it too the official Python clients of Prometheus and of Datadog, clients of JMX and of Jolokia, the OpenTelemetry
-//! collector Rotel, and Etsy's StatsD, of fixed versions. Only tools that run with the machine's own libraries are installed system-wide, where they are missing. No
+//! collector Rotel, and Etsy's StatsD, of fixed versions, and OpenTelemetry's own Collector, which is built of such packages. Only tools that run with the machine's own libraries are installed system-wide, where they are missing. No
 //! server starts by itself.
+
+mod collector;
+mod debian;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::shell::{program, root, say};
 
@@ -23,8 +26,6 @@ const PACKAGES: [(&str, &str); 5] = [
     ),
     ("libprotobuf-dev", "usr/include/google/protobuf/timestamp.proto"),
 ];
-/// Suites that have them, with Prometheus 3. One that moves on may lack one for a day.
-const SUITES: [&str; 2] = ["sid", "forky"];
 
 /// Tools of the machine's own suite, with what succeeds where each is there: those that say the same as our metrics of the
 /// system, those that read what Prometheus is sent, the JDK, whose clients read what JMX serves, and those that install and run what is not Debian's.
@@ -66,6 +67,7 @@ pub(crate) fn install() -> Result<PathBuf> {
     packages(&folder)?;
     python_packages(&folder)?;
     node_packages(&folder)?;
+    collector::install(&folder)?;
     Ok(folder)
 }
 
@@ -103,21 +105,11 @@ fn packages(folder: &Path) -> Result<()> {
     }
     let by_hand = "install Prometheus 3, promtool and VictoriaMetrics yourself (in Debian the packages `prometheus`, \
                    `promtool` and `victoria-metrics`), and have them on the PATH";
-    if !program("apt-get").args(["--version"]).succeeds() || !program("dpkg").args(["--version"]).succeeds() {
-        bail!("this is no Debian machine: {by_hand}");
-    }
-    let mirror = mirror().with_context(|| format!("no Debian mirror is configured: {by_hand}"))?;
-    let mut failures = Vec::new();
-    for suite in SUITES {
-        match unpack(folder, &mirror, suite, &missing) {
-            Ok(()) => {
-                say(&format!("installed {} from {suite}", missing.join(" and ")));
-                return Ok(());
-            }
-            Err(error) => failures.push(format!("{suite}: {error:#}")),
-        }
-    }
-    bail!("cannot install the servers ({}): {by_hand}", failures.join("; "))
+    let names = missing.join(" and ");
+    let suite = debian::with_a_suite(folder, |apt| apt.unpack(&missing, &folder.join("root")));
+    let suite = suite.with_context(|| format!("cannot install the servers: {by_hand}"))?;
+    say(&format!("installed {names} from {suite}"));
+    Ok(())
 }
 
 /// Installs what comes from Python's package index, unless these versions of them are there.
@@ -190,50 +182,4 @@ fn remove(folder: &Path) -> Result<()> {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     Ok(())
-}
-
-/// The mirror that the machine gets its packages from.
-fn mirror() -> Option<String> {
-    let configured = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let deb822 = configured("/etc/apt/sources.list.d/debian.sources");
-    let uris = deb822.lines().find_map(|line| line.strip_prefix("URIs:"));
-    let uris = uris.and_then(|uris| uris.split_whitespace().next());
-    let classic = configured("/etc/apt/sources.list");
-    let deb = classic.lines().filter(|line| line.starts_with("deb "));
-    let classic = deb.flat_map(str::split_whitespace).find(|word| word.contains("://"));
-    uris.or(classic).map(ToOwned::to_owned)
-}
-
-/// Downloads the packages with an apt that knows this suite alone and keeps its lists here, and unpacks them.
-fn unpack(folder: &Path, mirror: &str, suite: &str, wanted: &[&str]) -> Result<()> {
-    let state = folder.join(format!("apt-{suite}"));
-    let packages = state.join("packages");
-    for path in [&state.join("lists/partial"), &state.join("cache/archives/partial"), &packages] {
-        fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
-    }
-    let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-    fs::write(state.join("sources"), format!("deb [signed-by={keyring}] {mirror} {suite} main\n"))?;
-    let configuration = state.join("configuration");
-    fs::write(
-        &configuration,
-        format!(
-            "Dir::Etc::sourcelist \"{0}/sources\"; Dir::Etc::sourceparts \"-\";\n\
-             Dir::State::lists \"{0}/lists\"; Dir::Cache \"{0}/cache\";\n\
-             Acquire::Languages \"none\"; APT::Sandbox::User \"root\";\n",
-            state.display()
-        ),
-    )?;
-    let apt = |arguments: &[&str]| {
-        program("apt-get")
-            .args(["-qq"])
-            .args(arguments)
-            .env("APT_CONFIG", &configuration)
-            .directory(&packages)
-    };
-    apt(&["update"]).run()?;
-    apt(&["download"]).args(wanted).run()?;
-    for entry in fs::read_dir(&packages)? {
-        program("dpkg").args(["-x"]).args([entry?.path(), folder.join("root")]).run()?;
-    }
-    fs::remove_dir_all(&state).with_context(|| format!("cannot remove {}", state.display()))
 }

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use crate::measure;
 use crate::shell::{Program, cargo, program, say, step, target};
 use crate::test::{self, Missing};
+use crate::{measure, package};
 
 /// The version of cargo-deny that the checks are written for.
 const DENY: &str = "0.20.2";
@@ -16,6 +16,7 @@ pub(crate) fn run() -> Result<()> {
     step("documentation", documentation)?;
     step("licences, bans and sources", deny)?;
     test::run(Missing::Fail)?;
+    step("packages", package::check)?;
     step("demo", || {
         // The first of the README's two commands, cut short.
         cargo(["demo", "--events", "1000000", "--linger", "0s"]).run()
@@ -34,6 +35,7 @@ fn lints() -> Result<()> {
     clippy(&["--package", "flowmeter", "--features", "prometheus,tls"])?;
     clippy(&["--package", "flowmeter", "--features", "jmx"])?;
     clippy(&["--package", "flowmeter", "--features", "jmx,tls"])?;
+    clippy(&["--package", "flowmeter", "--features", "log"])?;
     clippy(&["--package", "flowmeter", "--features", "otlp"])?;
     clippy(&["--package", "flowmeter", "--features", "otlp,tls"])?;
     clippy(&["--package", "flowmeter", "--features", "statsd"])?;
@@ -43,7 +45,7 @@ fn lints() -> Result<()> {
 }
 
 /// The features of the facade that compile for any target; the others need its C compiler.
-const PORTABLE: &str = "flowmeter/derive,flowmeter/jmx,flowmeter/otlp,flowmeter/prometheus,flowmeter/statsd,flowmeter/stream,flowmeter/system,flowmeter/tokio,\
+const PORTABLE: &str = "flowmeter/derive,flowmeter/jmx,flowmeter/log,flowmeter/otlp,flowmeter/prometheus,flowmeter/statsd,flowmeter/stream,flowmeter/system,flowmeter/tokio,\
                         flowmeter/counting-allocator";
 
 /// The libraries compile elsewhere too. A target that the toolchain has not, and cannot get, is skipped, out loud.

@@ -5,6 +5,7 @@
 mod assembly;
 mod backends;
 mod checks;
+mod package;
 mod shell;
 mod test;
 
@@ -45,6 +46,8 @@ enum Task {
     Assembly,
     /// Writes the documents that are made from the code.
     Docs,
+    /// Packs the crates as others get them, and builds and tests the example of a reporter upon the packages.
+    Package,
     /// Installs the servers of the end-to-end tests into `.backends`.
     Backends,
     /// All that must hold before a change lands: format, lints, docs, licences, tests, the demo.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Task::Soak { arguments } => measure("soak", &arguments),
         Task::Assembly => assembly::check(true),
         Task::Docs => test::write_documents(),
+        Task::Package => package::check(),
         Task::Backends => backends::install().map(drop),
         Task::Ci => checks::run(),
     };

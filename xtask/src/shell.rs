@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 use std::{env, fmt};
 
@@ -62,6 +62,16 @@ impl Program {
             bail!("`{self}` failed: {status}");
         }
         Ok(())
+    }
+
+    /// Runs it for what it writes; an error unless it succeeds.
+    pub(crate) fn output(mut self) -> Result<String> {
+        self.command.stderr(Stdio::inherit());
+        let output = self.command.output().with_context(|| format!("cannot run {}", self.name.display()))?;
+        if !output.status.success() {
+            bail!("`{self}` failed: {}", output.status);
+        }
+        String::from_utf8(output.stdout).with_context(|| format!("`{self}` does not write UTF-8"))
     }
 
     /// Whether it succeeds, without its output.

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing::warn;
+use tracing::{debug, info, warn};
 
 use crate::clock::moment_after;
 use crate::reporter::{Endpoints, ReportNumber};
 use crate::self_metrics::ReporterCounts;
-use crate::{Clock, Error};
+use crate::source::Replacement;
+use crate::{Clock, Error, ReportError};
 
 /// The most that is kept of the time that a reporter has to stop, for what comes after its last report.
 const LONGEST_END: Duration = Duration::from_millis(250);
@@ -18,6 +19,8 @@ pub(crate) struct Control {
     clock: Arc<dyn Clock>,
     pub(crate) counts: ReporterCounts,
     state: Mutex<State>,
+    /// Held by whoever waits for a replacement.
+    replacing: Mutex<()>,
     /// There is something to do. Not the reporter's thread alone may wait for it: whoever has its context can
     /// pause.
     work: Condvar,
@@ -40,6 +43,8 @@ pub(crate) struct State {
     restarts_wanted: u64,
     restarts_done: u64,
     restart_outcome: Option<String>,
+    replacement: Option<Box<Replacement>>,
+    replaced: Option<Result<(), ReportError>>,
     /// Spans or events came since the reporter last looked.
     milestones_came: bool,
     pub(crate) endpoints: Endpoints,
@@ -51,6 +56,8 @@ pub(crate) struct State {
     is_last: bool,
     pub(crate) stopped: Option<Result<(), String>>,
     pub(crate) last_error: Option<String>,
+    /// How often in a row it failed for that reason, since it last worked.
+    failed_alike: u64,
 }
 
 /// What became of a reporter's reports so far.
@@ -95,6 +102,7 @@ pub(crate) enum Work {
     Milestones,
     /// The time that it waited for has come.
     Due(Asked),
+    Replace(Box<Replacement>),
     Restart {
         wanted: u64,
     },
@@ -115,6 +123,7 @@ impl Control {
             clock,
             counts: ReporterCounts::default(),
             state: Mutex::default(),
+            replacing: Mutex::default(),
             work: Condvar::new(),
             done: Condvar::new(),
         })
@@ -153,6 +162,23 @@ impl Control {
             return Err(self.stopped());
         }
         state.restart_outcome.clone().map_or(Ok(()), |message| Err(self.failed(message)))
+    }
+
+    /// Has another reporter take the place of this one and waits for it. If that has not begun in time, it will not.
+    pub(crate) fn replace(&self, replacement: Replacement, patience: Duration) -> Result<(), Error> {
+        let _alone = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        (state.replacement, state.replaced) = (Some(Box::new(replacement)), None);
+        drop(state);
+        self.work.notify_all();
+        let waited = self.wait(patience, |state| state.replaced.is_some() || state.stopped.is_some());
+        let outcome = waited.map(|mut state| state.replaced.take());
+        let withdrawn = self.lock().replacement.take();
+        drop(withdrawn);
+        match outcome? {
+            Some(outcome) => outcome.map_err(|source| Error::of_start(self.name(), source)),
+            None => Err(self.stopped()),
+        }
     }
 
     /// Waits until every group that is closed by now has reached the backend or was let go.
@@ -245,12 +271,34 @@ impl Control {
         }
     }
 
-    /// Counts a failure at a time since the Unix epoch, and says so.
+    /// Counts a failure at a time since the Unix epoch, and says so: of the same again and again, at the first, second, fourth, eighth
+    /// and so on, since a backend that is down for a day is no news every ten seconds.
     pub(crate) fn note_failure(&self, message: &str, now: Duration) {
         self.counts.failures.add(1);
         self.counts.last_error_time.set(now.as_secs());
-        self.note(|state| state.last_error = Some(message.to_owned()));
-        warn!(reporter = &*self.name, message, "a reporter failed");
+        let mut times = 1;
+        self.note(|state| {
+            if state.last_error.as_deref() == Some(message) {
+                times += state.failed_alike;
+            }
+            state.failed_alike = times;
+            state.last_error = Some(message.to_owned());
+        });
+        if times.is_power_of_two() {
+            warn!(reporter = &*self.name, message, times, "a reporter failed");
+        } else {
+            debug!(reporter = &*self.name, message, times, "a reporter failed");
+        }
+    }
+
+    /// Notes that all was reported. After a failure that is worth a line.
+    pub(crate) fn note_success(&self) {
+        let mut state = self.lock();
+        let failed = std::mem::take(&mut state.failed_alike) > 0;
+        drop(state);
+        if failed {
+            info!(reporter = &*self.name, "a reporter that failed works again");
+        }
     }
 
     /// Changes the state, and wakes those who wait for it to change.
@@ -268,6 +316,10 @@ impl Control {
 
     pub(crate) fn note_looked(&self, asked: Asked) {
         self.note(|state| state.looked = asked.look);
+    }
+
+    pub(crate) fn note_replaced(&self, outcome: Result<(), ReportError>) {
+        self.note(|state| state.replaced = Some(outcome));
     }
 
     pub(crate) fn note_restarted(&self, wanted: u64, outcome: Result<(), String>) {
@@ -309,6 +361,9 @@ impl Control {
         loop {
             if state.stop_by.is_some() {
                 return Work::Stop;
+            }
+            if let Some(replacement) = state.replacement.take() {
+                return Work::Replace(replacement);
             }
             if state.restarts_wanted > state.restarts_done {
                 return Work::Restart { wanted: state.restarts_wanted };

@@ -166,13 +166,14 @@ impl Core {
         desk.sequence
     }
 
-    /// Swaps what waits for a reporter into `mail`, which must be empty.
-    pub(crate) fn collect_inbox(&self, reporter: u64, mail: &mut Mail) {
+    /// Swaps what waits for a reporter into `mail`, which must be empty. Blocks numbered up to the returned sequence have come.
+    pub(crate) fn collect_inbox(&self, reporter: u64, mail: &mut Mail) -> u64 {
         let mut desk = self.desk();
         if let Some(inbox) = desk.inboxes.iter_mut().find(|inbox| inbox.reporter == reporter) {
             std::mem::swap(&mut inbox.mail, mail);
             inbox.purge_at = INBOX_LIMIT;
         }
+        desk.sequence
     }
 
     /// How many blocks were registered so far.

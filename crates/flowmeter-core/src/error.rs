@@ -152,5 +152,16 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// That a reporter could not start, or that its configuration is wrong, which it may find only then.
+    pub(crate) fn of_start(name: &str, source: ReportError) -> Self {
+        let name = name.to_owned();
+        match source.downcast::<crate::ConfigError>() {
+            Ok(source) => Self::Configuration { name, source: *source },
+            Err(source) => Self::ReporterStart { name, source },
+        }
+    }
+}
+
 /// Why a reporter could not start or report: any error.
 pub type ReportError = Box<dyn std::error::Error + Send + Sync>;

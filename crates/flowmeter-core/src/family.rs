@@ -1,8 +1,8 @@
 //! Families, and the sets of them that one registration brings.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use crate::group_view::without_delimiter;
 use crate::set::{Descriptor, Storage};
@@ -10,7 +10,7 @@ use crate::{HistogramOptions, Metric, MetricKind, Unit, ValueType};
 
 /// All series of one metric: one logical scope, one name, one kind, one unit, one description.
 ///
-/// The first registration's description and histogram options stay; another kind, value type or unit under the same
+/// The first description and the first registration's histogram options stay; another kind, value type or unit under the same
 /// name is another family, which reporters treat as a clash when it renders to the same name.
 #[derive(Debug)]
 pub struct Family {
@@ -23,6 +23,8 @@ pub struct Family {
     metric: Metric,
     kind: MetricKind,
     value_type: ValueType,
+    /// The description of a later registration, where the first had none.
+    described_later: OnceLock<Box<str>>,
 }
 
 impl Family {
@@ -42,6 +44,15 @@ impl Family {
             metric: descriptor.metric().clone(),
             kind: descriptor.kind(),
             value_type: descriptor.value_type(),
+            described_later: OnceLock::new(),
+        }
+    }
+
+    /// Takes the description of another registration if it has none yet.
+    pub(crate) fn take_description(&self, descriptor: &Descriptor) {
+        let description = descriptor.metric().description();
+        if !description.is_empty() && self.metric.description().is_empty() {
+            self.described_later.get_or_init(|| description.into());
         }
     }
 
@@ -100,7 +111,10 @@ impl Family {
     /// What the values say; empty when nobody described them.
     #[must_use]
     pub fn description(&self) -> &str {
-        self.metric.description()
+        match self.described_later.get() {
+            Some(description) => description,
+            None => self.metric.description(),
+        }
     }
 
     /// What the buckets of a histogram are.

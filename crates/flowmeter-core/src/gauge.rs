@@ -80,6 +80,14 @@ impl<V: GaugeValue> SharedGauge<V> {
     }
 }
 
+impl SharedGauge<f64> {
+    /// Adds `n`, which may be negative, and loses nothing that other threads add or set meanwhile.
+    #[inline]
+    pub fn add(&self, n: f64) {
+        let _ = self.word.fetch_update(Relaxed, Relaxed, |bits| Some((f64::from_bits(bits) + n).to_bits()));
+    }
+}
+
 impl<V: GaugeValue> Clone for SharedGauge<V> {
     fn clone(&self) -> Self {
         Self { word: Arc::clone(&self.word), keep: self.keep.clone(), _value: PhantomData }
@@ -188,5 +196,23 @@ impl Bits for bool {
     #[inline]
     fn from_bits(bits: u64) -> Self {
         bits != 0
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::thread;
+
+    use crate::{MetricGroup, SharedGauge};
+
+    #[test]
+    fn additions_of_several_threads_are_all_there() {
+        let gauge: SharedGauge<f64> = MetricGroup::noop().shared_gauge("level");
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..10_000).for_each(|i| gauge.add(if i % 2 == 0 { 1.5 } else { -0.5 })));
+            }
+        });
+        assert_eq!(gauge.get(), 4.0 * 5_000.0);
     }
 }

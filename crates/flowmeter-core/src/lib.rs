@@ -78,6 +78,7 @@ mod self_metrics;
 mod set;
 mod shards;
 mod shared_counter;
+mod source;
 mod statistics;
 mod sync;
 mod text_gauge;
@@ -130,3 +131,9 @@ pub use text_gauge::TextGauge;
 pub use time_meter::{TimeGuard, TimeMeter};
 pub use unit::Unit;
 pub use value::{Number, Value};
+pub use variables::is_system_variable;
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -62,6 +62,13 @@ impl Metric {
         self
     }
 
+    /// Sets a description that is made at run time, as a `String`; see [`with_description`](Self::with_description).
+    #[must_use]
+    pub fn described(mut self, description: impl Into<Cow<'static, str>>) -> Self {
+        self.description = description.into();
+        self
+    }
+
     /// Sets what the buckets of a histogram are; other metrics have no use for it. Of several registrations of a metric
     /// the first decides, for all groups.
     #[must_use]

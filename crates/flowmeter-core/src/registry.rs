@@ -15,11 +15,12 @@ use crate::control::Control;
 use crate::core::Core;
 use crate::node::Node;
 use crate::reporter::{Endpoints, Reporter, ReporterContext};
-use crate::runner::{self, Runner, Source, panicked};
+use crate::runner::{self, Runner, panicked};
 use crate::self_metrics::{self, SelfReport};
+use crate::source::{Replacement, Source};
 use crate::{
-    Clock, ConfigError, ConfigSection, Error, JobManagerGroup, MetricGroup, ReportError, ReporterFactory,
-    ReporterOptions, ReporterStatus, ScopeFormats, Statistics, SystemClock, TaskManagerGroup,
+    Clock, ConfigSection, Error, JobManagerGroup, MetricGroup, ReportError, ReporterFactory, ReporterOptions,
+    ReporterStatus, ScopeFormats, Statistics, SystemClock, TaskManagerGroup,
 };
 
 /// How long a registry that is dropped waits for its reporters.
@@ -194,17 +195,58 @@ impl Registry {
         factory: Arc<dyn ReporterFactory>,
         mut section: ConfigSection,
     ) -> Result<ReporterHandle, Error> {
-        for (key, value) in factory.defaults() {
-            section.set_default(key, value);
-        }
-        let configured = || {
-            section.check(factory.keys().iter().chain(ReporterOptions::keys()))?;
-            section.check_type(factory.reporter_type())?;
-            ReporterOptions::from_section(&section)
-        };
-        let options =
-            configured().map_err(|source| Error::Configuration { name: name.to_owned(), source })?;
+        let options = configured(name, &*factory, &mut section)?;
         self.add_source(name, options, || Source::build(factory, section))
+    }
+
+    /// Puts another reporter into the place of a running one, which reports once more and is stopped; then the other starts, in
+    /// its name. What the backend has of each series stays known: differences go on where they were, so no count is lost and none
+    /// is doubled, though filters, variables and names may be others. What the former could not deliver, the other one does.
+    /// [Handles](ReporterHandle) and counts of reports stay.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such reporter, or it does not get to it within `patience`: then it stays as it is, unless it was being
+    /// replaced already. When the other cannot start: then the former was started again, and goes on.
+    pub fn replace_reporter(
+        &self,
+        name: &str,
+        reporter: Box<dyn Reporter>,
+        options: ReporterOptions,
+        patience: Duration,
+    ) -> Result<ReporterHandle, Error> {
+        self.replace_source(name, options, patience, || Ok(Source::of(reporter)))
+    }
+
+    /// The same with a reporter that a factory makes from a section of a configuration, which may be of another type.
+    ///
+    /// # Errors
+    ///
+    /// When the section is wrong, in which case nothing has changed, or for what [`replace_reporter`](Self::replace_reporter)
+    /// fails for.
+    pub fn replace_configured_reporter(
+        &self,
+        name: &str,
+        factory: Arc<dyn ReporterFactory>,
+        mut section: ConfigSection,
+        patience: Duration,
+    ) -> Result<ReporterHandle, Error> {
+        let options = configured(name, &*factory, &mut section)?;
+        self.replace_source(name, options, patience, || Source::build(factory, section))
+    }
+
+    fn replace_source(
+        &self,
+        name: &str,
+        options: ReporterOptions,
+        patience: Duration,
+        source: impl FnOnce() -> Result<Source, ReportError>,
+    ) -> Result<ReporterHandle, Error> {
+        let handle = self.reporter(name).ok_or_else(|| Error::UnknownReporter { name: name.to_owned() })?;
+        let source = source().map_err(|source| Error::of_start(name, source))?;
+        let (reader, root) = (self.next_reporter.fetch_add(1, Relaxed), Arc::clone(&self.root));
+        handle.control.replace(Replacement { source, options, reader, root }, patience)?;
+        Ok(handle)
     }
 
     fn add_source(
@@ -242,13 +284,7 @@ impl Registry {
                 std::mem::forget(reservation);
                 Ok(ReporterHandle { control })
             }
-            Err(source) => {
-                let name = name.to_owned();
-                Err(match source.downcast::<ConfigError>() {
-                    Ok(source) => Error::Configuration { name, source: *source },
-                    Err(source) => Error::ReporterStart { name, source },
-                })
-            }
+            Err(source) => Err(Error::of_start(name, source)),
         }
     }
 
@@ -327,6 +363,23 @@ impl Registry {
     fn lock(&self) -> MutexGuard<'_, Reporters> {
         self.reporters.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Looks whether a section is one for a factory. Returns what it says of any reporter.
+fn configured(
+    name: &str,
+    factory: &dyn ReporterFactory,
+    section: &mut ConfigSection,
+) -> Result<ReporterOptions, Error> {
+    for (key, value) in factory.defaults() {
+        section.set_default(key, value);
+    }
+    let options = || {
+        section.check(factory.keys().iter().chain(ReporterOptions::keys()))?;
+        section.check_type(factory.reporter_type())?;
+        ReporterOptions::from_section(section)
+    };
+    options().map_err(|source| Error::Configuration { name: name.to_owned(), source })
 }
 
 /// The name of a reporter that is being started, which is free again if that fails.

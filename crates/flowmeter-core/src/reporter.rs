@@ -192,6 +192,11 @@ impl ReporterContext {
         Self { control, interval: options.interval, seed: RandomState::new().hash_one(()) }
     }
 
+    /// The same for a reporter that takes the place of this one.
+    pub(crate) fn with_interval(&self, interval: Duration) -> Self {
+        Self { interval, ..self.clone() }
+    }
+
     pub(crate) fn control(&self) -> &Arc<Control> {
         &self.control
     }

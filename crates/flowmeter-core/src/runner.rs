@@ -14,9 +14,10 @@ use crate::control::{Asked, Control, Work};
 use crate::core::{Core, INBOX_LIMIT, Mail};
 use crate::index::{Accepted, Index};
 use crate::milestone::{Delivery, Failure};
-use crate::reporter::{Clashes, Endpoints, Naming, ReportMode, ReportNumber, Reporter, ReporterContext};
+use crate::reporter::{Endpoints, ReportMode, ReportNumber, Reporter, ReporterContext};
 use crate::self_metrics::SelfReport;
-use crate::{ConfigSection, Report, ReportError, ReporterFactory, ReporterOptions};
+use crate::source::{Replacement, Source, Traits};
+use crate::{Report, ReportError, ReporterOptions};
 
 /// How often a pull reporter looks after its index when nobody asks for a report.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
@@ -33,84 +34,6 @@ const SHORTEST_BACKOFF: Duration = Duration::from_millis(1);
 
 /// The longest time before a restart, unless the first is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
-
-/// A reporter, and where another one like it comes from.
-pub(crate) struct Source {
-    pub(crate) reporter: Box<dyn Reporter>,
-    /// Without one the same reporter is started again.
-    factory: Option<(Arc<dyn ReporterFactory>, ConfigSection)>,
-}
-
-impl Source {
-    /// A reporter that is there already.
-    pub(crate) fn of(reporter: Box<dyn Reporter>) -> Self {
-        Self { reporter, factory: None }
-    }
-
-    pub(crate) fn build(
-        factory: Arc<dyn ReporterFactory>,
-        section: ConfigSection,
-    ) -> Result<Self, ReportError> {
-        let reporter = built(&*factory, &section)?;
-        Ok(Self { reporter, factory: Some((factory, section)) })
-    }
-
-    /// Opens what the reporter needs. Returns where people find what it serves, and what it is like.
-    pub(crate) fn start(&mut self, context: &ReporterContext) -> Result<(Endpoints, Traits), ReportError> {
-        let reporter = &mut self.reporter;
-        let start = catch_unwind(AssertUnwindSafe(|| reporter.start(context)));
-        start.unwrap_or_else(|panic| Err(panicked(&*panic).into()))?;
-        let about = catch_unwind(AssertUnwindSafe(|| (Endpoints::of(&**reporter), Traits::of(&**reporter))));
-        about.map_err(|panic| {
-            let _ = self.stop();
-            panicked(&*panic).into()
-        })
-    }
-
-    /// Closes what the reporter opened.
-    fn stop(&mut self) -> Result<(), String> {
-        catch_unwind(AssertUnwindSafe(|| self.reporter.stop())).map_err(|panic| panicked(&*panic))
-    }
-
-    /// Puts a new reporter into the place of the stopped one, where there is a factory.
-    fn replace(&mut self) -> Result<(), ReportError> {
-        let Some((factory, section)) = &self.factory else { return Ok(()) };
-        let old = std::mem::replace(&mut self.reporter, built(&**factory, section)?);
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(old))) {
-            warn!(message = panicked(&*panic), "a reporter that was replaced has panicked as it went");
-        }
-        Ok(())
-    }
-}
-
-fn built(factory: &dyn ReporterFactory, section: &ConfigSection) -> Result<Box<dyn Reporter>, ReportError> {
-    let build = || factory.build(section).map_err(ReportError::from);
-    catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|panic| Err(panicked(&*panic).into()))
-}
-
-/// What a reporter says of itself, once.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Traits {
-    pub(crate) naming: Naming,
-    pub(crate) clashes: Clashes,
-    mode: ReportMode,
-    /// Whether it wants differences or rates.
-    pub(crate) accounts: bool,
-    milestones: bool,
-}
-
-impl Traits {
-    fn of(reporter: &dyn Reporter) -> Self {
-        let accounts = reporter.deltas() || reporter.rates();
-        Self {
-            naming: reporter.naming(),
-            clashes: reporter.clashes(),
-            mode: reporter.mode(),
-            accounts,
-            milestones: reporter.milestones(),
-        }
-    }
-}
 
 /// Whether a reporter can report.
 enum Life {
@@ -224,6 +147,11 @@ impl Runner {
                     }
                 }
                 Work::Milestones => drop(self.deliver_milestones(Delivery::deliver_unless_failed)),
+                Work::Replace(replacement) => {
+                    let outcome = self.replace(*replacement);
+                    due = moment_after(self.first_pause());
+                    self.control.note_replaced(outcome);
+                }
                 Work::Restart { wanted } => {
                     let stopped = self.stop_reporter();
                     let outcome = self.start_again();
@@ -291,7 +219,11 @@ impl Runner {
             }
             Life::Down { .. } => Err(self.why_down()),
         };
-        self.control.note_finished(asked, outcome.and(milestones.map_err(|failure| failure.message)));
+        let outcome = outcome.and(milestones.map_err(|failure| failure.message));
+        if outcome.is_ok() {
+            self.control.note_success();
+        }
+        self.control.note_finished(asked, outcome);
     }
 
     fn report(&mut self, grace: Duration) -> Result<(), String> {
@@ -427,6 +359,52 @@ impl Runner {
         }
     }
 
+    /// Puts another reporter into the place of this one, which reports once more. If the other cannot start, this one goes on.
+    fn replace(&mut self, replacement: Replacement) -> Result<(), ReportError> {
+        let Replacement { mut source, options, reader, root } = replacement;
+        let name = Arc::clone(self.control.name());
+        let _ = self.deliver_milestones(Delivery::deliver);
+        if let (ReportMode::Push, Life::Up) = (self.traits.mode, &self.life) {
+            // What it does not deliver, the other one has to.
+            let _ = self.report(self.options.grace);
+        }
+        let sequence = self.collect();
+        if let Err(message) = self.stop_reporter() {
+            warn!(reporter = &*name, message, "a reporter that is replaced could not be stopped");
+        }
+        let context = self.context.with_interval(options.interval);
+        let (endpoints, traits) = match source.start(&context) {
+            Ok(started) => started,
+            Err(error) => {
+                let _ = self.start_again();
+                return Err(error);
+            }
+        };
+        let options = Arc::new(options);
+        let present = root.collect_blocks(sequence);
+        let index = Index::new(&self.core, &self.control, reader, traits, &options);
+        let former = std::mem::replace(&mut self.index, index);
+        self.index.succeed(former, present, &*source.reporter, self.core.clock.monotonic());
+        self.delivery = match self.delivery.take() {
+            _ if !traits.milestones => None,
+            Some(delivery) => Some(delivery.with_options(&options)),
+            None => Some(Delivery::new(&self.core, &self.control, &options)),
+        };
+        let former = std::mem::replace(&mut self.source, source);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(former))) {
+            warn!(
+                reporter = &*name,
+                message = panicked(&*panic),
+                "a reporter that was replaced has panicked as it went"
+            );
+        }
+        (self.context, self.options, self.traits) = (context, options, traits);
+        (self.life, self.attempts) = (Life::Up, 0);
+        self.control.note(|state| (state.endpoints, state.down) = (endpoints, false));
+        self.settle();
+        Ok(())
+    }
+
     fn wait_to_restart(&mut self) {
         let pause = backoff(self.options.restart_backoff, self.attempts);
         self.life = Life::Down { until: moment_after(pause) };
@@ -444,9 +422,10 @@ impl Runner {
         self.settle();
     }
 
-    fn collect(&mut self) {
+    /// Takes in what was registered, up to the returned sequence, and what was removed.
+    fn collect(&mut self) -> u64 {
         // Two vectors take turns, so that registering threads need not grow one after each report.
-        self.core.collect_inbox(self.id, &mut self.collected);
+        let sequence = self.core.collect_inbox(self.id, &mut self.collected);
         let Mail { blocks, removals } = &mut self.collected;
         self.index.admit_all(blocks.drain(..), &*self.source.reporter);
         blocks.shrink_to(INBOX_LIMIT);
@@ -456,6 +435,7 @@ impl Runner {
         removals.shrink_to(INBOX_LIMIT);
         self.index.note_closed();
         self.control.counts.series.set(self.index.series() as u64);
+        sequence
     }
 
     fn settle(&mut self) {

@@ -159,6 +159,7 @@ impl Scope {
             singles.find(hash, fits).and_then(Weak::upgrade)
         };
         if let Some(set) = known(&self.singles.read().unwrap_or_else(PoisonError::into_inner)) {
+            set.members[0].family.take_description(descriptor);
             return set;
         }
         let mut singles = self.singles.write().unwrap_or_else(PoisonError::into_inner);
@@ -183,7 +184,7 @@ impl Scope {
             let named = families.entry_ref(descriptor.metric().name()).or_default();
             named.retain(|family| family.strong_count() > 0);
             let known = named.iter().filter_map(Weak::upgrade).find(|family| family.describes(descriptor));
-            let family = known.unwrap_or_else(|| {
+            let family = known.inspect(|family| family.take_description(descriptor)).unwrap_or_else(|| {
                 let beside = named.iter().find_map(Weak::upgrade);
                 let family =
                     Arc::new(Family::new(Arc::clone(&self.path), self.system, descriptor, beside.as_deref()));
@@ -210,6 +211,24 @@ mod tests {
         assert_ne!(counter.members[0].family.id(), gauge.members[0].family.id());
         assert!(counter.shared_member(&gauge).is_some(), "a group can have one of the name");
         assert!(counter.shared_member(&again).is_some());
+    }
+
+    #[test]
+    fn the_first_description_stays_whenever_it_comes() {
+        let scope = Scope::new("taskmanager");
+        let counter = |metric: Metric| scope.single_set(&Descriptor::of::<Counter>(metric));
+        let set = counter(Metric::new("x"));
+        let family = &set.members[0].family;
+        assert_eq!(family.description(), "");
+        for described in ["later", "too late"] {
+            let again = counter(Metric::new("x").described(described.to_owned()));
+            assert_eq!((Arc::ptr_eq(&set, &again), family.description()), (true, "later"));
+        }
+        let table: &'static [Descriptor] =
+            const { &[Descriptor::of::<Counter>(Metric::new("y").with_description("of a set"))] };
+        let alone = counter(Metric::new("y"));
+        let _set = scope.table_set(table);
+        assert_eq!(alone.members[0].family.description(), "of a set");
     }
 
     #[test]

@@ -53,6 +53,12 @@ impl Key {
     }
 }
 
+/// Whether a key is that of a system variable, such as `host`, which no user group can have.
+#[must_use]
+pub fn is_system_variable(key: &str) -> bool {
+    Key::is_system(key)
+}
+
 /// Key-value pairs of one group.
 ///
 /// One string: a tag (a system key's number, or [`USER`] and the key), the length, the value. Lengths are three

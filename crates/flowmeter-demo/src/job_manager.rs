@@ -4,7 +4,6 @@ mod console;
 mod fleet;
 mod reporting;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -16,9 +15,9 @@ use crate::arguments::{Arguments, Instrument, Job};
 use crate::control::{Setup, ToTaskManager};
 use crate::exposition;
 use crate::interrupts::Interrupts;
-use crate::job::{JobKind, JobSpec, Records, text};
+use crate::job::{JobKind, JobSpec, text};
 use crate::serving::{self, Endpoints};
-use crate::summary::Summary;
+use crate::summary::{Reported, Summary};
 use console::Console;
 use fleet::{Event, Fleet};
 use reporting::{MeasuredJob, Reporting};
@@ -149,19 +148,19 @@ fn watch(
 
 /// Reads the counts of all operators from the TaskManagers' endpoints. It only peeks, so that closed groups stay for the
 /// scrapers that the endpoints are for.
-fn scrape(task_managers: &[Endpoints]) -> Result<BTreeMap<String, Records>, String> {
+fn scrape(task_managers: &[Endpoints]) -> Result<Reported, String> {
     let config = ureq::Agent::config_builder().timeout_global(Some(SCRAPE_PATIENCE)).build();
     let agent = ureq::Agent::new_with_config(config);
-    let mut operators = BTreeMap::new();
+    let mut reported = Reported::default();
     for endpoint in task_managers.iter().filter_map(serving::prometheus) {
         let failed = |error: ureq::Error| format!("cannot read {endpoint}: {error}");
         let mut response = agent.get(format!("{endpoint}?peek")).call().map_err(failed)?;
         let text = response.body_mut().with_config().limit(SCRAPE_LIMIT).read_to_string().map_err(failed)?;
         let samples =
             flowmeter_testkit::exposition::parse(&text).map_err(|error| format!("{endpoint}: {error}"))?;
-        exposition::add_operator_records(&samples, &mut operators)?;
+        exposition::add_counts(&samples, &mut reported)?;
     }
-    Ok(operators)
+    Ok(reported)
 }
 
 /// Keeps all endpoints up until somebody has scraped the final values, unless it is told to stay, or the time is over.

@@ -12,12 +12,22 @@ use crate::job::{Records, Truth};
 pub struct Summary {
     /// What the job counted itself.
     pub truth: Truth,
-    /// What the endpoints served, by operator; nothing if the job was not measured.
-    pub reported: Option<BTreeMap<String, Records>>,
+    /// What the endpoints served; nothing if the job was not measured.
+    pub reported: Option<Reported>,
     /// Whether the sources were stopped before their end.
     pub interrupted: bool,
     /// How long the job ran, in seconds.
     pub seconds: f64,
+}
+
+/// What endpoints served.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Reported {
+    /// By the operator's name.
+    pub operators: BTreeMap<String, Records>,
+    /// What libraries counted in operators, by the metric's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub libraries: BTreeMap<String, u64>,
 }
 
 impl Summary {
@@ -36,19 +46,26 @@ impl Summary {
             }
         };
         for name in self.names() {
-            let (truth, reported) = (self.truth.operators.get(name), reported.get(name));
+            let (truth, reported) = (self.truth.operators.get(name), reported.operators.get(name));
             let both = |field: fn(&Records) -> u64| (truth.map(field), reported.map(field));
             let (true_in, reported_in) = both(|records| records.num_records_in);
             let (true_out, reported_out) = both(|records| records.num_records_out);
             compare(name, "numRecordsIn", true_in, reported_in);
             compare(name, "numRecordsOut", true_out, reported_out);
         }
+        let mut metrics: Vec<_> = self.truth.libraries.keys().chain(reported.libraries.keys()).collect();
+        metrics.sort_unstable();
+        metrics.dedup();
+        for metric in metrics {
+            let of = |counts: &BTreeMap<String, u64>| counts.get(metric).copied();
+            compare("libraries", metric, of(&self.truth.libraries), of(&reported.libraries));
+        }
         differences
     }
 
     /// The operators of both sides, sorted.
     fn names(&self) -> Vec<&str> {
-        let reported = self.reported.iter().flat_map(BTreeMap::keys);
+        let reported = self.reported.iter().flat_map(|reported| reported.operators.keys());
         let mut names: Vec<&str> = self.truth.operators.keys().chain(reported).map(String::as_str).collect();
         names.sort_unstable();
         names.dedup();
@@ -61,7 +78,7 @@ impl Summary {
         SummaryEvent {
             event: "summary",
             truth: &self.truth,
-            reported: self.reported.as_ref().map(|operators| Reported { operators }),
+            reported: self.reported.as_ref(),
             interrupted: self.interrupted,
             equal: self.reported.as_ref().map(|_| self.differences().is_empty()),
             seconds: self.seconds,
@@ -77,7 +94,7 @@ impl Summary {
         );
         for name in self.names() {
             let truth = self.truth.operators.get(name);
-            let reported = self.reported.as_ref().and_then(|reported| reported.get(name));
+            let reported = self.reported.as_ref().and_then(|reported| reported.operators.get(name));
             let show = |records: Option<&Records>, field: fn(&Records) -> u64| {
                 records.map_or("-".to_owned(), |records| field(records).to_string())
             };
@@ -118,15 +135,10 @@ impl Summary {
 struct SummaryEvent<'a> {
     event: &'static str,
     truth: &'a Truth,
-    reported: Option<Reported<'a>>,
+    reported: Option<&'a Reported>,
     interrupted: bool,
     equal: Option<bool>,
     seconds: f64,
-}
-
-#[derive(Serialize)]
-struct Reported<'a> {
-    operators: &'a BTreeMap<String, Records>,
 }
 
 #[cfg(test)]
@@ -142,11 +154,15 @@ mod tests {
         let truth = Truth {
             operators: [("Count", 5, 2), ("Sink", 2, 0)].iter().map(records).collect(),
             latencies: BTreeMap::new(),
+            libraries: [("tokenizer_words".to_owned(), 7)].into(),
             totals: [("words".to_owned(), 5)].into(),
         };
         Summary {
             truth,
-            reported: Some(reported.iter().map(records).collect()),
+            reported: Some(Reported {
+                operators: reported.iter().map(records).collect(),
+                libraries: [("tokenizer_words".to_owned(), 7)].into(),
+            }),
             interrupted: false,
             seconds: 1.0,
         }
@@ -163,6 +179,7 @@ mod tests {
                     "Count": { "numRecordsIn": 5, "numRecordsOut": 2 },
                     "Sink": { "numRecordsIn": 2, "numRecordsOut": 0 },
                 },
+                "libraries": { "tokenizer_words": 7 },
                 "words": 5,
             },
             "reported": {
@@ -170,6 +187,7 @@ mod tests {
                     "Count": { "numRecordsIn": 5, "numRecordsOut": 2 },
                     "Sink": { "numRecordsIn": 2, "numRecordsOut": 0 },
                 },
+                "libraries": { "tokenizer_words": 7 },
             },
             "interrupted": false,
             "equal": true,
@@ -190,5 +208,9 @@ mod tests {
                 "numRecordsOut of Sink: the job counted 0, its endpoints served nothing",
             ]
         );
+        let mut lost = summary(&[("Count", 5, 2), ("Sink", 2, 0)]);
+        lost.reported.as_mut().unwrap().libraries = [("tokenizer_words".to_owned(), 6)].into();
+        let expected = "tokenizer_words of libraries: the job counted 7, its endpoints served 6";
+        assert_eq!(lost.differences(), [expected]);
     }
 }

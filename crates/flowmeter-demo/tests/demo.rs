@@ -121,6 +121,9 @@ fn words_are_counted_exactly_on_any_number_of_task_managers() {
         assert_eq!(summary["truth"]["words"], total);
         assert_eq!(summary["truth"]["distinct_words"], expected.len() as u64);
         assert_eq!(summary["reported"]["operators"]["Count"]["numRecordsIn"], total);
+        // Counted by a library that knows nothing of flowmeter, in the operator that uses it.
+        assert_eq!(summary["reported"]["libraries"]["tokenizer_words"], total);
+        assert_eq!(summary["reported"]["libraries"], summary["truth"]["libraries"]);
         assert_eq!(summary["reported"]["operators"], summary["truth"]["operators"]);
         assert_eq!(summary["equal"], true);
         let lines: Vec<_> = expected.iter().map(|(word, count)| format!("{word}\t{count}\n")).collect();

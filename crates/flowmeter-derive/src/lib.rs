@@ -56,3 +56,8 @@ pub fn derive_facade_metric_set(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     expand::metric_set(&input, &parse_quote!(::flowmeter)).into()
 }
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

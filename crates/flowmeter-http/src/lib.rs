@@ -149,3 +149,8 @@ pub enum Error {
         expected: &'static str,
     },
 }
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

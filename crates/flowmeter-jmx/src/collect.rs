@@ -59,7 +59,7 @@ impl Collector {
                 let class = target.shape.class(family.family(), self.naming);
                 let known = last.remove(&key).filter(|known| *known.class == class);
                 let known = known.unwrap_or_else(|| Kept { class: Arc::new(class), beans: HashMap::new() });
-                let (kept, without) = collect_target(&family, &target, known, &mut metrics);
+                let (kept, without) = collect_target(&family, &target, (known, self.naming), &mut metrics);
                 self.kept.insert(key, kept);
                 nameless += without;
                 if without > 0 && !mem::replace(&mut self.said_nameless, true) {
@@ -82,19 +82,20 @@ impl Collector {
 fn collect_target(
     family: &FamilyView<'_>,
     target: &Target,
-    mut known: Kept,
+    (mut known, naming): (Kept, NamingPolicy),
     metrics: &mut Vec<MBean>,
 ) -> (Kept, u64) {
     let mut kept = HashMap::with_capacity(known.beans.len());
     let mut nameless = 0;
     let Ok(()) = family.for_each(|series| {
         let (key, bean) = match known.beans.remove_entry(series.prepared()) {
-            Some((key, Some(bean))) => (key, Some(bean.with_values(target.shape.values(series)))),
+            Some((key, Some(bean))) => (key, Some(bean.with_values(target.shape.values(series, naming)))),
             Some((key, None)) => (key, None),
             None => {
                 let key: Box<[u8]> = series.prepared().into();
-                let bean = name_of(target, &key)
-                    .map(|name| MBean::metric(name, Arc::clone(&known.class), target.shape.values(series)));
+                let bean = name_of(target, &key).map(|name| {
+                    MBean::metric(name, Arc::clone(&known.class), target.shape.values(series, naming))
+                });
                 (key, bean)
             }
         };

@@ -65,6 +65,8 @@
 
 mod collect;
 mod factory;
+#[cfg(any(test, feature = "hostile"))]
+pub mod hostile;
 pub mod jolokia;
 pub mod model;
 mod naming;
@@ -79,3 +81,8 @@ pub use jolokia::{JolokiaOptions, JolokiaServer};
 pub use naming::NamingPolicy;
 pub use options::{JmxOptions, PlatformBeans};
 pub use reporter::JmxReporter;
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -83,7 +83,8 @@ impl Shape {
                 vec![count().with_units(unit), attribute("Rate", "double").with_units(&per_second)]
             }
             Self::Histogram => {
-                let extreme = if family.value_type() == ValueType::F64 { "double" } else { "long" };
+                let is_double = family.value_type() == ValueType::F64 && naming == NamingPolicy::Native;
+                let extreme = if is_double { "double" } else { "long" };
                 let extremes = [("Min", extreme), ("Max", extreme), ("Mean", "double"), ("StdDev", "double")];
                 let quantiles = QUANTILES.map(|(_, name)| (name, "double"));
                 let all = extremes.into_iter().chain(quantiles);
@@ -94,9 +95,9 @@ impl Shape {
     }
 
     /// The values of a series, in the order of the attributes.
-    pub(crate) fn values(self, series: &SeriesView<'_>) -> Box<[MBeanValue]> {
+    pub(crate) fn values(self, series: &SeriesView<'_>, naming: NamingPolicy) -> Box<[MBeanValue]> {
         match (self, series.value()) {
-            (Self::Histogram, Value::Histogram(snapshot)) => histogram(snapshot),
+            (Self::Histogram, Value::Histogram(snapshot)) => histogram(snapshot, naming),
             (Self::Meter, Value::Number(count)) => {
                 // Flink's meters have a rate from the beginning on.
                 Box::new([count.into(), MBeanValue::Double(series.rate().unwrap_or(0.0))])
@@ -125,15 +126,19 @@ fn gauge_type(family: &Family, naming: NamingPolicy) -> &'static str {
     }
 }
 
-/// Without a value there are no statistics, and the extremes are zeros, as Flink has it.
-fn histogram(snapshot: &HistogramSnapshot) -> Box<[MBeanValue]> {
+/// Without a value there are no statistics, and the extremes are zeros, as Flink has it. Its extremes are whole numbers.
+fn histogram(snapshot: &HistogramSnapshot, naming: NamingPolicy) -> Box<[MBeanValue]> {
     let zero = || Number::U64(0);
+    let whole = |extreme| match extreme {
+        Number::F64(extreme) if naming == NamingPolicy::Flink => Number::I64(extreme.round() as i64),
+        extreme => extreme,
+    };
     let quantile = |(q, _)| snapshot.quantile(q).unwrap_or(f64::NAN);
     let statistics = [snapshot.mean(), snapshot.standard_deviation()].map(|value| value.unwrap_or(f64::NAN));
     let exact = [
         Number::U64(snapshot.count()),
-        snapshot.min().unwrap_or_else(zero),
-        snapshot.max().unwrap_or_else(zero),
+        whole(snapshot.min().unwrap_or_else(zero)),
+        whole(snapshot.max().unwrap_or_else(zero)),
     ];
     let statistics = statistics.into_iter().chain(QUANTILES.map(quantile)).map(MBeanValue::Double);
     exact.map(MBeanValue::from).into_iter().chain(statistics).collect()

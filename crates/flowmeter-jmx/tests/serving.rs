@@ -4,7 +4,7 @@
 
 mod client;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -161,10 +161,8 @@ fn beans_that_come_and_go_are_told() {
     let subjects = array("[Ljavax.security.auth.Subject;", 0x587f_e429_63dd_ea58, &null());
     let ids = client.call(ADD_LISTENERS, &[names, filters, subjects]).unwrap();
     assert_eq!(ids.items()[0].field("value"), &Value::Number(0));
-    let fetch = |client: &mut Client, sequence: i64, wait: i64| {
-        let primitives = [&sequence.to_be_bytes()[..], &1000_i32.to_be_bytes(), &wait.to_be_bytes()].concat();
-        let call = call_with(&client.connection, -1, FETCH, &primitives, &[]);
-        client.ask(&call).unwrap()
+    let fetch = |client: &mut Client, sequence, wait| {
+        client.ask(&fetching(&client.connection, sequence, wait)).unwrap()
     };
     let first = fetch(&mut client, -1, 0);
     let Value::Number(sequence) = *first.field("nextSequenceNumber") else { panic!("{first:?}") };
@@ -177,21 +175,66 @@ fn beans_that_come_and_go_are_told() {
     let nothing = fetch(&mut client, sequence + 1, 50);
     assert_eq!(nothing.field("targetedNotifications").items(), []);
     drop(counter);
-    // Whoever waits hears of it when the server ends.
-    client
-        .stream
-        .write_all(&call_with(
-            &client.connection,
-            -1,
-            FETCH,
-            &[&(sequence + 1).to_be_bytes()[..], &1000_i32.to_be_bytes(), &60_000_i64.to_be_bytes()].concat(),
-            &[],
-        ))
-        .unwrap();
-    thread::sleep(Duration::from_millis(50));
-    let began = Instant::now();
+    // Whoever waits hears of it when the server ends. The call has come once a report is made for it.
+    let before = handle.status().reports;
+    client.stream.write_all(&fetching(&client.connection, sequence + 1, 60_000)).unwrap();
+    wait_until(|| handle.status().reports > before);
     registry.shutdown(PATIENCE);
-    assert!(began.elapsed() < Duration::from_secs(10));
+    ends(&mut client.stream);
+}
+
+/// A call that waits for notifications from a number on, for so many milliseconds.
+fn fetching(connection: &[u8; 22], sequence: i64, wait: i64) -> Vec<u8> {
+    let primitives = [&sequence.to_be_bytes()[..], &1000_i32.to_be_bytes(), &wait.to_be_bytes()].concat();
+    call_with(connection, -1, FETCH, &primitives, &[])
+}
+
+fn wait_until(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it does not come to be");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Reads until the server closes the connection, which it does before a client would not wait any longer.
+fn ends(stream: &mut TcpStream) {
+    if let Err(error) = stream.read_to_end(&mut Vec::new()) {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+    }
+}
+
+#[test]
+fn a_client_that_waits_makes_room_for_others() {
+    let registry = quiet_registry();
+    let server = ServerOptions::default().with_connections(1);
+    let handle = serve(&registry, JmxOptions::default().with_server(server));
+    let mut waiting = Client::new(&handle);
+    let call = fetching(&waiting.connection, 0, 300_000);
+    waiting.stream.write_all(&call).unwrap();
+    let mut other = Client::new(&handle);
+    assert!(other.call(GET_DEFAULT_DOMAIN, &[null()]).is_ok());
+    let nothing = answer(&mut waiting.stream).unwrap();
+    assert_eq!(nothing.field("targetedNotifications").items(), [], "it is told that there is none yet");
+    ends(&mut waiting.stream);
+}
+
+#[test]
+fn a_small_call_has_no_huge_answer() {
+    let registry = quiet_registry();
+    let handle = serve(&registry, JmxOptions::default().with_freshness(Duration::from_secs(3600)));
+    let gauge = registry.task_manager("h", "t").text_gauge("text");
+    gauge.set(&"x".repeat(1_000));
+    let mut client = Client::new(&handle);
+    let bean = client.names("flowmeter:*").remove(0);
+    let values = client.values(&bean, &["Value"; 2_000]).unwrap();
+    assert_eq!(values.len(), 2_000, "as many as in Java");
+    assert!(values.iter().all(|(_, value)| value.text().len() == 1_000));
+    assert!(handle.status().bytes < 100_000, "{:?}", handle.status());
+    let stars = format!("{}:*", "*".repeat(5_000));
+    let refused = client.call(QUERY_NAMES, &[name(&stars), null(), null()]).unwrap_err();
+    assert!(message(&refused).1.ends_with("Pattern of more than 4096 bytes"));
+    drop(gauge);
 }
 
 #[test]
@@ -201,8 +244,10 @@ fn clients_that_are_silent_are_let_go_and_those_that_close_too() {
     let mut silent = Client::new(&handle);
     let mut closed = Client::new(&handle);
     closed.void(CLOSE, &[]);
-    for (client, wait) in [(&mut closed, 0), (&mut silent, 1_600)] {
-        thread::sleep(Duration::from_millis(wait));
+    // It would wait for longer than this test does, but its connection is closed first.
+    let waiting = fetching(&silent.connection, 0, 300_000);
+    assert!(silent.ask(&waiting).is_ok());
+    for client in [&mut closed, &mut silent] {
         let exception = client.call(GET_DEFAULT_DOMAIN, &[null()]).unwrap_err();
         assert_eq!(message(&exception), ("java.rmi.NoSuchObjectException", "no such object in table"));
     }
@@ -278,9 +323,7 @@ fn a_server_outlives_whatever_is_sent() {
     // A message that comes a byte at a time, and too slowly, is not waited for.
     let mut slow = greeted(&endpoint);
     slow.write_all(&lookup[..10]).unwrap();
-    let began = Instant::now();
-    assert_eq!(slow.read(&mut [0; 16]).unwrap_or(0), 0);
-    assert!(began.elapsed() < Duration::from_secs(5));
+    ends(&mut slow);
     // More sockets than there may be: those that are idle end for others.
     let idle: Vec<_> = (0..8).map(|_| Client::new(&handle)).collect();
     let mut client = Client::new(&handle);

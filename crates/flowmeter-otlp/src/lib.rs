@@ -157,3 +157,8 @@ pub use secret::Secret;
 pub use telemetry::{
     OtlpTelemetry, OtlpTelemetryBuilder, QueueOptions, SignalCounts, TelemetryCounts, current_trace_context,
 };
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -87,3 +87,8 @@ pub use gzip::GzipEncoder;
 pub use naming::{Names, NamingPolicy, NativeNames, Utf8Names};
 pub use options::PrometheusOptions;
 pub use reporter::PrometheusReporter;
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -95,3 +95,8 @@ pub use address::{Address, DEFAULT_PORT, ParseAddressError};
 pub use factory::StatsdFactory;
 pub use options::{Dialect, HistogramMode, StatsdOptions};
 pub use reporter::StatsdReporter;
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

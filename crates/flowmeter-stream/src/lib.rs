@@ -123,3 +123,8 @@ pub use watermark::{
     InputWatermarkMetrics, LateRecordMetrics, MAX_WATERMARK, NO_WATERMARK, OutputWatermarkMetrics,
     WatermarkAlignmentMetrics, Watermarks,
 };
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

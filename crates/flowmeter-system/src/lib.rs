@@ -88,3 +88,8 @@ pub fn register(group: &MetricGroup, options: &SystemOptions) {
         tracing::info!(?group, "metrics of process and host are missing: they are read on Linux only");
     }
 }
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -74,3 +74,8 @@ pub fn driven(capture: &Capture) -> (Registry, Arc<MockClock>, ReporterHandle) {
     let handle = registry.add_reporter("capture", capture.reporter(), on_request());
     (registry, clock, handle.unwrap_or_else(|error| panic!("{error}")))
 }
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

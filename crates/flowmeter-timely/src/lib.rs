@@ -201,3 +201,8 @@ pub enum Error {
     #[error("the worker's `timely` log has a receiver already: install the instrumentation first, and once")]
     AlreadyLogged,
 }
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -161,6 +161,14 @@ impl FlowmeterBuilder {
         self.reporter(name, reporter, ReporterOptions::default())
     }
 
+    /// Adds a reporter that writes into the program's log.
+    #[cfg(feature = "log")]
+    pub fn log(self, name: impl Into<String>, options: flowmeter_log::LogOptions) -> Self {
+        let reporter_options = ReporterOptions::default().with_scope_delimiter(options.delimiter);
+        let reporter = Box::new(flowmeter_log::LogReporter::new(options));
+        self.reporter(name, reporter, reporter_options)
+    }
+
     /// Adds a StatsD reporter.
     #[cfg(feature = "statsd")]
     pub fn statsd(self, name: impl Into<String>, options: flowmeter_statsd::StatsdOptions) -> Self {

@@ -35,6 +35,8 @@
 //! | `config` | configuration from files and environment variables, in the module `config`; it is on by default |
 //! | `derive` | `#[derive(MetricSet)]`, for metric sets of your own |
 //! | `jmx` | the JMX reporter, in the module `jmx` |
+//! | `log` | the reporter that writes into the program's log, in the module `log` |
+//! | `metrics` | the bridge to the `metrics` crate, both ways, in the module `metrics` |
 //! | `otlp` | the OTLP reporter, in the module `otlp` |
 //! | `otlp-tracing` | the process's own spans and log records by OTLP, from `tracing`, in the module `otlp` |
 //! | `prometheus` | the Prometheus reporter, in the module `prometheus` |
@@ -105,6 +107,12 @@ pub mod prometheus {
     pub use flowmeter_prometheus::*;
 }
 
+#[cfg(feature = "log")]
+#[doc(inline)]
+pub use flowmeter_log as log;
+#[cfg(feature = "metrics")]
+#[doc(inline)]
+pub use flowmeter_metrics as metrics;
 #[cfg(feature = "otlp")]
 #[doc(inline)]
 pub use flowmeter_otlp as otlp;
@@ -117,3 +125,8 @@ pub use flowmeter_stream as stream;
 #[cfg(feature = "system")]
 #[doc(inline)]
 pub use flowmeter_system as system;
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

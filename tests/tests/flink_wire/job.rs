@@ -202,7 +202,7 @@ fn users_metrics(operator: &OperatorGroup, records: u64) {
     operator.meter("myMeter").mark_by(records);
     let histogram = operator.histogram::<u64>("myHistogram");
     (0..records).for_each(|record| histogram.record(record % 1_000));
-    operator.text_gauge("stringGauge").set("text");
+    operator.text_gauge("stringGauge").set("hello world");
     operator.gauge::<bool>("boolGauge").set(true);
     operator.gauge::<f64>("nanGauge").set(f64::NAN);
     operator.gauge::<f64>("infGauge").set(f64::INFINITY);

@@ -1,11 +1,12 @@
 //! The naming policy `flink` serves for a job what Flink served for it.
 //!
 //! `golden/flink-2.3-prometheus.txt` has what Flink's own reporter wrote for a real job, and [`job`] has that job's
-//! groups in flowmeter. Both texts are read by the strict reader of the test kit.
+//! groups in flowmeter. Both texts are read by the strict reader of the test kit. [`jmx`] has the same for beans.
 
 #![cfg(target_os = "linux")]
 
 mod families;
+mod jmx;
 mod job;
 mod known;
 

@@ -1,12 +1,10 @@
 //! Who may ask, and over what.
 
-use std::fs;
-use std::path::Path;
-
 use flowmeter::jmx::{AuthOptions, JmxOptions, Secret, ServerOptions, TlsOptions};
 use flowmeter_e2e::{Folder, Jdk};
 
 use super::Served;
+use super::certificate::certificate;
 
 const CLIENT: [&str; 1] = ["tests/jmx/Client.java"];
 const STORE: &str = "a store";
@@ -35,17 +33,6 @@ fn the_jdks_client_logs_in() {
         assert!(said.contains(&format!("## {refused} {denied}")), "{refused}: {said}");
     }
     drop(counter);
-}
-
-/// The file names of a certificate and its key, for a server on this host.
-fn certificate(folder: &Path) -> (String, String) {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()]);
-    let made = made.expect("a certificate can be made");
-    let path = |name: &str| folder.join(name).to_str().expect("its path is a text").to_owned();
-    let (certificate, key) = (path("server.crt"), path("server.key"));
-    fs::write(&certificate, made.cert.pem()).expect("the folder can be written");
-    fs::write(&key, made.signing_key.serialize_pem()).expect("the folder can be written");
-    (certificate, key)
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod access;
 mod beans;
+mod certificate;
 mod demo;
 mod lifecycle;
 mod query;

@@ -1,14 +1,17 @@
 //! What clients of Jolokia get of us.
 
+#[path = "../jmx/certificate.rs"]
+mod certificate;
 mod demo;
 
 use flowmeter::jmx::{
     AuthOptions, JmxOptions, JmxReporter, JolokiaOptions, JolokiaServer, Ports, Secret, ServerOptions,
+    TlsOptions,
 };
 use flowmeter::{
     Histogram, Registry, ReporterOptions, TaskGroup, TaskInfo, TaskManagerGroup, TaskManagerJobGroup,
 };
-use flowmeter_e2e::JolokiaClient;
+use flowmeter_e2e::{Folder, JolokiaClient};
 use flowmeter_testkit::quiet_registry;
 use serde_json::{Value, json};
 
@@ -25,11 +28,11 @@ struct Served {
     bean: String,
 }
 
-fn serve(auth: AuthOptions) -> Served {
+fn serve(server: ServerOptions) -> Served {
     let registry = quiet_registry();
     let reporter = JmxReporter::new(JmxOptions::default().with_ports(Ports::any()));
     let options = JolokiaOptions::default().with_ports(Ports::any());
-    let options = options.with_server(ServerOptions::default().with_auth(auth));
+    let options = options.with_server(server);
     let server = JolokiaServer::start("test", &options, reporter.beans()).expect("a port is free");
     let beans = reporter.beans();
     let handle = registry.add_reporter("jmx", Box::new(reporter), ReporterOptions::default());
@@ -71,7 +74,7 @@ const PATTERN: &str = "flowmeter:name=lat*,*";
 #[test]
 fn the_client_for_python_reads_all_that_it_can() {
     let Some(client) = JolokiaClient::python("the_client_for_python_reads_all_that_it_can") else { return };
-    let served = serve(AuthOptions::default());
+    let served = serve(ServerOptions::default());
     assert!(served.bean.starts_with(DOMAIN) && served.bean.contains("Source: a/b!"), "{}", served.bean);
     // It does not escape paths, which is up to who uses it.
     let mut read = client.read(&served.server.url(), &served.bean, PATTERN, None);
@@ -86,7 +89,7 @@ fn the_client_of_consoles_reads_all_that_it_can() {
     let Some(client) = JolokiaClient::javascript("the_client_of_consoles_reads_all_that_it_can") else {
         return;
     };
-    let served = serve(AuthOptions::default());
+    let served = serve(ServerOptions::default());
     let read = client.read(&served.server.url(), &served.bean, PATTERN, None);
     check(&read, &served.bean);
     assert_eq!(
@@ -107,9 +110,35 @@ fn clients_that_are_known_are_let_in() {
     let (Some(python), Some(node)) = (JolokiaClient::python(test), JolokiaClient::javascript(test)) else {
         return;
     };
-    let served = serve(AuthOptions::default().with_basic("me", Secret::new("p@ss: word")));
+    let served = serve(ServerOptions::default().with_auth(known()));
     for client in [python, node] {
         let read = client.read(&served.server.url(), &served.bean, PATTERN, Some(("me", "p@ss: word")));
         assert_eq!((&read["one"]["value"], &read["exec"]["status"]), (&json!(3), &json!(403)), "{read}");
     }
+}
+
+/// Who is let in.
+fn known() -> AuthOptions {
+    AuthOptions::default().with_basic("me", Secret::new("p@ss: word"))
+}
+
+#[test]
+fn clients_that_trust_its_certificate_read_over_tls() {
+    let test = "clients_that_trust_its_certificate_read_over_tls";
+    let (Some(python), Some(node)) = (JolokiaClient::python(test), JolokiaClient::javascript(test)) else {
+        return;
+    };
+    let folder = Folder::new("jolokia-tls");
+    let (certificate, key) = certificate::certificate(folder.path());
+    let options = ServerOptions::default().with_tls(TlsOptions::new(&certificate, key)).with_auth(known());
+    let served = serve(options);
+    let url = served.server.url();
+    assert!(url.starts_with("https://127.0.0.1:"), "{url}");
+    for client in [python, node] {
+        let client = client.trusting(&certificate);
+        let read = client.read(&url, &served.bean, PATTERN, Some(("me", "p@ss: word")));
+        assert_eq!((&read["one"]["value"], &read["exec"]["status"]), (&json!(3), &json!(403)), "{read}");
+    }
+    let plain = url.replace("https:", "http:");
+    assert!(ureq::get(plain).call().is_err(), "there is nothing without TLS");
 }

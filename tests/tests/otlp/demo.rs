@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use flowmeter::otlp::{Protocol, Temporality};
-use flowmeter_e2e::{Demo, Rotel};
+use flowmeter_e2e::{Collector, CollectorKind, Demo};
 use flowmeter_testkit::otlp::{Message, OtlpReceiver, Protocol as CameBy, Received};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::AggregationTemporality;
@@ -28,19 +28,19 @@ const OPERATOR: &str = "operator_name";
 const STATUS_CHANGED: &str = "newJobStatus";
 
 fn a_collector_passes_on_the_truth(
+    kind: CollectorKind,
     test: &str,
     protocol: Protocol,
     temporality: Temporality,
     compression: &str,
 ) {
     let receiver = OtlpReceiver::start();
-    let Some(rotel) = Rotel::start(test, &receiver.http_url()) else { return };
-    let truth = run(&address(&rotel, protocol), protocol, temporality, compression);
+    let Some(collector) = Collector::start(kind, test, &receiver.http_url()) else { return };
+    let truth = run(&address(&collector, protocol), protocol, temporality, compression);
     holds_the_truth(&receiver, &truth, temporality);
 }
 
-/// Rotel 0.0.1a15 takes metrics in JSON with success and loses what they say: numbers that are texts, which OTLP has all 64-bit
-/// integers be, and histograms. So it is left out.
+/// What a collector passes on does not say how it came.
 fn a_receiver_holds_the_truth(temporality: Temporality, compression: &str) {
     let receiver = OtlpReceiver::start();
     let truth = run(&receiver.http_url(), Protocol::HttpJson, temporality, compression);
@@ -233,38 +233,63 @@ fn tells_of_the_states(received: &Received, job_id: &str) {
 
 #[test]
 fn by_grpc() {
-    a_collector_passes_on_the_truth("demo, gRPC", Protocol::Grpc, Temporality::Cumulative, "none");
+    let (grpc, cumulative) = (Protocol::Grpc, Temporality::Cumulative);
+    a_collector_passes_on_the_truth(CollectorKind::Rotel, "demo, gRPC", grpc, cumulative, "none");
 }
 
 #[test]
 fn by_grpc_in_deltas() {
-    a_collector_passes_on_the_truth("demo, gRPC, deltas", Protocol::Grpc, Temporality::Delta, "gzip");
+    let (grpc, delta) = (Protocol::Grpc, Temporality::Delta);
+    a_collector_passes_on_the_truth(CollectorKind::Rotel, "demo, gRPC, deltas", grpc, delta, "gzip");
+}
+
+#[test]
+fn by_grpc_to_the_official_collector() {
+    let (grpc, delta) = (Protocol::Grpc, Temporality::Delta);
+    a_collector_passes_on_the_truth(CollectorKind::Official, "demo, gRPC, official", grpc, delta, "none");
 }
 
 #[test]
 fn by_http() {
-    a_collector_passes_on_the_truth("demo, HTTP", Protocol::HttpProtobuf, Temporality::Cumulative, "gzip");
+    let (http, cumulative) = (Protocol::HttpProtobuf, Temporality::Cumulative);
+    a_collector_passes_on_the_truth(CollectorKind::Rotel, "demo, HTTP", http, cumulative, "gzip");
 }
 
 #[test]
 fn by_http_in_deltas() {
-    a_collector_passes_on_the_truth("demo, HTTP, deltas", Protocol::HttpProtobuf, Temporality::Delta, "none");
+    let (http, delta) = (Protocol::HttpProtobuf, Temporality::Delta);
+    a_collector_passes_on_the_truth(CollectorKind::Rotel, "demo, HTTP, deltas", http, delta, "none");
+}
+
+/// Rotel 0.0.1a15 takes metrics in JSON with success and loses what they say: numbers that are texts, which OTLP has all 64-bit
+/// integers be, and histograms.
+#[test]
+fn by_json_to_the_official_collector() {
+    let (json, cumulative) = (Protocol::HttpJson, Temporality::Cumulative);
+    a_collector_passes_on_the_truth(CollectorKind::Official, "demo, JSON", json, cumulative, "none");
 }
 
 #[test]
-fn by_json() {
+fn by_json_to_the_official_collector_in_deltas() {
+    let (json, delta) = (Protocol::HttpJson, Temporality::Delta);
+    a_collector_passes_on_the_truth(CollectorKind::Official, "demo, JSON, deltas", json, delta, "gzip");
+}
+
+#[test]
+fn by_json_to_a_receiver() {
     a_receiver_holds_the_truth(Temporality::Cumulative, "none");
 }
 
 #[test]
-fn by_json_in_deltas() {
+fn by_json_to_a_receiver_in_deltas() {
     a_receiver_holds_the_truth(Temporality::Delta, "gzip");
 }
 
 #[test]
-fn a_collector_passes_on_spans_and_events_in_json() {
+fn rotel_passes_on_spans_and_events_in_json() {
     let receiver = OtlpReceiver::start();
-    let Some(rotel) = Rotel::start("demo, JSON", &receiver.http_url()) else { return };
-    let _truth = run(&rotel.http(), Protocol::HttpJson, Temporality::Cumulative, "gzip");
+    let collector = Collector::start(CollectorKind::Rotel, "spans and events, JSON", &receiver.http_url());
+    let Some(collector) = collector else { return };
+    let _truth = run(&collector.http(), Protocol::HttpJson, Temporality::Cumulative, "gzip");
     tells_of_the_job(&settled(&receiver, tells_all));
 }

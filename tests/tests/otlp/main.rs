@@ -1,4 +1,4 @@
-//! What receivers of OTLP make of what they are sent: a collector that passes it on, a server that keeps it, and one that
+//! What receivers of OTLP make of what they are sent: two collectors that pass it on, a server that keeps it, and one that
 //! hears the official exporter beside us.
 
 mod demo;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use flowmeter::otlp::{OtlpOptions, OtlpReporter, Protocol};
 use flowmeter::{Registry, ReporterHandle, ReporterOptions};
-use flowmeter_e2e::Rotel;
+use flowmeter_e2e::Collector;
 use flowmeter_testkit::otlp::{OtlpReceiver, Received};
 use flowmeter_testkit::quiet_registry;
 
@@ -20,10 +20,10 @@ use flowmeter_testkit::quiet_registry;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where a collector takes what comes by a protocol.
-fn address(rotel: &Rotel, protocol: Protocol) -> String {
+fn address(collector: &Collector, protocol: Protocol) -> String {
     match protocol {
-        Protocol::Grpc => rotel.grpc(),
-        _ => rotel.http(),
+        Protocol::Grpc => collector.grpc(),
+        _ => collector.http(),
     }
 }
 

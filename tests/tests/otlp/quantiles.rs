@@ -4,12 +4,12 @@ use std::f64::consts::TAU;
 use std::time::Duration;
 
 use flowmeter::otlp::{OtlpOptions, Protocol, Temporality};
-use flowmeter_e2e::Rotel;
+use flowmeter_e2e::{Collector, CollectorKind};
 use flowmeter_testkit::otlp::OtlpReceiver;
 use flowmeter_testkit::{PATIENCE, on_request};
 
 use crate::received::recorded;
-use crate::{reporting, settled};
+use crate::{address, reporting, settled};
 
 const COUNT: usize = 10_000;
 const REPORTS: usize = 4;
@@ -27,12 +27,17 @@ fn durations() -> Vec<Duration> {
     (0..COUNT).map(|_| Duration::from_secs_f64(0.01 * normal().exp())).collect()
 }
 
-fn a_collector_passes_on_the_quantiles(test: &str, temporality: Temporality) {
+fn a_collector_passes_on_the_quantiles(
+    kind: CollectorKind,
+    test: &str,
+    protocol: Protocol,
+    temporality: Temporality,
+) {
     let receiver = OtlpReceiver::start();
-    let Some(rotel) = Rotel::start(test, &receiver.http_url()) else { return };
+    let Some(collector) = Collector::start(kind, test, &receiver.http_url()) else { return };
     let options = OtlpOptions::default()
-        .with_protocol(Protocol::Grpc)
-        .with_endpoint(rotel.grpc().parse().expect("a URL"))
+        .with_protocol(protocol)
+        .with_endpoint(address(&collector, protocol).parse().expect("a URL"))
         .with_temporality(temporality);
     let (registry, reporter) = reporting(options, on_request());
     let histogram = registry.add_group("g").histogram::<Duration>("latency");
@@ -55,11 +60,25 @@ fn a_collector_passes_on_the_quantiles(test: &str, temporality: Temporality) {
 }
 
 #[test]
-fn cumulative() {
-    a_collector_passes_on_the_quantiles("quantiles", Temporality::Cumulative);
+fn by_grpc() {
+    let (grpc, cumulative) = (Protocol::Grpc, Temporality::Cumulative);
+    a_collector_passes_on_the_quantiles(CollectorKind::Rotel, "quantiles, gRPC", grpc, cumulative);
 }
 
 #[test]
-fn in_deltas() {
-    a_collector_passes_on_the_quantiles("quantiles, deltas", Temporality::Delta);
+fn by_grpc_in_deltas() {
+    let (grpc, delta) = (Protocol::Grpc, Temporality::Delta);
+    a_collector_passes_on_the_quantiles(CollectorKind::Rotel, "quantiles, gRPC, deltas", grpc, delta);
+}
+
+#[test]
+fn by_json() {
+    let (json, cumulative) = (Protocol::HttpJson, Temporality::Cumulative);
+    a_collector_passes_on_the_quantiles(CollectorKind::Official, "quantiles, JSON", json, cumulative);
+}
+
+#[test]
+fn by_json_in_deltas() {
+    let (json, delta) = (Protocol::HttpJson, Temporality::Delta);
+    a_collector_passes_on_the_quantiles(CollectorKind::Official, "quantiles, JSON, deltas", json, delta);
 }

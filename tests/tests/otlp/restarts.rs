@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use flowmeter::otlp::{OtlpOptions, Protocol, RetryOptions, Temporality};
 use flowmeter::{Registry, ReporterHandle, ReporterOptions, TaskInfo};
-use flowmeter_e2e::{Relay, Rotel, wait_for};
+use flowmeter_e2e::{Collector, CollectorKind, Relay, wait_for};
 use flowmeter_testkit::otlp::{OtlpReceiver, Received, Total};
 use flowmeter_testkit::{Capture, PATIENCE, on_request};
 
@@ -131,15 +131,15 @@ impl Reports<'_> {
     }
 }
 
-fn a_collector_may_go(test: &str, protocol: Protocol, temporality: Temporality) {
+fn a_collector_may_go(kind: CollectorKind, test: &str, protocol: Protocol, temporality: Temporality) {
     let receiver = OtlpReceiver::start();
-    let Some(mut rotel) = Rotel::new(test, &receiver.http_url()) else { return };
-    let options = options(&address(&rotel, protocol), protocol, temporality);
-    let be_there = |is_there: bool| if is_there { rotel.restart() } else { rotel.kill() };
+    let Some(mut collector) = Collector::new(kind, test, &receiver.http_url()) else { return };
+    let options = options(&address(&collector, protocol), protocol, temporality);
+    let be_there = |is_there: bool| if is_there { collector.restart() } else { collector.kill() };
     nothing_is_lost(&receiver, options, be_there);
 }
 
-/// A collector loses what is said in JSON (see the demo), so it is the way to a receiver that goes.
+/// The receiver stays, and the way to it goes.
 fn the_way_may_go(temporality: Temporality) {
     let receiver = OtlpReceiver::start();
     let url = receiver.http_url();
@@ -202,30 +202,52 @@ fn nothing_is_lost(receiver: &OtlpReceiver, options: OtlpOptions, mut be_there: 
 
 #[test]
 fn by_grpc() {
-    a_collector_may_go("restarts, gRPC", Protocol::Grpc, Temporality::Cumulative);
+    a_collector_may_go(CollectorKind::Rotel, "restarts, gRPC", Protocol::Grpc, Temporality::Cumulative);
 }
 
 #[test]
 fn by_grpc_in_deltas() {
-    a_collector_may_go("restarts, gRPC, deltas", Protocol::Grpc, Temporality::Delta);
+    a_collector_may_go(CollectorKind::Rotel, "restarts, gRPC, deltas", Protocol::Grpc, Temporality::Delta);
 }
 
 #[test]
 fn by_http() {
-    a_collector_may_go("restarts, HTTP", Protocol::HttpProtobuf, Temporality::Cumulative);
+    a_collector_may_go(
+        CollectorKind::Rotel,
+        "restarts, HTTP",
+        Protocol::HttpProtobuf,
+        Temporality::Cumulative,
+    );
 }
 
 #[test]
 fn by_http_in_deltas() {
-    a_collector_may_go("restarts, HTTP, deltas", Protocol::HttpProtobuf, Temporality::Delta);
+    a_collector_may_go(
+        CollectorKind::Rotel,
+        "restarts, HTTP, deltas",
+        Protocol::HttpProtobuf,
+        Temporality::Delta,
+    );
 }
 
 #[test]
 fn by_json() {
-    the_way_may_go(Temporality::Cumulative);
+    let (json, cumulative) = (Protocol::HttpJson, Temporality::Cumulative);
+    a_collector_may_go(CollectorKind::Official, "restarts, JSON", json, cumulative);
 }
 
 #[test]
 fn by_json_in_deltas() {
+    let (json, delta) = (Protocol::HttpJson, Temporality::Delta);
+    a_collector_may_go(CollectorKind::Official, "restarts, JSON, deltas", json, delta);
+}
+
+#[test]
+fn a_way_by_json() {
+    the_way_may_go(Temporality::Cumulative);
+}
+
+#[test]
+fn a_way_by_json_in_deltas() {
     the_way_may_go(Temporality::Delta);
 }

@@ -1,5 +1,6 @@
 //! The rows.
 
+mod bridge;
 mod counter;
 mod gauge;
 mod heap;
@@ -46,6 +47,8 @@ pub type Measure = fn(Effort) -> Row;
 pub const ROWS: &[(&str, Measure)] = &[
     ("counter/single-writer", counter::single_writer),
     ("counter/shared-2-threads", counter::shared_2_threads),
+    ("bridge/macro", bridge::macro_call),
+    ("bridge/macro-2-threads", bridge::macro_call_2_threads),
     ("gauge/set", gauge::set),
     ("meter/mark", counter::mark),
     ("histogram/single-writer", histogram::single_writer),

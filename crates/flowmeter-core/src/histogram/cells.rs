@@ -211,6 +211,34 @@ impl HistogramCells {
         W::change(&self.max, |max| (value > f64::from_bits(max)).then_some(value.to_bits()));
     }
 
+    /// Records a number several times, in the time of one or two.
+    #[cold]
+    pub(crate) fn record_f64_times<W: Writers>(&self, value: f64, times: u64) {
+        let Some(more) = times.checked_sub(1) else { return };
+        // The first makes all cells that the others go into, and is the least or the greatest of them all.
+        self.record_f64::<W>(value);
+        if more == 0 {
+            return;
+        }
+        let in_buckets = self.layout.second_part.map_or(value, |second_part| value * second_part);
+        let mut bucket = 0;
+        if !value.is_finite() {
+            W::add(&self.unrecorded, more);
+            return;
+        } else if in_buckets > 0.0 {
+            bucket = self.positive.add_more::<W>(in_buckets, more);
+        } else if let Some(negative) = self.negative.get().filter(|_| in_buckets < 0.0) {
+            bucket = negative.add_more::<W>(-in_buckets, more);
+        } else {
+            W::add(&self.zero, more);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "the sum is a float")]
+        add_f64::<W>(&self.sums[bucket % SUMS], value * more as f64);
+        if let Some(classic) = &self.classic {
+            W::add(classic.count_of_f64(value), more);
+        }
+    }
+
     /// A time in a part of a second, or anything unusual. Returns whether the value has a bucket.
     #[inline(never)]
     fn record_time_f64<W: Writers>(&self, value: f64) -> bool {
@@ -343,7 +371,11 @@ impl Classic {
 
     #[cold]
     fn add_f64<W: Writers>(&self, value: f64) {
-        W::add(&self.counts[self.bounds.partition_point(|bound| value > *bound)], 1);
+        W::add(self.count_of_f64(value), 1);
+    }
+
+    fn count_of_f64(&self, value: f64) -> &AtomicU64 {
+        &self.counts[self.bounds.partition_point(|bound| value > *bound)]
     }
 
     fn read_into(&self, buckets: &mut ClassicBuckets) {
@@ -405,6 +437,23 @@ impl Range {
         }
         self.add_first_or_far::<W>(value);
         0
+    }
+
+    /// Counts a value that has been counted once, so often more. Returns its bucket within its octave, or any if it is far out.
+    fn add_more<W: Writers>(&self, value: f64, more: u64) -> usize {
+        let located = self.locate(value);
+        let octave = located.and_then(|(offset, _)| self.window.get(offset)?.get());
+        match (located, octave, self.far.get()) {
+            (Some((_, bucket)), Some(octave), _) => {
+                W::add(&octave[bucket % PER_OCTAVE], more);
+                bucket
+            }
+            (_, _, Some(far)) => {
+                W::add(&far[(octave_f64(value) - FAR_FIRST) as usize], more);
+                0
+            }
+            _ => 0,
+        }
     }
 
     #[cold]

@@ -64,9 +64,10 @@ impl HistogramSnapshot {
         0.0
     }
 
-    /// The middle of each bucket, in the unit of the values, and how many values it holds, in ascending order. The middle
-    /// is the geometric one, which has the same distance as a factor to both edges.
-    fn middles(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+    /// The middle of each bucket, in the unit of the values, and how many values it holds, in ascending order; empty buckets, too.
+    /// The middle is the geometric one, which has the same distance as a factor to both edges: a value is off from it by no
+    /// more than [`relative_error`](Self::relative_error).
+    pub fn middles(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
         let scale = f64::from(1_u32 << self.scale);
         let middle =
             move |index: i32| (f64::from(index) / scale + half_bucket(self.scale)).exp2() * self.bucket_unit;

@@ -408,3 +408,29 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// Of numbers of all sizes and signs, with bounds and in times: several at once are the same as one after another.
+    #[test]
+    fn many_at_once_are_as_many_one_by_one(
+        values in prop::collection::vec((any::<f64>(), 0..5_u64), 0..20),
+        is_time: bool,
+        has_bounds: bool,
+    ) {
+        let bounds: &[f64] = if has_bounds { &[-1.0, 0.0, 1e9] } else { &[] };
+        let options = HistogramOptions::DEFAULT.with_bounds(bounds);
+        let second_part = is_time.then_some(1e-9);
+        let cells = || HistogramCells::new(HistogramLayout { value_type: ValueType::F64, options, second_part });
+        let (at_once, one_by_one) = (cells(), cells());
+        for (value, times) in values {
+            at_once.record_f64_times::<Many>(value, times);
+            (0..times).for_each(|_| one_by_one.record_f64::<Many>(value));
+        }
+        let (mut at_once, mut one_by_one) = (read(&at_once), read(&one_by_one));
+        let (sum, expected) = (at_once.sum.to_f64(), one_by_one.sum.to_f64());
+        let is_near = !expected.is_finite() || (sum - expected).abs() <= 1e-9 * expected.abs().max(1.0);
+        (at_once.sum, one_by_one.sum) = (Number::F64(0.0), Number::F64(0.0));
+        prop_assert_eq!(at_once, one_by_one);
+        prop_assert!(is_near || expected.abs() > 1e290, "{} is not {}", sum, expected);
+    }
+}

@@ -125,6 +125,16 @@ impl Entry {
         self.book_mut().members.get_mut(member)
     }
 
+    /// Takes over what another entry of the block knew of it, but for the group that it left its own for.
+    pub(super) fn adopt(&mut self, former: Book) {
+        let Book { late, members, accounts, .. } = former;
+        let book = self.book_mut();
+        (book.late, book.members) = (late, members);
+        if book.accounts.len() == accounts.len() {
+            book.accounts = accounts;
+        }
+    }
+
     /// Its place among those of its identity: the order of registration, but behind all that was shown when it was let in.
     pub(super) fn order(&self) -> (Option<u64>, u64) {
         (self.book.as_ref().and_then(|book| book.late), self.block.sequence())
@@ -239,6 +249,16 @@ impl Entry {
             Base::None => Base::None,
         };
         History { before, withheld: Base::None, start, sightings }
+    }
+
+    /// Withholds a series. What a backend may have of it, it has under a name that was its own.
+    pub(super) fn withhold(&mut self, member: usize) {
+        let book = self.book_mut();
+        let Some(page) = book.members.get_mut(member) else { return };
+        let former = std::mem::replace(&mut page.standing, Standing::Withheld);
+        if let (Standing::Shown, Some(account)) = (former, book.accounts.get_mut(member)) {
+            *account = Account::default();
+        }
     }
 
     /// Shows a series that goes on from another one.

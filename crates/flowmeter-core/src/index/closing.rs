@@ -25,6 +25,19 @@ impl Closed {
         Self { slot, since, reported: None, delivered: None }
     }
 
+    pub(super) fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    pub(super) fn since(&self) -> Duration {
+        self.since
+    }
+
+    /// Takes over what became of its final values.
+    pub(super) fn adopt(&mut self, former: &Self) {
+        (self.reported, self.delivered) = (former.reported, former.delivered);
+    }
+
     /// When it leaves, at the latest, and whether it was read by then.
     fn leaves(&self, options: &ReporterOptions) -> (Duration, bool) {
         match self.delivered {

@@ -244,10 +244,8 @@ impl Index {
             {
                 entry.show(place.member, settling.now);
             }
-        } else if let Some(page) =
-            self.entry_mut(place.set, place.sequence).and_then(|entry| entry.page_mut(place.member))
-        {
-            page.standing = Standing::Withheld;
+        } else if let Some(entry) = self.entry_mut(place.set, place.sequence) {
+            entry.withhold(place.member);
         }
         if !matches!(outcome, Outcome::Withheld) {
             settling.holders.insert(name, Holder { place, closed_at });

@@ -10,6 +10,7 @@ mod book;
 mod closing;
 mod contest;
 mod families;
+mod succession;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::BuildHasher;
@@ -33,7 +34,7 @@ use crate::core::{Core, INBOX_LIMIT};
 use crate::family::{Family, FamilySet, Place};
 use crate::node::Node;
 use crate::reporter::{Naming, Reporter};
-use crate::runner::Traits;
+use crate::source::Traits;
 
 /// The capacity that lists of what comes and goes keep when they are empty.
 const SPARE: usize = 1_024;

@@ -35,6 +35,13 @@ impl Delivery {
         Self { core: Arc::clone(core), inbox, retry_at: None, is_careful: false }
     }
 
+    /// The same for a reporter with other options.
+    pub(crate) fn with_options(mut self, options: &Arc<ReporterOptions>) -> Self {
+        self.inbox.set_options(options);
+        (self.retry_at, self.is_careful) = (None, false);
+        self
+    }
+
     /// Hands over what waits, unless it is too early for another attempt.
     pub(crate) fn deliver_unless_failed(&mut self, reporter: &mut dyn Reporter) -> Result<(), Failure> {
         if self.retry_at.is_some_and(|at| Instant::now() < at) {
@@ -45,10 +52,11 @@ impl Delivery {
 
     /// Hands over what waits by now.
     pub(crate) fn deliver(&mut self, reporter: &mut dyn Reporter) -> Result<(), Failure> {
+        let options = self.inbox.options();
         let mut left = self.inbox.len();
         while left > 0 {
             let batch = self.inbox.first(if self.is_careful { 1 } else { left });
-            let milestones = Milestones::new(&batch, &self.inbox.options);
+            let milestones = Milestones::new(&batch, &options);
             let outcome = catch_unwind(AssertUnwindSafe(|| reporter.report_milestones(&milestones)));
             let is_taken = matches!(outcome, Ok(Ok(())));
             let taken = if is_taken { batch.len() } else { milestones.acknowledged.get() };

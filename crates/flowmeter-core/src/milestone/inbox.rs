@@ -46,7 +46,7 @@ impl MilestoneDesk {
     pub(super) fn open(&self, control: &Arc<Control>, options: &Arc<ReporterOptions>) -> Arc<Inbox> {
         let inbox = Arc::new(Inbox {
             control: Arc::clone(control),
-            options: Arc::clone(options),
+            options: Mutex::new(Arc::clone(options)),
             waiting: Mutex::default(),
         });
         let mut inboxes = self.lock();
@@ -74,7 +74,7 @@ impl MilestoneDesk {
 /// What waits for one reporter.
 pub(super) struct Inbox {
     pub(super) control: Arc<Control>,
-    pub(super) options: Arc<ReporterOptions>,
+    options: Mutex<Arc<ReporterOptions>>,
     waiting: Mutex<Waiting>,
 }
 
@@ -90,15 +90,16 @@ struct Waiting {
 impl Inbox {
     /// Leaves a milestone, unless the reporter does not get its group or there is no room.
     fn push(&self, posted: &Arc<Posted>) {
-        if !self.options.groups.keeps(&GroupView::new(&posted.node)) {
+        let options = self.options();
+        if !options.groups.keeps(&GroupView::new(&posted.node)) {
             return;
         }
         let mut waiting = self.lock();
         if waiting.is_closed {
             return;
         }
-        let has_room = waiting.posted.len() < self.options.milestone_queue
-            && waiting.weight + posted.weight <= WEIGHT_LIMIT;
+        let has_room =
+            waiting.posted.len() < options.milestone_queue && waiting.weight + posted.weight <= WEIGHT_LIMIT;
         if has_room {
             waiting.weight += posted.weight;
             waiting.posted.push_back(Arc::clone(posted));
@@ -114,12 +115,20 @@ impl Inbox {
             let (scope, name) = posted.milestone.scope_and_name();
             warn!(
                 reporter = &**self.control.name(),
-                limit = self.options.milestone_queue,
+                limit = options.milestone_queue,
                 scope,
                 name,
                 "as many spans and events wait for the reporter as can; new ones are dropped until it takes some"
             );
         }
+    }
+
+    pub(super) fn options(&self) -> Arc<ReporterOptions> {
+        Arc::clone(&self.options.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_options(&self, options: &Arc<ReporterOptions>) {
+        *self.options.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(options);
     }
 
     pub(super) fn len(&self) -> usize {

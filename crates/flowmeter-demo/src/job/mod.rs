@@ -1,10 +1,12 @@
 //! The jobs: dataflows on timely, with counts of their own.
 
 mod join_state;
+mod library;
 mod markers;
 pub mod nexmark;
 mod source;
 pub mod text;
+mod tokenizer;
 mod truth;
 mod wordcount;
 

@@ -52,6 +52,9 @@ pub struct Truth {
     /// By the operator's name, where a measured job looked.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub latencies: BTreeMap<String, Latencies>,
+    /// What libraries did in operators, by the name of the metric that they count it by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub libraries: BTreeMap<String, u64>,
     /// Other counts, by name: `words`, `distinct_words`, `known_persons`, `awaited_sellers`.
     #[serde(flatten)]
     pub totals: BTreeMap<String, u64>,
@@ -67,6 +70,9 @@ impl Truth {
         }
         for (name, latencies) in &other.latencies {
             self.latencies.entry(name.clone()).and_modify(|all| all.add(latencies)).or_insert(*latencies);
+        }
+        for (name, total) in &other.libraries {
+            *self.libraries.entry(name.clone()).or_default() += total;
         }
         for (name, total) in &other.totals {
             *self.totals.entry(name.clone()).or_default() += total;
@@ -85,6 +91,10 @@ impl Tally {
 
     pub(super) fn gave(&self, records: usize) {
         self.0.1.set(self.0.1.get() + records as u64);
+    }
+
+    pub(super) fn given(&self) -> u64 {
+        self.0.1.get()
     }
 }
 
@@ -108,6 +118,7 @@ pub(super) struct Tallies(Rc<Inner>);
 struct Inner {
     operators: std::cell::RefCell<BTreeMap<&'static str, Tally>>,
     latencies: std::cell::RefCell<BTreeMap<&'static str, LatencyTally>>,
+    libraries: std::cell::RefCell<BTreeMap<&'static str, u64>>,
     totals: std::cell::RefCell<BTreeMap<&'static str, u64>>,
 }
 
@@ -120,6 +131,11 @@ impl Tallies {
         self.0.latencies.borrow_mut().entry(name).or_default().clone()
     }
 
+    /// So much was done so far that a library counts by this name.
+    pub(super) fn of_library(&self, name: &'static str, total: u64) {
+        self.0.libraries.borrow_mut().insert(name, total);
+    }
+
     pub(super) fn total(&self, name: &'static str, total: u64) {
         self.0.totals.borrow_mut().insert(name, total);
     }
@@ -130,10 +146,12 @@ impl Tallies {
         let operators = self.0.operators.borrow();
         let latencies = self.0.latencies.borrow();
         let looked = |(name, tally): (&&str, &LatencyTally)| Some(((*name).to_owned(), tally.0.get()?));
+        let libraries = self.0.libraries.borrow();
         let totals = self.0.totals.borrow();
         Truth {
             operators: operators.iter().map(|(name, tally)| ((*name).to_owned(), records(tally))).collect(),
             latencies: latencies.iter().filter_map(looked).collect(),
+            libraries: libraries.iter().map(|(name, total)| ((*name).to_owned(), *total)).collect(),
             totals: totals.iter().map(|(name, total)| ((*name).to_owned(), *total)).collect(),
         }
     }

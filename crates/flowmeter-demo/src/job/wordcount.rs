@@ -20,10 +20,12 @@ use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::{ProbeHandle, StreamVec};
 use timely::worker::Worker;
 
+use super::library::MeasuredLibraries;
 use super::markers::Markers;
 use super::nexmark::keep_rows;
 use super::source::{End, Produce, Produced, paced};
-use super::text::{Lines, Split, words};
+use super::text::{Lines, Split};
+use super::tokenizer::tokenize;
 use super::truth::Tallies;
 use super::{JobControl, JobSpec};
 
@@ -156,7 +158,7 @@ pub(super) fn build(
         let markers = Markers::default();
         let end = End { probe, markers: &markers };
         let lines = paced(scope, "Source: lines", spec, control, tally, end, text);
-        let counts = count(tokenize(lines, tallies), tallies);
+        let counts = count(split(lines, tallies), tallies);
         let ended = keep_rows(counts, "Sink: counts", tallies, &markers, keep, |(word, count)| {
             format!("{word}\t{count}")
         });
@@ -177,24 +179,32 @@ fn standard_input() -> Receiver<io::Result<Vec<u8>>> {
     lines
 }
 
-fn tokenize<'scope>(
+fn split<'scope>(
     lines: StreamVec<'scope, u64, Vec<u8>>,
     tallies: &Tallies,
 ) -> StreamVec<'scope, u64, String> {
-    let tally = tallies.operator("Tokenize");
-    lines.unary::<CapacityContainerBuilder<Vec<String>>, _, _, _>(Pipeline, "Tokenize", move |_, _| {
+    let (tally, tallies, scope) = (tallies.operator("Tokenize"), tallies.clone(), lines.scope());
+    lines.unary::<CapacityContainerBuilder<Vec<String>>, _, _, _>(Pipeline, "Tokenize", move |_, info| {
+        let mut libraries = MeasuredLibraries::new(&info.address);
+        let activator = scope.activator_for(info.address);
+        let mut bytes = 0;
         move |input, output| {
+            if libraries.is_to_wait() {
+                return activator.activate();
+            }
             input.for_each(|capability, lines| {
                 tally.took(lines.len());
-                let mut session = output.session(&capability);
-                for line in lines.drain(..) {
-                    let mut given = 0;
-                    for word in words(&line) {
+                bytes += lines.iter().map(|line| line.len() as u64).sum::<u64>();
+                let (mut session, mut given) = (output.session(&capability), 0);
+                libraries.run(|| {
+                    tokenize(lines.drain(..), |word| {
                         given += 1;
                         session.give(word);
-                    }
-                    tally.gave(given);
-                }
+                    });
+                });
+                tally.gave(given);
+                tallies.of_library("tokenizer_words", tally.given());
+                tallies.of_library("tokenizer_bytes", bytes);
             });
         }
     })

@@ -20,7 +20,7 @@ pub(super) const MOST_ANSWER: usize = 32 << 20;
 /// What answers are made from.
 pub(super) struct Desk<'a> {
     pub(super) beans: &'a MBeans,
-    /// Since the Unix epoch.
+    /// When the request came, since the Unix epoch: what changes behind these beans is found later than that.
     pub(super) now: Duration,
     /// Whether clients are known by name, and may not even ask for changes.
     pub(super) has_policy: bool,
@@ -34,6 +34,10 @@ impl<'a> Desk<'a> {
             write_problem(&Problem::illegal_argument(problem), Some(request), &request.parameters, out);
             return Vec::new();
         }
+        if self.is_known(request) {
+            self.write_known(request, out);
+            return Vec::new();
+        }
         match self.outcome(request) {
             Ok(outcome) => {
                 self.write(request, &outcome, out);
@@ -44,6 +48,19 @@ impl<'a> Desk<'a> {
                 Vec::new()
             }
         }
+    }
+
+    /// Whether the client knows the answer, by what it says: which beans there are has not changed since it asked.
+    fn is_known(&self, request: &Request) -> bool {
+        let is_about_names = matches!(request.wanted, Wanted::List { .. } | Wanted::Search(_));
+        let Parameters { modified_since, problem, .. } = &request.parameters;
+        is_about_names && problem.is_none() && self.beans.changed().as_secs() < *modified_since
+    }
+
+    fn write_known(&self, request: &Request, out: &mut Vec<u8>) {
+        out.push(b'{');
+        write_request(request, &request.parameters, out);
+        out.extend_from_slice(format!("\"timestamp\":{},\"status\":304}}", self.now.as_secs()).as_bytes());
     }
 
     fn outcome<'b>(&self, request: &'b Request) -> Result<Outcome<'b, 'a>, Problem>
@@ -103,11 +120,7 @@ impl<'a> Desk<'a> {
         let hides_deep_objects = matches!(request.wanted, Wanted::List { .. });
         let style = Style { limits, longs_as_texts, hides_deep_objects };
         out.push(b'{');
-        if request.parameters.include_request {
-            out.extend_from_slice(b"\"request\":");
-            write_echo(request, out);
-            out.push(b',');
-        }
+        write_request(request, &request.parameters, out);
         out.extend_from_slice(b"\"value\":");
         json::write(out, &outcome.node, style);
         out.extend_from_slice(format!(",\"timestamp\":{},\"status\":200}}", self.now.as_secs()).as_bytes());
@@ -135,19 +148,22 @@ pub(super) fn write_problem(
     out: &mut Vec<u8>,
 ) {
     out.push(b'{');
-    if let Some(request) = request.filter(|_| parameters.include_request) {
-        out.extend_from_slice(b"\"request\":");
-        write_echo(request, out);
-        out.push(b',');
+    if let Some(request) = request {
+        write_request(request, parameters, out);
     }
     let mut members = Vec::new();
     json::write(&mut members, &Node::Object(problem.members(parameters)), Style::default());
     out.extend_from_slice(&members[1..]);
 }
 
-fn write_echo(request: &Request, out: &mut Vec<u8>) {
-    let members = request.echo.iter().map(|(name, value)| (name.into(), Node::Sent(value)));
-    json::write(out, &Node::Object(members.collect()), Style::default());
+/// Appends the request as the first member of its answer, if the client wants it.
+fn write_request(request: &Request, parameters: &Parameters, out: &mut Vec<u8>) {
+    if parameters.include_request {
+        out.extend_from_slice(b"\"request\":");
+        let members = request.echo.iter().map(|(name, value)| (name.into(), Node::Sent(value)));
+        json::write(out, &Node::Object(members.collect()), Style::default());
+        out.push(b',');
+    }
 }
 
 fn version() -> Node<'static> {

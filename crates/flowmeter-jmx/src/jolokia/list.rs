@@ -18,7 +18,7 @@ pub(super) fn list<'a>(
         [] => (beans.iter().collect(), false),
         [domain, rest @ ..] => {
             let properties = rest.first().map_or("*", String::as_str);
-            let name = format!("{domain}:{properties}").parse::<ObjectName>();
+            let name = ObjectName::asked(&format!("{domain}:{properties}"));
             let name = name.map_err(|error| Problem::illegal_argument(error.to_string()))?;
             // What has a `*` is no step of the path but chooses some of the beans.
             let is_choice = if rest.is_empty() { domain.contains(['*', '?']) } else { name.is_pattern() };

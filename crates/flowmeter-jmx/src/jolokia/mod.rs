@@ -29,8 +29,9 @@
 //! # Parameters
 //!
 //! They are in the query of the URL or in a request's `config`: `maxDepth`, `maxCollectionSize`, `maxObjects`, `serializeLong`, `ignoreErrors`,
-//! `includeStackTrace`, `serializeException`, `canonicalNaming`, `includeRequest`, `listKeys`, `mimeType`, and `p` for a path that a proxy would
-//! change. Others are ignored. Unlike Jolokia, which takes the first 1000 members of an object unless told otherwise, it leaves none
+//! `includeStackTrace`, `serializeException`, `canonicalNaming`, `includeRequest`, `listKeys`, `mimeType`, `ifModifiedSince`, and `p` for a path
+//! that a proxy would change. Others are ignored. With `ifModifiedSince`, the `timestamp` of an earlier answer, a `list` or `search` has the
+//! status 304 and no value as long as no bean has come or gone since. Unlike Jolokia, which takes the first 1000 members of an object unless told otherwise, it leaves none
 //! out.
 //!
 //! Infinities and what is no number, which JSON does not have, are the texts `Infinity`, `-Infinity` and `NaN`.
@@ -39,7 +40,8 @@
 //!
 //! Whoever has the credentials of the [`ServerOptions`](flowmeter_http::ServerOptions), by default whoever reaches the loopback address. Of pages in
 //! browsers only those of this host may, and those of [origins that are named](JolokiaOptions::origins): not by CORS, not by having their own name
-//! point here, and not by JSONP, which there is none of.
+//! point here, and not by JSONP, which there is none of. The last but one holds on loopback addresses only: by which names other hosts reach a server
+//! nobody knows, so one that they reach should want credentials.
 
 mod answer;
 #[cfg(test)]
@@ -51,6 +53,8 @@ mod options;
 mod origin;
 mod parameters;
 mod path;
+#[cfg(any(test, feature = "hostile"))]
+pub(crate) mod probe;
 mod problem;
 mod read;
 mod request;

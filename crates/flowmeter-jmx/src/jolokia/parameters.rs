@@ -25,6 +25,8 @@ pub(super) struct Parameters {
     pub(super) canonical_naming: bool,
     pub(super) include_request: bool,
     pub(super) list_keys: bool,
+    /// The second of the Unix epoch from which on a change of beans is news; 0 where all is.
+    pub(super) modified_since: u64,
     /// A value that is none, which the request ends with.
     pub(super) problem: Option<Problem>,
 }
@@ -40,6 +42,7 @@ impl Default for Parameters {
             canonical_naming: true,
             include_request: true,
             list_keys: false,
+            modified_since: 0,
             problem: None,
         }
     }
@@ -53,8 +56,7 @@ impl Parameters {
             "maxDepth" => self.limits.depth = self.number(value),
             "maxCollectionSize" => self.limits.collection = self.number(value),
             "maxObjects" => self.limits.objects = self.number(value),
-            // All is new always, but what is no time is told.
-            "ifModifiedSince" => _ = self.number(value),
+            "ifModifiedSince" => self.modified_since = self.number(value) as u64,
             "serializeLong" => self.longs_as_texts = value == "string",
             "ignoreErrors" => self.ignore_errors = is_true,
             "serializeException" => self.serialize_exception = is_true,

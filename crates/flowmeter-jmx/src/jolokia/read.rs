@@ -1,5 +1,7 @@
 //! Values of attributes.
 
+use std::collections::HashSet;
+
 use super::list::name;
 use super::node::{Members, Node};
 use super::parameters::Parameters;
@@ -58,13 +60,18 @@ fn read_all<'r, 'a: 'r>(
     let mut members = Vec::new();
     let mut of = Vec::new();
     let mut has_any = false;
+    let chosen: Option<HashSet<&str>> = match attributes {
+        Attributes::All => None,
+        Attributes::One(attribute) => Some(HashSet::from([&**attribute])),
+        Attributes::Several(attributes) => Some(attributes.iter().map(String::as_str).collect()),
+    };
     for bean in beans.query(pattern) {
         has_any = true;
-        let values = match attributes {
-            Attributes::All => all(bean),
-            Attributes::One(attribute) => some(bean, std::slice::from_ref(attribute)),
-            Attributes::Several(attributes) => some(bean, attributes),
-        };
+        let mut values = all(bean);
+        // It has a dozen, whatever a client asks for.
+        if let Some(chosen) = &chosen {
+            values.retain(|(attribute, _)| chosen.contains(&**attribute));
+        }
         if !values.is_empty() {
             members.push((name(bean.name(), parameters), Node::Object(values)));
             of.push(bean);
@@ -91,10 +98,4 @@ fn no_matching(attributes: &[String], pattern: &ObjectName) -> Problem {
 fn all(bean: &MBean) -> Members<'_> {
     let names = bean.class().attributes.iter().map(|info| (&*info.name).into());
     names.zip(bean.values().iter().map(Node::Value)).collect()
-}
-
-/// Those attributes that it has.
-fn some<'r>(bean: &'r MBean, attributes: &'r [String]) -> Members<'r> {
-    let value = |attribute: &'r String| Some((attribute.into(), Node::Value(bean.value(attribute)?)));
-    attributes.iter().filter_map(value).collect()
 }

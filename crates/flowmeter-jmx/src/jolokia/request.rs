@@ -1,5 +1,7 @@
 //! What clients ask for.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value as Json};
 
 use super::parameters::Parameters;
@@ -32,6 +34,16 @@ pub(super) enum Attributes {
     All,
     One(String),
     Several(Vec<String>),
+}
+
+impl Attributes {
+    /// The same without those that were there before: an answer is an object, which has each of them once.
+    fn each_once(self) -> Self {
+        let Self::Several(mut names) = self else { return self };
+        let mut seen = HashSet::with_capacity(names.len());
+        names.retain(|name| seen.insert(name.clone()));
+        Self::Several(names)
+    }
 }
 
 /// The most requests of one body.
@@ -100,7 +112,7 @@ impl Request {
             let mbean =
                 mbean.as_deref().ok_or_else(|| Problem::illegal_argument("Objectname can not be null"))?;
             let invalid = |error| Problem::illegal_argument(format!("Invalid object name. {error}"));
-            mbean.parse().map_err(invalid)
+            ObjectName::asked(mbean).map_err(invalid)
         };
         let wanted = match &*kind_here {
             "version" => Wanted::Version,
@@ -224,7 +236,7 @@ impl Fields {
         if !echo.is_null() {
             self.echo.insert("attribute".to_owned(), echo);
         }
-        self.attributes = attributes;
+        self.attributes = attributes.each_once();
     }
 
     fn set_path(&mut self, path: Vec<String>) {

@@ -8,6 +8,7 @@ use flowmeter_http::{Error, Handler, Request as HttpRequest, Responder, Response
 use percent_encoding::percent_decode_str;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use super::answer::{Desk, write_problem};
 use super::options::JolokiaOptions;
@@ -39,6 +40,7 @@ impl JolokiaServer {
             beans,
             origins: Origins::new(&options.origins, options.server.address),
             has_policy: auth.basic.is_some() || auth.bearer_token.is_some(),
+            patience: options.server.clone().within_limits().answer_patience,
         };
         Server::start(&format!("{name}-jolokia"), &options.server, agent).map(Self)
     }
@@ -60,6 +62,8 @@ struct Agent {
     beans: MBeanServer,
     origins: Origins,
     has_policy: bool,
+    /// How long the answer is waited for.
+    patience: Duration,
 }
 
 impl Handler for Agent {
@@ -90,17 +94,17 @@ impl Handler for Agent {
 impl Agent {
     /// Answers all of a body from one report.
     fn answer(&self, requests: Requests, head: Head, responder: Responder) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (then, fresh) = oneshot::channel();
         if requests.are_about_beans() {
             self.beans.when_fresh(move |beans| drop(then.send(beans)));
         } else {
             drop(then.send(Arc::default()));
         }
-        let (served, has_policy) = (self.beans.clone(), self.has_policy);
+        let (served, has_policy, patience) = (self.beans.clone(), self.has_policy, self.patience);
         // The report is made on the reporter's thread, the answer on the server's.
         tokio::spawn(async move {
-            let Ok(beans) = fresh.await else { return };
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let Ok(Ok(beans)) = timeout(patience, fresh).await else { return };
             let Some((out, read)) = written(&requests, &beans, (now, has_policy), &responder).await else {
                 return;
             };

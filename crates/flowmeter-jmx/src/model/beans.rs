@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use flowmeter_core::ReportNumber;
 
@@ -119,6 +120,8 @@ pub struct MBeans {
     number: ReportNumber,
     /// Which of the reports with beans it is.
     sequence: u64,
+    /// When it was seen first that there are these beans, since the Unix epoch.
+    changed: Duration,
 }
 
 impl MBeans {
@@ -134,7 +137,8 @@ impl MBeans {
         let sequence = before.sequence + 1;
         let pairs = || beans.iter().zip(&before.beans);
         if beans.len() == before.beans.len() && pairs().all(|(new, old)| new.is_same(old)) {
-            return Self { beans, places: Arc::clone(&before.places), number, sequence };
+            let (places, changed) = (Arc::clone(&before.places), before.changed);
+            return Self { beans, places, number, sequence, changed };
         }
         let mut places = HashMap::with_capacity(beans.len());
         beans.retain(|bean| {
@@ -147,7 +151,17 @@ impl MBeans {
                 }
             }
         });
-        Self { beans, places: Arc::new(places), number, sequence }
+        Self { beans, places: Arc::new(places), number, sequence, changed: Duration::ZERO }
+    }
+
+    /// When it was seen first that there are these beans and no others, since the Unix epoch.
+    #[must_use]
+    pub fn changed(&self) -> Duration {
+        self.changed
+    }
+
+    pub(super) fn set_changed(&mut self, time: Duration) {
+        self.changed = time;
     }
 
     /// Which of the reporter's reports it is from.

@@ -37,6 +37,9 @@ struct Inner {
     parts: Parts,
 }
 
+/// The most bytes of a pattern that a client asks by.
+const MOST_PATTERN: usize = 4096;
+
 impl ObjectName {
     /// What stands before the colon.
     #[must_use]
@@ -97,6 +100,15 @@ impl ObjectName {
                     if property.is_pattern { wildcards_match(wanted, value) } else { wanted == value }
                 })
             })
+    }
+
+    /// Reads a name that a client asks by. A pattern is compared with each name that there is, so one that is longer than any has to be is refused.
+    pub(crate) fn asked(text: &str) -> Result<Self, InvalidNameError> {
+        let name: Self = text.parse()?;
+        if name.is_pattern() && text.len() > MOST_PATTERN {
+            return Err(InvalidNameError::too_long(MOST_PATTERN));
+        }
+        Ok(name)
     }
 
     fn slice(&self, range: &Range<usize>) -> &str {

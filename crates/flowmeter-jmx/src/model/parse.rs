@@ -26,6 +26,12 @@ pub(super) struct Property {
 #[error("{0}")]
 pub struct InvalidNameError(String);
 
+impl InvalidNameError {
+    pub(super) fn too_long(most: usize) -> Self {
+        Self(format!("Pattern of more than {most} bytes"))
+    }
+}
+
 fn invalid<T>(message: impl Into<String>) -> Result<T, InvalidNameError> {
     Err(InvalidNameError(message.into()))
 }

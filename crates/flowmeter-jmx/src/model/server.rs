@@ -3,7 +3,7 @@
 use std::fmt;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use flowmeter_core::{ReportNumber, ReporterContext};
 use tokio::sync::watch;
@@ -80,8 +80,9 @@ impl MBeanServer {
 
     /// A server of beans that stay as they are, without a reporter.
     #[must_use]
-    pub fn of(beans: MBeans) -> Self {
+    pub fn of(mut beans: MBeans) -> Self {
         let server = Self::new(Duration::ZERO);
+        beans.set_changed(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
         server.lock().beans = Arc::new(beans);
         server
     }
@@ -158,11 +159,14 @@ impl MBeanServer {
     }
 
     /// Serves the beans of a report that began at a time, to those who wait for it first.
-    pub(crate) fn publish(&self, beans: MBeans, began: Instant, unix_time: Duration, waiting: Waiting) {
-        let beans = Arc::new(beans);
+    pub(crate) fn publish(&self, mut beans: MBeans, began: Instant, unix_time: Duration, waiting: Waiting) {
         let mut state = self.lock();
+        let is_changed = !beans.has_beans_of(&state.beans);
+        if is_changed {
+            beans.set_changed(unix_time);
+        }
+        let beans = Arc::new(beans);
         let before = mem::replace(&mut state.beans, Arc::clone(&beans));
-        let is_changed = !beans.has_beans_of(&before);
         if is_changed && state.taken.is_some() {
             note_changes(&mut state.registrations, &before, &beans, unix_time);
         }

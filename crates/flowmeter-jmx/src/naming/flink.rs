@@ -7,13 +7,17 @@ use flowmeter_core::{Family, GroupView};
 use super::Target;
 use crate::shape::Shape;
 
+/// What is a gauge to Flink though it only grows, by its names there.
+const GAUGES: [&str; 1] = ["Status.JVM.CPU.Time"];
+
 pub(super) fn targets(family: &Family) -> Vec<Target> {
     let target = |scope: &str, name: &str, shape| Target {
         before: format!("org.apache.flink.{}{name}:", filtered(scope)),
         after: String::new(),
         shape,
     };
-    let shape = Shape::of(family, family.is_flink_meter());
+    let is_gauge = family.name_in("flink").is_some_and(|name| GAUGES.contains(&name));
+    let shape = if is_gauge { Shape::Gauge } else { Shape::of(family, family.is_flink_meter()) };
     let names = family.flink_names();
     let named = names.iter().map(|whole| {
         // A name may have dots and whatever else, of which nothing is filtered.

@@ -17,7 +17,8 @@ pub enum NamingPolicy {
     #[default]
     Native,
     /// Flink's: `org.apache.flink.<logical scope>.<metric>:<variables>`, without the characters that Flink takes out. Where that is no
-    /// object name, which is without variables or with a `:` in the metric's name, Flink has no bean, and neither has this.
+    /// object name, which is without variables or with a `:` in the metric's name, Flink has no bean, and neither has this. The extremes of
+    /// histograms are whole numbers, as Flink's are.
     Flink,
 }
 

@@ -49,7 +49,7 @@ fn name_of(object: &Object) -> Result<Option<ObjectName>, Exception> {
         _ => None,
     });
     let name = name.ok_or_else(|| Exception::unmarshal("an argument is no javax.management.ObjectName"))?;
-    name.parse().map(Some).map_err(|error| Exception::unmarshal(format!("{name}: {error}")))
+    ObjectName::asked(name).map(Some).map_err(|error| Exception::unmarshal(format!("{name}: {error}")))
 }
 
 /// The names of an array of them.

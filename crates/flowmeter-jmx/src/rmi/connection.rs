@@ -9,6 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
+use super::answer::Reply;
 use super::desk::{Desk, Ends};
 use super::message::{self, Greeting, MOST_BYTES, Message, Unread};
 use super::race::{First, first_of};
@@ -97,10 +98,23 @@ impl Conversation<'_> {
                 return Err(End::Refused(why));
             }
         };
-        let (desk, ends, mut stopped) = (self.desk, self.ends, self.stopped.clone());
+        let (desk, ends, room, mut stopped) = (self.desk, self.ends, self.room, self.stopped.clone());
+        // Whoever only waits makes room for others as well: with what there is by now, after which the client comes again.
+        let hurry = async {
+            if !call.is_waiting() {
+                std::future::pending::<()>().await;
+            }
+            room.notified().await;
+        };
+        let answer = async {
+            match first_of(desk.answer(&call, ends), hurry).await {
+                First::Left(reply) => reply,
+                First::Right(()) => Reply { is_last: true, ..desk.answer(&call.at_once(), ends).await },
+            }
+        };
         let stop = async { drop(stopped.wait_for(|stopped| *stopped).await) };
         let gone = first_of(self.gone(), stop);
-        let First::Left(mut reply) = first_of(desk.answer(&call, ends), gone).await else {
+        let First::Left(mut reply) = first_of(answer, gone).await else {
             return Err(End::Over);
         };
         let under_way = desk.send(&mut reply);
@@ -110,7 +124,7 @@ impl Conversation<'_> {
         if let Some((beans, bean)) = &reply.read {
             desk.beans.sent(beans, bean);
         }
-        if reply.is_last { Err(End::Refused("a call is read in part".to_owned())) } else { Ok(()) }
+        if reply.is_last { Err(End::Over) } else { Ok(()) }
     }
 
     /// Returns when the client has gone. What it sends meanwhile is kept for later.

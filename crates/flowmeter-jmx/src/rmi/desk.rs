@@ -275,8 +275,7 @@ impl Desk {
             }
             added.push(marshalled(filter)?.map_or(Ok(Filter::All), Filter::read)?);
         }
-        let mut listeners = connection.listeners();
-        let ids = added.into_iter().map(|filter| listeners.add(filter)).collect::<Result<Vec<_>, _>>()?;
+        let ids = connection.listeners().add(added)?;
         Ok(Answer::object(move |writer| {
             writer.begin_array(&super::classes::INTEGER_ARRAY, ids.len());
             ids.into_iter().for_each(|id| java::integer(writer, id));

@@ -1,34 +1,12 @@
-//! What clients send that mean no good: every message of a session cut at every byte, changed in any way, and some that were made to hurt.
-
-use std::env;
+//! What clients send that mean no good: every message of a session cut at every byte, and some that were made to hurt.
 
 use super::classes as c;
 use super::identity::{ObjId, Uid};
 use super::listeners::Filter;
 use super::message::{self, MOST_BYTES, Message, Unread};
+use super::probe::{filters, messages};
 use super::reader::{Annotations, Reader, Stop};
 use super::writer::Writer;
-use crate::model::ObjectName;
-
-/// How many changed messages are tried, unless the environment wants more.
-const TRIES: u64 = 20_000;
-const TRIES_VARIABLE: &str = "FLOWMETER_JMX_FUZZ";
-
-/// The messages of a client in a session, each in one piece.
-fn messages() -> Vec<Vec<u8>> {
-    let session = include_str!("../../tests/fixtures/session-jdk-client-conn0.txt");
-    let chunks = session.lines().filter(|line| line.contains(" C ") && !line.ends_with("EOF")).map(|line| {
-        let hex = line.rsplit(' ').next().unwrap();
-        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
-    });
-    let mut rest: Vec<u8> = chunks.skip(2).collect::<Vec<Vec<u8>>>().concat();
-    let mut messages = Vec::new();
-    while !rest.is_empty() {
-        let (_, length) = message::message(&rest).unwrap();
-        messages.push(rest.drain(..length).collect());
-    }
-    messages
-}
 
 #[test]
 fn what_is_cut_anywhere_is_waited_for() {
@@ -44,102 +22,13 @@ fn what_is_cut_anywhere_is_waited_for() {
     }
 }
 
-/// Numbers that look random and are the same each time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % below.max(1) as u64) as usize
-    }
-
-    /// Changes some bytes, takes some out, and puts some in twice.
-    fn change(&mut self, bytes: &mut Vec<u8>) {
-        const TELLING: [u8; 16] =
-            [0, 1, 0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x7a, 0x7c, 0x7d, 0x7e, 0xff];
-        for _ in 0..=self.next(4) {
-            let at = self.next(bytes.len());
-            match self.next(5) {
-                0 => bytes[at] = self.next(256) as u8,
-                1 => bytes[at] = TELLING[self.next(TELLING.len())],
-                2 => bytes[at] ^= 1 << self.next(8),
-                3 => bytes.truncate(at + 1),
-                _ => {
-                    let end = (at + 1 + self.next(32)).min(bytes.len());
-                    let again = bytes[at..end].to_vec();
-                    let to = self.next(bytes.len());
-                    bytes.splice(to..to, again);
-                }
-            }
-        }
-    }
-}
-
-fn tries() -> u64 {
-    env::var(TRIES_VARIABLE).ok().and_then(|tries| tries.parse().ok()).unwrap_or(TRIES)
-}
-
 #[test]
-fn changed_messages_are_read_or_refused() {
-    let messages = messages();
-    let mut random = Random(0x5eed);
-    let (mut read, mut refused) = (0, 0);
-    for _ in 0..tries() {
-        let mut bytes = messages[random.next(messages.len())].clone();
-        random.change(&mut bytes);
-        match message::message(&bytes) {
-            Ok((message, length)) => {
-                assert!(length <= bytes.len());
-                if let Message::Call(call) = message {
-                    // What the arguments say is looked at as well.
-                    for at in 0..call.arguments.len() {
-                        let _ = (call.name(at), call.pattern(at), call.text(at), call.texts(at));
-                        let argument = call.argument(at);
-                        let _ = (super::arguments::names(argument), super::arguments::integers(argument));
-                        let _ =
-                            (super::arguments::remote_objects(argument), super::arguments::lessee(argument));
-                        if let Ok(Some(bytes)) = super::listeners::marshalled(argument) {
-                            let _ = (Filter::read(bytes).is_ok(), super::arguments::attribute_name(bytes));
-                        }
-                    }
-                }
-                read += 1;
-            }
-            Err(Unread::Refused { .. }) => refused += 1,
-            Err(Unread::Cut) => {}
-        }
-    }
-    assert!(read > 100 && refused > 100, "{read} were read and {refused} refused");
-}
-
-#[test]
-fn changed_filters_and_names_are_read_or_refused() {
-    let messages = messages();
-    let mut filters = Vec::new();
-    for message in &messages {
-        if let Ok((Message::Call(call), _)) = message::message(message) {
-            for argument in &call.arguments {
-                for item in argument.array(&c::MARSHALLED_OBJECT_ARRAY).unwrap_or_default() {
-                    filters.extend(super::listeners::marshalled(item).unwrap().map(<[u8]>::to_vec));
-                }
-            }
-        }
-    }
+fn the_filter_of_the_session_is_read() {
+    let filters = filters(&messages());
     let unregistered = filters.first().expect("the session has a filter");
     assert!(
         matches!(Filter::read(unregistered), Ok(Filter::Types(types)) if types == ["JMX.mbean.unregistered"])
     );
-    let mut random = Random(0xf11e);
-    for _ in 0..tries() / 4 {
-        let mut bytes = unregistered.clone();
-        random.change(&mut bytes);
-        let _ = Filter::read(&bytes);
-        let mut name = b"org.apache.flink.*:a=\"b\\*c\",d=e?,*".to_vec();
-        random.change(&mut name);
-        let _ = String::from_utf8_lossy(&name).parse::<ObjectName>();
-    }
 }
 
 /// A call of `getAttribute` with these bytes in the place of its arguments.
@@ -269,4 +158,14 @@ fn strings_of(length: usize) -> Vec<u8> {
     writer.begin_array(&c::STRING_ARRAY, length);
     (0..length).for_each(|_| writer.text(""));
     writer.into_bytes().split_off(4)
+}
+
+#[test]
+fn types_of_fields_are_texts_and_not_what_nests_without_end() {
+    // Where the type of a field is to stand there is an object, whose class has a field, and so on.
+    let vmid = [&class("java.rmi.dgc.VMID", &c::VMID.uid.to_be_bytes())[..], &[2, 0, 2, b'[', 0, 4], b"addr"]
+        .concat();
+    let nested = [&[0x73][..], &vmid].concat();
+    let nested = nested.repeat(MOST_BYTES / nested.len() - 1);
+    assert!(refusal(&nested).contains("has no field addr"));
 }

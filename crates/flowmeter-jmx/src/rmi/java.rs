@@ -112,7 +112,11 @@ pub(crate) fn attribute_list(writer: &mut Writer, attributes: &[(&str, &MBeanVal
     for (name, attribute) in attributes {
         writer.begin(&c::ATTRIBUTE);
         writer.shared_text(name);
-        value(writer, attribute);
+        match attribute {
+            // It is the same object in Java too, for whoever asks for it several times; and a small call has no huge answer.
+            MBeanValue::Text(text) => writer.shared_text(text),
+            attribute => value(writer, attribute),
+        }
     }
     writer.end_annotation();
 }

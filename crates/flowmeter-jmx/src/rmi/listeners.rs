@@ -33,15 +33,18 @@ pub(crate) enum Filter {
 }
 
 impl Listeners {
-    /// Adds a listener. Returns its number.
-    pub(crate) fn add(&mut self, filter: Filter) -> Result<i32, Exception> {
-        if self.listeners.len() == MOST_LISTENERS {
+    /// Adds listeners, all or none. Returns their numbers.
+    pub(crate) fn add(&mut self, filters: Vec<Filter>) -> Result<Vec<i32>, Exception> {
+        if self.listeners.len() + filters.len() > MOST_LISTENERS {
             return Err(Exception::io(format!("a client can have {MOST_LISTENERS} listeners")));
         }
-        let id = self.next;
-        self.next = self.next.wrapping_add(1);
-        self.listeners.push(Listener { id, filter });
-        Ok(id)
+        let add = |filter| {
+            let id = self.next;
+            self.next = self.next.wrapping_add(1);
+            self.listeners.push(Listener { id, filter });
+            id
+        };
+        Ok(filters.into_iter().map(add).collect())
     }
 
     /// Removes a listener. Returns whether there was one.
@@ -102,5 +105,22 @@ pub(crate) fn marshalled(object: &Object) -> Result<Option<&[u8]>, Exception> {
         Some(Object::Null) => Ok(None),
         Some(Object::Bytes(bytes)) => Ok(Some(bytes)),
         _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_are_added_all_or_none() {
+        let mut listeners = Listeners::default();
+        let all = |count: usize| (0..count).map(|_| Filter::All).collect();
+        assert!(listeners.add(all(MOST_LISTENERS + 1)).is_err());
+        assert!(listeners.is_empty());
+        let ids = listeners.add(all(MOST_LISTENERS)).unwrap();
+        assert!(listeners.add(all(1)).is_err());
+        assert!(listeners.remove(ids[3]) && !listeners.remove(ids[3]));
+        assert_eq!(listeners.add(all(1)).unwrap(), [MOST_LISTENERS as i32], "no number comes again");
     }
 }

@@ -62,6 +62,22 @@ pub(crate) struct Call {
     pub(crate) is_last: bool,
 }
 
+impl Call {
+    /// Whether it may be answered much later, once there is something to tell.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.method == Method::FetchNotifications
+    }
+
+    /// The same call, of a client that does not wait.
+    pub(crate) fn at_once(&self) -> Self {
+        let mut call = self.clone();
+        // The last of its primitive arguments is how long.
+        let time = call.primitives.len().saturating_sub(8);
+        call.primitives[time..].fill(0);
+        call
+    }
+}
+
 /// Why a message is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unread {

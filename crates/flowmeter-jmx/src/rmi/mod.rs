@@ -33,6 +33,8 @@ mod listeners;
 mod message;
 mod method;
 mod object;
+#[cfg(any(test, feature = "hostile"))]
+pub(crate) mod probe;
 mod race;
 mod reader;
 #[cfg(test)]

@@ -252,9 +252,17 @@ impl<'a> Reader<'a> {
         Ok(class)
     }
 
-    /// Whether the next object is a text.
+    /// Whether the next object is a text. None but texts are read: others have classes, whose fields have types, which would be read
+    /// here again, and so on without end.
     fn is_next(&mut self, expected: &str) -> Result<bool, Stop> {
-        Ok(self.object_at(MOST_DEPTH)?.text() == Some(expected))
+        match self.byte()? {
+            0x71 => Ok(matches!(self.handle()?, Handle::Object(object) if object.text() == Some(expected))),
+            0x74 => {
+                let length = u16::from_be_bytes(self.array()?);
+                Ok(self.text(length.into())?.text() == Some(expected))
+            }
+            _ => Ok(false),
+        }
     }
 
     fn handle(&mut self) -> Result<&Handle, Stop> {

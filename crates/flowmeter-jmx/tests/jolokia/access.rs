@@ -101,6 +101,41 @@ fn requests_have_limits() {
 }
 
 #[test]
+fn an_attribute_is_answered_once_however_often_it_is_asked_for() {
+    let (_server, url) = serve_url();
+    let asked = |mbean: &str, attributes: Vec<String>| {
+        post(&url, &json!({"type": "read", "mbean": mbean, "attribute": attributes}))
+    };
+    // As many as fit in a body: of each bean that many times the value would be more than there is memory for.
+    let again = asked("*:*", vec!["Value".to_owned(); 30_000]);
+    assert_eq!(again["value"][GAUGE], json!({"Value": 3}));
+    let one = asked(GAUGE, vec!["Value".to_owned(); 3]);
+    assert_eq!(
+        (&one["value"], &one["request"]["attribute"]),
+        (&json!({"Value": 3}), &json!(["Value", "Value", "Value"]))
+    );
+    let text = send(&url, "GET", &format!("/read/{GAUGE}/Value,Value"), &[], b"").body;
+    assert_eq!(text.matches("\"Value\":3").count(), 1, "{text}");
+    let unknown = (0..20_000).map(|number| number.to_string()).chain(["Value".to_owned()]).collect();
+    assert_eq!(asked("*:*", unknown)["value"][GAUGE], json!({"Value": 3}));
+}
+
+#[test]
+fn patterns_are_not_longer_than_names() {
+    let (_server, url) = serve_url();
+    let stars = format!("{}:*", "*".repeat(5_000));
+    for request in [json!({"type": "search", "mbean": stars}), json!({"type": "read", "mbean": stars})] {
+        let answer = post(&url, &request);
+        assert_eq!(answer["status"], 400);
+        assert!(answer["error"].as_str().unwrap().ends_with("Pattern of more than 4096 bytes"), "{answer}");
+    }
+    assert_eq!(post(&url, &json!({"type": "list", "path": &stars[..5_000]}))["status"], 400);
+    // It is looked up, whatever its length.
+    let long = format!("d:k={}", "x".repeat(5_000));
+    assert_eq!(post(&url, &json!({"type": "read", "mbean": long}))["status"], 404);
+}
+
+#[test]
 fn requests_are_taken_as_clients_write_them() {
     let (_server, url) = serve_url();
     let read = json!({"type": "read", "mbean": GAUGE, "attribute": "Value", "path": null, "config": {}});

@@ -8,8 +8,13 @@ use crate::client::{Answer, send};
 
 const EXCHANGES: &str = include_str!("../fixtures/jolokia-exchanges.json");
 
-/// Of lists that no model here has, or of texts that are those of Java's classes.
-const NOT_HERE: [&str; 2] = ["maxDepth read", "maxCollectionSize"];
+/// The two that have other answers here, which a test of their own looks at.
+const NOT_HERE: [&str; 2] = [COMPOSITE_TEXT, LIST];
+/// Composite data below the greatest depth are the text of Java's classes there, with the classes' own names for all of their types. Here it is
+/// what the data say.
+const COMPOSITE_TEXT: &str = "maxDepth read";
+/// `InputArguments` of the virtual machine is cut to one. No process has those, and no attribute here is a list.
+const LIST: &str = "maxCollectionSize";
 /// Where Jolokia 1.7.1 does not do what it is asked for, and version 2 and this do.
 const BETTER_HERE: [(&str, &str, Value); 2] =
     [("read long string", "/value", Value::Null), ("includeRequest false", "/request", Value::Null)];
@@ -62,6 +67,27 @@ fn recorded_exchanges_have_the_same_answers() {
         assert_eq!(comparable(&mut here), comparable(&mut there), "{name}");
     }
     assert_eq!(compared, 60);
+}
+
+#[test]
+fn what_has_another_answer_differs_in_that_alone() {
+    let server = serve(JolokiaOptions::default());
+    let exchanges: Vec<Value> = serde_json::from_str(EXCHANGES).unwrap();
+    let both = |name: &str| {
+        let recorded = exchanges.iter().find(|recorded| recorded["name"] == name).unwrap();
+        (exchange(&server.url(), recorded).json(), recorded["response"].clone())
+    };
+    let (here, there) = both(COMPOSITE_TEXT);
+    assert_eq!((&here["request"], &here["status"]), (&there["request"], &there["status"]));
+    for attribute in ["Verbose", "ObjectPendingFinalizationCount"] {
+        assert_eq!(here["value"][attribute], there["value"][attribute], "{attribute}");
+    }
+    let usage = |answer: &Value| answer["value"]["HeapMemoryUsage"].as_str().unwrap().to_owned();
+    assert_eq!(usage(&here), "{committed=41943040, init=-1, max=6320816128, used=6417864}");
+    assert!(usage(&there).starts_with("javax.management.openmbean.CompositeDataSupport(compositeType="));
+    let (here, there) = both(LIST);
+    assert_eq!((&here["request"], &here["status"]), (&there["request"], &json!(404)));
+    assert!(there["value"].is_array());
 }
 
 /// What does not depend on the machine, the time and the order of a hash.

@@ -40,6 +40,57 @@ fn all_of_a_body_is_from_one_report() {
 }
 
 #[test]
+fn what_has_not_changed_is_not_told_again() {
+    let registry = quiet_registry();
+    let (_handle, server) = serve(&registry, Duration::ZERO);
+    let counter = registry.task_manager("h", "t").counter("n");
+    let asked = |kind: &str, since: i64| {
+        let request = json!({"type": kind, "mbean": "flowmeter:*", "config": {"ifModifiedSince": since, "canonicalNaming": false}});
+        post(&server.url(), &request)
+    };
+    let first = asked("search", 0);
+    assert_eq!(first["value"], json!([COUNTER]));
+    // A change in the very second of an answer may have been behind it, so that is told again until the next second.
+    let now = first["timestamp"].as_i64().unwrap();
+    for kind in ["search", "list"] {
+        assert_eq!(asked(kind, now - 1)["status"], 200);
+        let unchanged = asked(kind, now + 3600);
+        let fields = unchanged.as_object().unwrap();
+        assert_eq!(fields.keys().collect::<Vec<_>>(), ["request", "status", "timestamp"]);
+        assert_eq!((&fields["status"], &fields["request"]["type"]), (&json!(304), &json!(kind)));
+    }
+    counter.inc();
+    assert_eq!(asked("read", now + 3600)["value"], json!({ COUNTER: {"Count": 1} }), "values are always new");
+    let without = post(
+        &server.url(),
+        &json!([{"type": "list", "config": {"ifModifiedSince": now + 3600, "includeRequest": false}}]),
+    );
+    assert_eq!(without[0].as_object().unwrap().len(), 2, "{without}");
+}
+
+#[test]
+fn a_bean_that_comes_is_a_change() {
+    let registry = quiet_registry();
+    let (_handle, server) = serve(&registry, Duration::ZERO);
+    let search = |since: u64| {
+        post(
+            &server.url(),
+            &json!({"type": "search", "mbean": "flowmeter:*", "config": {"ifModifiedSince": since, "canonicalNaming": false}}),
+        )
+    };
+    // The second in which there are no beans yet is over.
+    let second = search(0)["timestamp"].as_u64().unwrap() + 1;
+    let deadline = Instant::now() + PATIENCE;
+    while search(second)["timestamp"].as_u64().unwrap() < second {
+        assert!(Instant::now() < deadline);
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(search(second)["status"], 304);
+    let _counter = registry.task_manager("h", "t").counter("n");
+    assert_eq!(search(second)["value"], json!([COUNTER]));
+}
+
+#[test]
 fn what_says_nothing_of_beans_has_no_report_made() {
     let registry = quiet_registry();
     let (handle, server) = serve(&registry, Duration::ZERO);
