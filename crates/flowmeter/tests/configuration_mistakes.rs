@@ -1,6 +1,13 @@
 //! Each kind of mistake in a configuration, and what is said of it.
 
-#![cfg(all(feature = "config", feature = "otlp", feature = "prometheus", feature = "statsd"))]
+#![cfg(all(
+    feature = "config",
+    feature = "jmx",
+    feature = "log",
+    feature = "otlp",
+    feature = "prometheus",
+    feature = "statsd"
+))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::ffi::OsString;
@@ -300,15 +307,15 @@ fn types_that_are_none() {
         &[
             (
                 "[reporters.prom]\nport = 1",
-                "line 2: `reporters.prom.type` is missing: give one of `jmx`, `otlp`, `prometheus`, `statsd`",
+                "line 2: `reporters.prom.type` is missing: give one of `jmx`, `log`, `otlp`, `prometheus`, `statsd`",
             ),
             (
                 "[reporters.prom]\ntype = 'promethues'",
-                "line 2: `reporters.prom.type` cannot be `promethues`, which is no type: did you mean `prometheus`? There are `jmx`, `otlp`, `prometheus`, `statsd`",
+                "line 2: `reporters.prom.type` cannot be `promethues`, which is no type: did you mean `prometheus`? There are `jmx`, `log`, `otlp`, `prometheus`, `statsd`",
             ),
             (
                 "[reporters.prom]\ntype = 'csv'",
-                "line 2: `reporters.prom.type` cannot be `csv`, which is no type: give one of `jmx`, `otlp`, `prometheus`, `statsd`",
+                "line 2: `reporters.prom.type` cannot be `csv`, which is no type: give one of `jmx`, `log`, `otlp`, `prometheus`, `statsd`",
             ),
             (
                 "[reporters.prom]\ntype = 'prometheus'\nfactory.class = 'x'",
@@ -316,7 +323,7 @@ fn types_that_are_none() {
             ),
             (
                 "[traces.reporter.prom]\ntype = 'prometheus'",
-                "line 2: `traces.reporter.prom.type` cannot be `prometheus`, which reports metrics alone: give `otlp`, or put it below `metrics.reporter`",
+                "line 2: `traces.reporter.prom.type` cannot be `prometheus`, which reports metrics alone: give `log` or `otlp`, or put it below `metrics.reporter`",
             ),
         ],
     );
@@ -325,11 +332,11 @@ fn types_that_are_none() {
         &[
             (
                 "metrics.reporter.prom.port: 1",
-                "line 1: `metrics.reporter.prom.type` is missing: give `factory.class`, or for it one of `jmx`, `otlp`, `prometheus`, `statsd`",
+                "line 1: `metrics.reporter.prom.type` is missing: give `factory.class`, or for it one of `jmx`, `log`, `otlp`, `prometheus`, `statsd`",
             ),
             (
                 "metrics.reporter.x.factory.class: com.example.MyReporterFactory",
-                "line 1: `metrics.reporter.x.factory.class` cannot be `com.example.MyReporterFactory`, which is no class that flowmeter knows: give `type` in its place, one of `jmx`, `otlp`, `prometheus`, `statsd`",
+                "line 1: `metrics.reporter.x.factory.class` cannot be `com.example.MyReporterFactory`, which is no class that flowmeter knows: give `type` in its place, one of `jmx`, `log`, `otlp`, `prometheus`, `statsd`",
             ),
             (
                 "metrics.reporter.x.factory.class: org.apache.flink.metrics.prometheus.PrometheusReporter",
@@ -341,7 +348,7 @@ fn types_that_are_none() {
             ),
             (
                 "metrics.reporter.x.factory.class: prom",
-                "line 1: `metrics.reporter.x.factory.class` cannot be `prom`, which is no type: give one of `jmx`, `otlp`, `prometheus`, `statsd`",
+                "line 1: `metrics.reporter.x.factory.class` cannot be `prom`, which is no type: give one of `jmx`, `log`, `otlp`, `prometheus`, `statsd`",
             ),
         ],
     );
@@ -396,7 +403,7 @@ fn variables_that_are_wrong() {
         (
             "FLOWMETER_REPORTER_PROM_TYPE",
             "promm",
-            "variable FLOWMETER_REPORTER_PROM_TYPE: `reporters.prom.type` cannot be `promm`, which is no type: give one of `jmx`, `otlp`, `prometheus`, `statsd`",
+            "variable FLOWMETER_REPORTER_PROM_TYPE: `reporters.prom.type` cannot be `promm`, which is no type: give one of `jmx`, `log`, `otlp`, `prometheus`, `statsd`",
         ),
         (
             "FLOWMETER_REPORTER_A_B_PORT",

@@ -150,6 +150,17 @@ events.reporter.my_other_otel.exporter.endpoint: http://196.168.0.1:31337
 }
 
 #[test]
+fn sections_of_slf4j_write_to_the_log() {
+    let text = "
+metrics.reporter.slf4j.factory.class: org.apache.flink.metrics.slf4j.Slf4jReporterFactory
+metrics.reporter.slf4j.interval: 60 SECONDS
+traces.reporter.slf4j.factory.class: org.apache.flink.traces.slf4j.Slf4jTraceReporterFactory
+events.reporter.slf4j.factory.class: org.apache.flink.events.slf4j.Slf4jEventReporterFactory
+";
+    assert_eq!(started(text, &[]), ["slf4j", "slf4j.events", "slf4j.traces"]);
+}
+
+#[test]
 fn a_protocol_is_taken_in_flinks_words() {
     for protocol in ["gRPC", "HTTP"] {
         let text = format!(

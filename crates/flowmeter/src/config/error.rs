@@ -172,7 +172,7 @@ pub enum ConfigFileError {
         /// Where it is, or was.
         place: Place,
         /// The key.
-        key: String,
+        key: &'static str,
     },
 }
 

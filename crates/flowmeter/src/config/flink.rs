@@ -6,7 +6,7 @@ use super::layout::Space;
 #[derive(Debug)]
 pub(super) struct FlinkFactory {
     /// Its class, without the package.
-    class: &'static str,
+    pub(super) class: &'static str,
     /// Below which key it is.
     pub(super) space: Space,
     pub(super) here: Here,
@@ -38,16 +38,17 @@ const NAMES: Preset = preset("naming", "flink");
 /// Flink's default, where OpenTelemetry's is HTTP.
 const BY_GRPC: Preset = Preset { key: "protocol", value: "grpc", or: "exporter.protocol" };
 
-const FACTORIES: &[FlinkFactory] = &[
+/// All of them.
+pub(super) const FACTORIES: &[FlinkFactory] = &[
     metrics("PrometheusReporterFactory", Here::Type("prometheus", &[NAMES])),
     metrics("StatsDReporterFactory", Here::Type("statsd", &[preset("dialect", "flink")])),
     metrics("JMXReporterFactory", Here::Type("jmx", &[NAMES])),
     metrics("OpenTelemetryMetricReporterFactory", Here::Type("otlp", &[NAMES, BY_GRPC])),
     traces("OpenTelemetryTraceReporterFactory", Here::Type("otlp", &[BY_GRPC])),
     events("OpenTelemetryEventReporterFactory", Here::Type("otlp", &[BY_GRPC])),
-    metrics("Slf4jReporterFactory", Here::Type("log", &[])),
-    traces("Slf4jTraceReporterFactory", Here::Type("log", &[])),
-    events("Slf4jEventReporterFactory", Here::Type("log", &[])),
+    metrics("Slf4jReporterFactory", Here::Type("log", &[NAMES])),
+    traces("Slf4jTraceReporterFactory", Here::Type("log", &[NAMES])),
+    events("Slf4jEventReporterFactory", Here::Type("log", &[NAMES])),
     metrics(
         "PrometheusPushGatewayReporterFactory",
         Here::Nothing("flowmeter pushes to no gateway; have Prometheus scrape it, by the type `prometheus`"),

@@ -46,8 +46,9 @@ impl<'a> Kind<'a> {
                 place: entry.map_or(&section.place, |entry| &entry.place).clone(),
                 key: format!("{}.{TYPE}", id.path()),
                 value: name.to_owned(),
-                detail: "which reports metrics alone: give `otlp`, or put it below `metrics.reporter`"
-                    .to_owned(),
+                detail:
+                    "which reports metrics alone: give `log` or `otlp`, or put it below `metrics.reporter`"
+                        .to_owned(),
             });
         }
         Ok(kind)

@@ -1,6 +1,6 @@
 //! What a configuration comes to: settings, and reporters that can be made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use flowmeter_core::{
@@ -20,11 +20,13 @@ use super::{Config, ConfigFileError, Place, flink, variables};
 pub(crate) struct Plan {
     pub(crate) settings: EngineSettings,
     pub(crate) scope_formats: ScopeFormats,
-    /// By name.
+    /// The keys of formats that were given.
+    pub(crate) format_keys: BTreeMap<&'static str, (String, Place)>,
     pub(crate) reporters: Vec<Planned>,
 }
 
 /// A reporter to be made.
+#[derive(Clone)]
 pub(crate) struct Planned {
     pub(crate) name: String,
     pub(crate) factory: Arc<dyn ReporterFactory>,
@@ -54,8 +56,8 @@ impl Plan {
         for (id, section) in wanted(&layout, types)? {
             reporters.push(planned(&id, &section, &layout.globals, types)?);
         }
-        reporters.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { settings, scope_formats, reporters })
+        let format_keys = format_keys(&globals, &layout.globals);
+        Ok(Self { settings, scope_formats, format_keys, reporters })
     }
 }
 
@@ -102,6 +104,14 @@ fn scope_formats(
         }
     }
     Ok(formats)
+}
+
+fn format_keys(globals: &ConfigSection, entries: &Entries) -> BTreeMap<&'static str, (String, Place)> {
+    let given = settings::SCOPE_FORMATS.iter().filter_map(|(_, key)| {
+        let name = key.info().name();
+        Some((name, (globals.get(key).ok()??, entries.get(name)?.place.clone())))
+    });
+    given.collect()
 }
 
 /// The reporters that start: all, or those that lists name.
