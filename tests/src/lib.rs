@@ -22,6 +22,11 @@ pub struct BridgeTheMetricsCrate;
 
 /// The examples in the how-to compile.
 #[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/configure.md")]
+pub struct Configure;
+
+/// The examples in the how-to compile.
+#[cfg(doctest)]
 #[doc = include_str!("../../docs/how-to/report-spans-and-events.md")]
 pub struct ReportSpansAndEvents;
 

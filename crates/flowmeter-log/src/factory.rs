@@ -4,8 +4,10 @@ use flowmeter_core::{
     ConfigError, ConfigKey, ConfigSection, ConfigValue, FromConfig, KeyInfo, Reporter, ReporterFactory,
 };
 
-use crate::{LogLevel, LogOptions, LogReporter, NamingPolicy};
+use crate::{LogLevel, LogOptions, LogReporter, NamingPolicy, Signals};
 
+const SIGNALS: ConfigKey<Signals> = ConfigKey::new("signals", "What is written: metrics, spans and events.")
+    .with_default("metrics;traces;logs");
 const NAMING: ConfigKey<NamingPolicy> =
     ConfigKey::new("naming", "What lines look like: a line a group, or the text of Flink's SLF4J reporter.")
         .with_default("native");
@@ -22,7 +24,7 @@ const LINES: ConfigKey<usize> = ConfigKey::new(
 )
 .with_default("10000");
 
-const KEYS: &[KeyInfo] = &[NAMING.info(), LEVEL.info(), MESSAGE_SIZE.info(), LINES.info()];
+const KEYS: &[KeyInfo] = &[SIGNALS.info(), NAMING.info(), LEVEL.info(), MESSAGE_SIZE.info(), LINES.info()];
 
 /// A key that all reporters have.
 const DELIMITER: ConfigKey<char> = ConfigKey::new("scope.delimiter", "").with_default(".");
@@ -58,12 +60,31 @@ fn options(section: &ConfigSection) -> Result<LogOptions, ConfigError> {
         return Err(section.invalid(&LINES, "nothing would be written"));
     }
     Ok(LogOptions {
+        signals: section.get(&SIGNALS)?,
         naming: section.get(&NAMING)?,
         level: section.get(&LEVEL)?,
         message_size,
         lines,
         delimiter: section.get(&DELIMITER)?,
     })
+}
+
+impl FromConfig for Signals {
+    const EXPECTED: &'static str =
+        "a list of `metrics`, `traces` for spans and `logs` for events, or these with `;` between them";
+
+    fn from_config(value: &ConfigValue) -> Result<Self, String> {
+        let mut signals = Self::none();
+        for word in Vec::<String>::from_config(value)? {
+            match word.as_str() {
+                "metrics" => signals.metrics = true,
+                "traces" => signals.spans = true,
+                "logs" => signals.events = true,
+                _ => return Err(format!("`{word}` is none of them")),
+            }
+        }
+        Ok(signals)
+    }
 }
 
 impl FromConfig for NamingPolicy {
@@ -116,6 +137,7 @@ mod tests {
     #[test]
     fn every_key_has_its_effect() {
         let pairs = [
+            ("signals", "traces;logs"),
             ("naming", "flink"),
             ("level", "DEBUG"),
             ("message-size", "1000"),
@@ -123,6 +145,7 @@ mod tests {
             ("scope.delimiter", "_"),
         ];
         let expected = LogOptions::default()
+            .with_signals(Signals::none().and_spans().and_events())
             .with_naming(NamingPolicy::Flink)
             .with_level(LogLevel::Debug)
             .with_message_size(1000)
@@ -135,6 +158,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for (key, value, said) in [
+            ("signals", "spans", "`spans` is none of them"),
             ("naming", "slf4j", "`native` or `flink`"),
             ("level", "loud", "`trace`, `debug`, `info`, `warn` or `error`"),
             ("message-size", "255", "it can be 256 to 16777216"),

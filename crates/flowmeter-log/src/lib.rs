@@ -69,7 +69,7 @@ mod reporter;
 mod text;
 
 pub use factory::LogFactory;
-pub use options::{LogLevel, LogOptions, NamingPolicy};
+pub use options::{LogLevel, LogOptions, NamingPolicy, Signals};
 pub use output::is_writing;
 pub use reporter::LogReporter;
 

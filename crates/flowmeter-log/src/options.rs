@@ -11,6 +11,53 @@ pub enum NamingPolicy {
     Flink,
 }
 
+/// What is written, all of it by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Signals {
+    /// Whether metrics are.
+    pub metrics: bool,
+    /// Whether spans are.
+    pub spans: bool,
+    /// Whether events are.
+    pub events: bool,
+}
+
+impl Default for Signals {
+    fn default() -> Self {
+        Self { metrics: true, spans: true, events: true }
+    }
+}
+
+impl Signals {
+    /// Nothing, to add to.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { metrics: false, spans: false, events: false }
+    }
+
+    /// And metrics.
+    #[must_use]
+    pub fn and_metrics(mut self) -> Self {
+        self.metrics = true;
+        self
+    }
+
+    /// And spans.
+    #[must_use]
+    pub fn and_spans(mut self) -> Self {
+        self.spans = true;
+        self
+    }
+
+    /// And events.
+    #[must_use]
+    pub fn and_events(mut self) -> Self {
+        self.events = true;
+        self
+    }
+}
+
 /// How much lines matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -32,6 +79,8 @@ pub enum LogLevel {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LogOptions {
+    /// What is written: metrics, spans and events.
+    pub signals: Signals,
     /// What lines look like: a line a group.
     pub naming: NamingPolicy,
     /// The level of reports and spans, and of events too in Flink's form: `INFO`. Otherwise an event has the level that is nearest to
@@ -49,6 +98,7 @@ pub struct LogOptions {
 impl Default for LogOptions {
     fn default() -> Self {
         Self {
+            signals: Signals::default(),
             naming: NamingPolicy::default(),
             level: LogLevel::default(),
             message_size: None,
@@ -64,6 +114,13 @@ impl LogOptions {
 
     /// The greatest.
     pub const GREATEST_MESSAGE_SIZE: usize = 16 * 1024 * 1024;
+
+    /// Sets what is written.
+    #[must_use]
+    pub fn with_signals(mut self, signals: Signals) -> Self {
+        self.signals = signals;
+        self
+    }
 
     /// Sets what lines look like.
     #[must_use]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use flowmeter_core::{
-    Clashes, Family, GroupView, Milestones, Naming, Report, ReportError, Reporter, ReporterContext,
+    Clashes, Family, GroupView, Milestone, Milestones, Naming, Report, ReportError, Reporter, ReporterContext,
 };
 
 use crate::budget::{MilestoneBudget, ReportWriter, TooLongSeries};
@@ -46,7 +46,11 @@ impl Reporter for LogReporter {
     }
 
     fn milestones(&self) -> bool {
-        true
+        self.options.signals.spans || self.options.signals.events
+    }
+
+    fn accepts(&self, _: &Family) -> bool {
+        self.options.signals.metrics
     }
 
     fn start(&mut self, context: &ReporterContext) -> Result<(), ReportError> {
@@ -74,7 +78,7 @@ impl Reporter for LogReporter {
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
         let Some(context) = &self.context else { return Err("it is not started".into()) };
         let LogOptions { naming, level, lines, delimiter, .. } = self.options;
-        if !is_taken(Target::Report, level) {
+        if !self.options.signals.metrics || !is_taken(Target::Report, level) {
             return Ok(());
         }
         let mut writer = ReportWriter::new(level, self.options.size(), lines, &mut self.too_long);
@@ -93,6 +97,13 @@ impl Reporter for LogReporter {
         for (taken, view) in milestones.iter().enumerate() {
             // Should a subscriber panic, those before this one need not come again.
             milestones.acknowledge(taken);
+            let is_wanted = match view.milestone() {
+                Milestone::Span(_) => self.options.signals.spans,
+                Milestone::Event(_) => self.options.signals.events,
+            };
+            if !is_wanted {
+                continue;
+            }
             let lines = match naming {
                 NamingPolicy::Native => milestones::lines(&view, level, size),
                 NamingPolicy::Flink => {

@@ -12,7 +12,7 @@ use flowmeter_core::{
     Clock, Event, Metric, OperatorGroup, Registry, ReporterHandle, ReporterOptions, Severity, Span, TaskInfo,
     TaskManagerGroup, Unit,
 };
-use flowmeter_log::{LogLevel, LogOptions, LogReporter, NamingPolicy, is_writing};
+use flowmeter_log::{LogLevel, LogOptions, LogReporter, NamingPolicy, Signals, is_writing};
 use flowmeter_testkit::{MockClock, PATIENCE, on_request, quiet_registry_on};
 use log::Log;
 use tracing::Level;
@@ -298,6 +298,29 @@ fn spans_and_events_have_lines_of_their_own() {
              <job_name>=a job}}",
         ]
     );
+}
+
+#[test]
+fn signals_that_are_not_wanted_are_not_written() {
+    for (signals, expected) in [
+        (Signals::none().and_metrics(), ["metrics"]),
+        (Signals::none().and_spans(), ["Checkpoint"]),
+        (Signals::none().and_events(), ["JobStatusChangeEvent"]),
+    ] {
+        let bench = Bench::new(LogOptions::default().with_signals(signals));
+        let job_manager = bench.registry.job_manager("h");
+        let counter = job_manager.shared_counter("n");
+        counter.inc();
+        job_manager.report_span(Span::new("s", "Checkpoint"));
+        job_manager.report_event(Event::new("s", "JobStatusChangeEvent"));
+        bench.reporter.report_now(PATIENCE).unwrap();
+        let written = bench.log.take().into_iter().map(|line| match line.target.as_str() {
+            "flowmeter::report" => "metrics".to_owned(),
+            _ => line.text.split(' ').next().unwrap().to_owned(),
+        });
+        let written: Vec<_> = written.collect();
+        assert_eq!(written, expected);
+    }
 }
 
 #[test]

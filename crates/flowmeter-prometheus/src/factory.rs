@@ -15,12 +15,11 @@ const NAMING: ConfigKey<NamingName> = ConfigKey::new(
     "The names of metrics and labels: Prometheus' own, as registered for servers that take UTF-8, or Flink's.",
 )
 .with_default("native");
-const FILTER: ConfigKey<Option<bool>> = ConfigKey::new(
+const FILTER: ConfigKey<bool> = ConfigKey::new(
     "filter-label-value-characters",
-    "Whether Flink's names have underscores in the values of labels as well: yes if not given, as Flink does.",
-);
-const FLINK_FILTER: ConfigKey<Option<bool>> =
-    ConfigKey::new("filterLabelValueCharacters", "As `filter-label-value-characters`, in Flink's words.");
+    "Whether Flink's names have underscores in the values of labels as well, as Flink does.",
+)
+.with_default("true");
 const HISTOGRAMS: ConfigKey<Buckets> =
     ConfigKey::new("histograms", "The buckets of histograms in protocol buffers; text has the classic ones.")
         .with_default("both");
@@ -42,7 +41,7 @@ const MEMORY: ConfigKey<usize> = ConfigKey::new(
 )
 .with_default("256");
 
-const KEYS: [KeyInfo; 9 + ServerOptions::KEYS.len()] = ServerOptions::keys_after([
+const KEYS: [KeyInfo; 8 + ServerOptions::KEYS.len()] = ServerOptions::keys_after([
     PORT.info(),
     NAMING.info(),
     FILTER.info(),
@@ -51,7 +50,6 @@ const KEYS: [KeyInfo; 9 + ServerOptions::KEYS.len()] = ServerOptions::keys_after
     INFO.info(),
     TARGET.info(),
     MEMORY.info(),
-    FLINK_FILTER.info(),
 ]);
 
 /// The most that can be kept: more than any machine has.
@@ -78,7 +76,7 @@ impl ReporterFactory for PrometheusFactory {
         let naming = match section.get(&NAMING)? {
             NamingName::Native => NamingPolicy::Native,
             NamingName::Utf8 => NamingPolicy::Utf8,
-            NamingName::Flink => NamingPolicy::Flink { filter_label_values: filter(section)? },
+            NamingName::Flink => NamingPolicy::Flink { filter_label_values: section.get(&FILTER)? },
         };
         let options = PrometheusOptions {
             server: ServerOptions::from_section(section, &PORT)?,
@@ -90,17 +88,6 @@ impl ReporterFactory for PrometheusFactory {
             memory,
         };
         Ok(Box::new(PrometheusReporter::new(options)))
-    }
-}
-
-/// Whether Flink's names have underscores in the values of labels, by the key here or by Flink's.
-fn filter(section: &ConfigSection) -> Result<bool, ConfigError> {
-    match (section.get(&FILTER)?, section.get(&FLINK_FILTER)?) {
-        (Some(_), Some(_)) => {
-            let detail = "`filter-label-value-characters` says it as well; leave one of them out";
-            Err(section.invalid(&FLINK_FILTER, detail))
-        }
-        (here, of_flink) => Ok(here.or(of_flink).unwrap_or(true)),
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 #[cfg(feature = "config")]
-use crate::config::{Config, ConfigFileError, Configured, EngineSettings, Types};
+use crate::config::{Config, ConfigFileError, Configured, EngineSettings, Reload, Types};
 use crate::{
     ConfigSection, Error, Registry, RegistryOptions, Reporter, ReporterFactory, ReporterHandle,
     ReporterOptions, ScopeFormats,
@@ -62,9 +62,32 @@ impl Flowmeter {
         Ok(Self::builder().with_config(Config::from_env()?))
     }
 
-    /// What the configuration says to the engine.
-    pub fn settings(&self) -> &EngineSettings {
+    /// What the configuration says to the engine; after a [reload](Self::reload), what the last one says.
+    pub fn settings(&self) -> Arc<EngineSettings> {
         self.configured.settings()
+    }
+
+    /// Has those reporters run that another configuration says, which is checked first as a whole. Reporters whose sections are the same
+    /// go on as if nothing had happened; one whose section is another is replaced, and no count is lost or doubled by that; those that
+    /// code added stay.
+    ///
+    /// ```no_run
+    /// use flowmeter::Flowmeter;
+    /// use flowmeter::config::Config;
+    ///
+    /// let flowmeter = Flowmeter::from_config_file("flowmeter.toml")?.start()?;
+    /// let changed = flowmeter.reload(&Config::from_file("flowmeter.toml")?.with_environment(std::env::vars_os())?)?;
+    /// println!("replaced: {:?}", changed.replaced);
+    /// # Ok::<(), flowmeter::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When anything in the configuration is wrong, or cannot change while the program runs, as scope formats: then nothing has
+    /// changed. When a reporter cannot start after all, because its port is taken, say: then those before it are as they were too,
+    /// unless some were to be removed, which then are, and so is all else that could be changed.
+    pub fn reload(&self, config: &Config) -> Result<Reload, Error> {
+        self.configured.reload(&self.registry, config)
     }
 }
 
@@ -203,7 +226,7 @@ impl FlowmeterBuilder {
         )]
         let mut options = self.options;
         #[cfg(feature = "config")]
-        let configured = Configured::new(&self.config, &self.types, &mut options)?;
+        let configured = Configured::new(&self.config, self.types, &mut options)?;
         let registry = Registry::with_options(options);
         for (name, add) in self.reporters {
             add(&registry, &name)?;

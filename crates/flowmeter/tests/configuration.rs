@@ -234,7 +234,7 @@ state:
     assert_eq!((latency.history_size, latency.state_name_as_variable), (5, false));
     assert!(settings.state_size.is_enabled && settings.state_size.state_name_as_variable);
 
-    assert_eq!(start(Config::default()).settings(), &EngineSettings::default());
+    assert_eq!(*start(Config::default()).settings(), EngineSettings::default());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The lists in `docs/reference`, made from the descriptors of the crates, and what is missing in them.
 //!
 //! ```text
+//! keys of configurations ──────────────────> configuration_page  docs/reference/configuration.md
 //! catalogues ──> families ──┬──────────────> metrics_page  docs/reference/metrics.md
 //! flink-metrics.tsv ──> flink_metric ──> comparison ──┬──> flink_page  docs/reference/flink-metrics.md
 //!                                                     └──> complaints
@@ -9,6 +10,7 @@
 mod catalogues;
 mod comparison;
 mod complaints;
+mod configuration_page;
 mod families;
 mod flink_metric;
 mod flink_page;
@@ -38,9 +40,10 @@ pub struct Document {
 
 /// The documents of the catalogues that there are.
 #[must_use]
-pub fn documents() -> [Document; 2] {
+pub fn documents() -> [Document; 3] {
     let comparison = comparison();
     [
+        Document { path: "docs/reference/configuration.md", text: configuration_page::page() },
         Document { path: "docs/reference/metrics.md", text: metrics_page::page(CATALOGUES, &comparison) },
         Document { path: "docs/reference/flink-metrics.md", text: flink_page::page(&comparison) },
     ]

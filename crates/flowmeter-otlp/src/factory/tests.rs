@@ -99,6 +99,27 @@ fn every_key_has_its_effect() {
 }
 
 #[test]
+fn a_section_can_have_some_signals_alone() {
+    let sent = |signals: &str| {
+        let Ways { sends_metrics, spans, events, .. } =
+            ways(&[], &[("signals", signals), ("endpoint", "http://h")]);
+        (sends_metrics, spans.is_some(), events.is_some())
+    };
+    assert_eq!(sent("metrics"), (true, false, false));
+    assert_eq!(sent("traces"), (false, true, false));
+    assert_eq!(sent("logs; metrics"), (true, false, true));
+    let said = error(&[("signals", "spans")]);
+    assert!(
+        said.starts_with("`reporters.x.signals` cannot be `spans`, `spans` is none of them: give a list"),
+        "{said}"
+    );
+    let reporter = OtlpFactory::with_environment(NOTHING).build(&section(&[("signals", "traces")])).unwrap();
+    assert!(reporter.milestones());
+    let reporter = OtlpFactory::with_environment(NOTHING).build(&section(&[("signals", "metrics")])).unwrap();
+    assert!(!reporter.milestones());
+}
+
+#[test]
 fn flinks_words_are_taken_too() {
     let pairs = [
         ("exporter.endpoint", "http://h:1"),
@@ -106,6 +127,7 @@ fn flinks_words_are_taken_too() {
         ("exporter.timeout", "10 s"),
         ("exporter.compression", "gzip"),
         ("export-completion-timeout-millis", "5000"),
+        ("batch.size", "100"),
         ("service.name", "n"),
     ];
     let expected = OtlpOptions::default()
@@ -320,7 +342,7 @@ fn what_is_wrong_is_named() {
     let half = error(&[("tls.client-key", "k.pem")]);
     let expected = "`reporters.x.tls.client-certificate` is missing: give the file of the key's certificate";
     assert_eq!(half, expected);
-    assert!(error(&[("batch.size", "1")]).starts_with("unknown key `reporters.x.batch.size`"));
+    assert!(error(&[("batch.sizes", "1")]).starts_with("unknown key `reporters.x.batch.sizes`"));
 }
 
 #[test]

@@ -1,37 +1,88 @@
 //! The reporters that run because a configuration says so.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use flowmeter_core::{Error, Registry, RegistryOptions};
+use flowmeter_core::{Error, Registry, RegistryOptions, ScopeFormats};
 
 use super::plan::{Plan, Planned};
-use super::{Config, EngineSettings, Types};
+use super::reload::{self, Reload};
+use super::{Config, ConfigFileError, EngineSettings, Place, Types};
 
 /// What a configuration has come to.
 #[derive(Debug)]
 pub(crate) struct Configured {
-    settings: EngineSettings,
-    planned: Mutex<Vec<Planned>>,
+    types: Types,
+    /// What code chose, on top of which configurations are.
+    formats_of_code: ScopeFormats,
+    formats: ScopeFormats,
+    /// The keys of formats, as they were given.
+    format_keys: BTreeMap<&'static str, (String, Place)>,
+    running: Mutex<Running>,
+}
+
+/// What can change while the program runs.
+#[derive(Debug)]
+struct Running {
+    settings: Arc<EngineSettings>,
+    /// By name.
+    reporters: BTreeMap<String, Planned>,
 }
 
 impl Configured {
     /// Checks a configuration, and puts what it says about all groups into the options.
-    pub(crate) fn new(config: &Config, types: &Types, options: &mut RegistryOptions) -> Result<Self, Error> {
-        let plan = Plan::of(config, types, &options.scope_formats)?;
-        options.scope_formats = plan.scope_formats;
-        Ok(Self { settings: plan.settings, planned: Mutex::new(plan.reporters) })
+    pub(crate) fn new(config: &Config, types: Types, options: &mut RegistryOptions) -> Result<Self, Error> {
+        let formats_of_code = options.scope_formats.clone();
+        let Plan { settings, scope_formats, format_keys, reporters } =
+            Plan::of(config, &types, &formats_of_code)?;
+        options.scope_formats = scope_formats.clone();
+        let running = Running { settings: Arc::new(settings), reporters: by_name(reporters) };
+        let running = Mutex::new(running);
+        Ok(Self { types, formats_of_code, formats: scope_formats, format_keys, running })
     }
 
     /// Starts its reporters.
     pub(crate) fn start(&self, registry: &Registry) -> Result<(), Error> {
-        let planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
-        for Planned { name, factory, section } in planned.iter() {
-            registry.add_configured_reporter(name, Arc::clone(factory), section.clone())?;
+        for planned in self.lock().reporters.values() {
+            planned.add(registry)?;
         }
         Ok(())
     }
 
-    pub(crate) fn settings(&self) -> &EngineSettings {
-        &self.settings
+    pub(crate) fn settings(&self) -> Arc<EngineSettings> {
+        Arc::clone(&self.lock().settings)
     }
+
+    /// Has those reporters run that another configuration says.
+    pub(crate) fn reload(&self, registry: &Registry, config: &Config) -> Result<Reload, Error> {
+        let mut running = self.lock();
+        let plan = Plan::of(config, &self.types, &self.formats_of_code)?;
+        self.check_formats(&plan)?;
+        let mut reload = reload::change(registry, &mut running.reporters, by_name(plan.reporters))?;
+        reload.settings_changed = *running.settings != plan.settings;
+        running.settings = Arc::new(plan.settings);
+        Ok(reload)
+    }
+
+    /// Groups have identifiers of the formats that there were when they began.
+    fn check_formats(&self, plan: &Plan) -> Result<(), ConfigFileError> {
+        if plan.scope_formats == self.formats {
+            return Ok(());
+        }
+        let (old, new) = (&self.format_keys, &plan.format_keys);
+        let format =
+            |keys: &BTreeMap<_, (String, Place)>, key| keys.get(key).map(|(format, _)| format.clone());
+        let changed = old.keys().chain(new.keys()).find(|key| format(old, **key) != format(new, **key));
+        let key = changed.copied().unwrap_or("metrics.scope");
+        let place = new.get(key).or(old.get(key)).map_or_else(Place::unknown, |(_, place)| place.clone());
+        Err(ConfigFileError::NeedsRestart { place, key })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn by_name(reporters: Vec<Planned>) -> BTreeMap<String, Planned> {
+    reporters.into_iter().map(|planned| (planned.name.clone(), planned)).collect()
 }

@@ -80,7 +80,7 @@ pub enum ConfigFileError {
     },
 
     /// A key has a value where keys are expected below it.
-    #[error("{place}: `{key}` is a value: give a table with the keys of a reporter")]
+    #[error("{place}: `{key}` is no table of keys: give what is below it, each by its key")]
     NotTable {
         /// Where it is.
         place: Place,
@@ -122,12 +122,17 @@ pub enum ConfigFileError {
     },
 
     /// A list names a reporter that there is none of.
-    #[error("{place}: `{key}` names `{name}`, which is no reporter that is configured, and no type: {}", names(nearest.as_deref(), known))]
+    #[error(
+        "{place}: `{key}` names `{name}`, which is neither a reporter below {below} nor a type: {}",
+        names(nearest.as_deref(), known)
+    )]
     UnknownReporter {
         /// Where it is.
         place: Place,
         /// The key of the list.
-        key: String,
+        key: &'static str,
+        /// Where its reporters are configured.
+        below: &'static str,
         /// The name.
         name: String,
         /// What was meant, if a name is alike.
@@ -167,7 +172,7 @@ pub enum ConfigFileError {
         /// Where it is, or was.
         place: Place,
         /// The key.
-        key: String,
+        key: &'static str,
     },
 }
 
@@ -193,15 +198,11 @@ fn meant(nearest: Option<&str>) -> String {
 }
 
 fn names(nearest: Option<&str>, known: &[String]) -> String {
-    let known =
-        if known.is_empty() { "there are none".to_owned() } else { format!("there are {}", Listed(known)) };
-    nearest
-        .map_or_else(|| known.clone(), |nearest| format!("did you mean `{nearest}`? {}", capitalized(&known)))
-}
-
-fn capitalized(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()
+    match (nearest, known) {
+        (Some(nearest), _) => format!("did you mean `{nearest}`?"),
+        (None, []) => "no reporter is configured there".to_owned(),
+        (None, known) => format!("there are {}", Listed(known)),
+    }
 }
 
 fn variable(nearest: Option<&str>) -> String {
@@ -236,10 +237,9 @@ pub(super) fn legible(text: &str) -> String {
 
 /// What is most like a text, if something is alike.
 pub(super) fn nearest<'a>(text: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    /// How alike two texts are, from 0 to 1, for one to be a slip of the other.
-    const ALIKE: f64 = 0.7;
     let text = text.to_lowercase();
-    let likeness = |other: &str| strsim::normalized_damerau_levenshtein(&other.to_lowercase(), &text);
-    let nearest = among.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    nearest.filter(|nearest| likeness(nearest) >= ALIKE)
+    let edits = |other: &str| strsim::normalized_damerau_levenshtein(&other.to_lowercase(), &text);
+    let nearest = among.into_iter().max_by(|a, b| edits(a).total_cmp(&edits(b)));
+    // A slip, or a part that was left out.
+    nearest.filter(|nearest| edits(nearest) >= 0.7 || strsim::jaro_winkler(nearest, &text) >= 0.9)
 }

@@ -6,7 +6,7 @@ use super::layout::Space;
 #[derive(Debug)]
 pub(super) struct FlinkFactory {
     /// Its class, without the package.
-    class: &'static str,
+    pub(super) class: &'static str,
     /// Below which key it is.
     pub(super) space: Space,
     pub(super) here: Here,
@@ -38,16 +38,17 @@ const NAMES: Preset = preset("naming", "flink");
 /// Flink's default, where OpenTelemetry's is HTTP.
 const BY_GRPC: Preset = Preset { key: "protocol", value: "grpc", or: "exporter.protocol" };
 
-const FACTORIES: &[FlinkFactory] = &[
+/// All of them.
+pub(super) const FACTORIES: &[FlinkFactory] = &[
     metrics("PrometheusReporterFactory", Here::Type("prometheus", &[NAMES])),
     metrics("StatsDReporterFactory", Here::Type("statsd", &[preset("dialect", "flink")])),
     metrics("JMXReporterFactory", Here::Type("jmx", &[NAMES])),
     metrics("OpenTelemetryMetricReporterFactory", Here::Type("otlp", &[NAMES, BY_GRPC])),
     traces("OpenTelemetryTraceReporterFactory", Here::Type("otlp", &[BY_GRPC])),
     events("OpenTelemetryEventReporterFactory", Here::Type("otlp", &[BY_GRPC])),
-    metrics("Slf4jReporterFactory", Here::Type("log", &[])),
-    traces("Slf4jTraceReporterFactory", Here::Type("log", &[])),
-    events("Slf4jEventReporterFactory", Here::Type("log", &[])),
+    metrics("Slf4jReporterFactory", Here::Type("log", &[NAMES])),
+    traces("Slf4jTraceReporterFactory", Here::Type("log", &[NAMES])),
+    events("Slf4jEventReporterFactory", Here::Type("log", &[NAMES])),
     metrics(
         "PrometheusPushGatewayReporterFactory",
         Here::Nothing("flowmeter pushes to no gateway; have Prometheus scrape it, by the type `prometheus`"),
@@ -83,6 +84,10 @@ const fn traces(class: &'static str, here: Here) -> FlinkFactory {
 const fn events(class: &'static str, here: Here) -> FlinkFactory {
     FlinkFactory { class, space: Space::Events, here }
 }
+
+/// Keys of Flink's that are called something else here, by type.
+pub(super) const WORDS: &[(&str, &str, &str)] =
+    &[("prometheus", "filterLabelValueCharacters", "filter-label-value-characters")];
 
 /// Finds a factory of Flink's by its class. Packages have changed, and Flink's documentation has some that never were.
 pub(super) fn find(class: &str) -> Option<&'static FlinkFactory> {

@@ -46,8 +46,9 @@ impl<'a> Kind<'a> {
                 place: entry.map_or(&section.place, |entry| &entry.place).clone(),
                 key: format!("{}.{TYPE}", id.path()),
                 value: name.to_owned(),
-                detail: "which reports metrics alone: give `otlp`, or put it below `metrics.reporter`"
-                    .to_owned(),
+                detail:
+                    "which reports metrics alone: give `log` or `otlp`, or put it below `metrics.reporter`"
+                        .to_owned(),
             });
         }
         Ok(kind)
@@ -68,19 +69,8 @@ impl<'a> Kind<'a> {
             if let Some(factory) = types.find(class) {
                 return Ok(Self { factory, presets: &[], space: id.space });
             }
-            let detail = if class.contains('.') {
-                let known: Vec<_> = flink::classes().map(|(class, ..)| class).collect();
-                let last = class.rsplit('.').next().unwrap_or_default();
-                let nearest = nearest(last, known.iter().copied());
-                let meant =
-                    nearest.map(|nearest| format!("did you mean Flink's `{nearest}`? ")).unwrap_or_default();
-                format!(
-                    "which is no class that flowmeter knows: {meant}For a reporter of another crate, give its `{TYPE}`, one of {}",
-                    Listed(&types.names())
-                )
-            } else {
-                is_no_type(class, types)
-            };
+            let detail =
+                if class.contains('.') { is_no_class(class, types) } else { is_no_type(class, types) };
             return Err(wrong(id, FACTORY_CLASS, entry, class, detail));
         };
         if id.space != Space::Native && id.space != factory.space {
@@ -139,7 +129,24 @@ fn is_no_type(name: &str, types: &Types) -> String {
     match names.as_slice() {
         [] => "and no types are built in: enable a feature of the crate `flowmeter`, such as `prometheus`"
             .to_owned(),
-        names => format!("which is no type: {meant}Give one of {}", Listed(names)),
+        names if meant.is_empty() => format!("which is no type: give one of {}", Listed(names)),
+        names => format!("which is no type: {meant}There are {}", Listed(names)),
+    }
+}
+
+fn is_no_class(class: &str, types: &Types) -> String {
+    let last = class.rsplit('.').next().unwrap_or_default();
+    let of_flink =
+        flink::classes().map(|(class, ..)| class).filter(|_| class.starts_with("org.apache.flink."));
+    match nearest(last, of_flink) {
+        Some(nearest) => format!("which is no class that flowmeter knows: did you mean Flink's `{nearest}`?"),
+        None => {
+            let names = types.names();
+            format!(
+                "which is no class that flowmeter knows: give `{TYPE}` in its place, one of {}",
+                Listed(&names)
+            )
+        }
     }
 }
 
@@ -162,5 +169,42 @@ fn wrong(id: &Id, key: &str, entry: &Entry, value: &str, detail: String) -> Conf
         key: format!("{}.{key}", id.path()),
         value: legible(value),
         detail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::super::plan::Plan;
+    use super::*;
+    use flowmeter_core::ScopeFormats;
+
+    fn said(text: &str) -> String {
+        let config = Config::from_yaml(text).unwrap();
+        Plan::of(&config, &Types::none(), &ScopeFormats::default()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_type_that_is_not_built_in_names_its_feature() {
+        let hint =
+            "the type `prometheus` is not built in: enable the feature `prometheus` of the crate `flowmeter`";
+        assert_eq!(
+            said("reporters.x.type: prometheus"),
+            format!("line 1: `reporters.x.type` cannot be `prometheus`, {hint}")
+        );
+        assert_eq!(
+            said("reporters.prometheus.port: 1"),
+            format!("line 1: `reporters.prometheus.type` cannot be `prometheus`, {hint}")
+        );
+        let class = "org.apache.flink.metrics.prometheus.PrometheusReporterFactory";
+        assert_eq!(
+            said(&format!("metrics.reporter.x.factory.class: {class}")),
+            format!("line 1: `metrics.reporter.x.factory.class` cannot be `{class}`, {hint}")
+        );
+        assert_eq!(
+            said("reporters.x.type: csv"),
+            "line 1: `reporters.x.type` cannot be `csv`, and no types are built in: enable a feature of the crate \
+             `flowmeter`, such as `prometheus`"
+        );
     }
 }

@@ -111,7 +111,14 @@ impl Layout {
                 let (name, rest) =
                     rest.split_once('.').map_or((rest, None), |(name, rest)| (name, Some(rest)));
                 if name.trim().is_empty() {
-                    break;
+                    let key = space.prefix().to_owned();
+                    let detail = "a reporter has a name: put one below it".to_owned();
+                    return Err(ConfigFileError::Value {
+                        place: entry.place,
+                        key,
+                        value: String::new(),
+                        detail,
+                    });
                 }
                 let id = Id { space, name: name.to_owned() };
                 return self.add_to(id, rest, entry);
@@ -127,9 +134,14 @@ impl Layout {
             debug!("{}: `{key}` has no effect: it is about what only Flink has", entry.place);
             return Ok(());
         }
-        let is_empty_table = entry.value == Written::Nothing && is_above_known(&key);
-        if is_empty_table || (is_shared && !is_ours(&key)) {
+        if is_shared && !is_ours(&key) {
             return Ok(());
+        }
+        if is_above_known(&key) {
+            return match entry.value {
+                Written::Nothing => Ok(()),
+                _ => Err(ConfigFileError::NotTable { place: entry.place, key }),
+            };
         }
         Err(unknown(&key, entry.place))
     }
@@ -191,9 +203,10 @@ fn unknown(key: &str, place: Place) -> ConfigFileError {
     let mut candidates: Vec<_> = known.iter().map(|known| known.name().to_owned()).collect();
     for space in Space::ALL {
         // The name of a reporter and its keys can be anything.
+        let parts: Vec<_> = key.split('.').collect();
         let depth = space.prefix().split('.').count();
-        if let Some(rest) = key.splitn(depth + 1, '.').nth(depth) {
-            candidates.push(format!("{}.{rest}", space.prefix()));
+        if parts.len() > depth && nearest(&parts[..depth].join("."), [space.prefix()]).is_some() {
+            candidates.push(format!("{}.{}", space.prefix(), parts[depth..].join(".")));
         }
     }
     let nearest = nearest(key, candidates.iter().map(String::as_str)).map(legible);

@@ -38,6 +38,8 @@ mod kind;
 mod layout;
 mod place;
 mod plan;
+pub mod reference;
+mod reload;
 mod settings;
 mod toml;
 mod types;
@@ -52,6 +54,7 @@ use std::{env, fs};
 
 pub use self::error::ConfigFileError;
 pub use self::place::Place;
+pub use self::reload::Reload;
 pub use self::settings::{
     CheckpointSpanDetail, EngineSettings, JobStatusSelection, LatencyGranularity, StateTracking,
 };

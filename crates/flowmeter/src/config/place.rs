@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub struct Place {
     // Errors have several places, and should be small.
     origin: Arc<Origin>,
-    line: Option<usize>,
+    line: Option<u32>,
 }
 
 /// What was read.
@@ -23,7 +23,7 @@ pub(super) enum Origin {
 
 impl Place {
     pub(super) fn line(origin: &Arc<Origin>, line: usize) -> Self {
-        Self { origin: Arc::clone(origin), line: Some(line) }
+        Self { origin: Arc::clone(origin), line: u32::try_from(line).ok() }
     }
 
     pub(super) fn variable(name: &str) -> Self {
@@ -32,6 +32,10 @@ impl Place {
 
     pub(super) fn unknown() -> Self {
         Self { origin: Arc::new(Origin::Text), line: None }
+    }
+
+    pub(super) fn is_variable(&self) -> bool {
+        matches!(*self.origin, Origin::Variable(_))
     }
 
     /// Whether it is earlier than another one in the same text.

@@ -1,6 +1,6 @@
 //! What a configuration comes to: settings, and reporters that can be made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use flowmeter_core::{
@@ -13,18 +13,20 @@ use super::kind::{FACTORY_CLASS, Kind, TYPE};
 use super::layout::{Id, Layout, Section, Space};
 use super::settings::{self, EngineSettings, Names};
 use super::types::Types;
-use super::{Config, ConfigFileError, Place, variables};
+use super::{Config, ConfigFileError, Place, flink, variables};
 
 /// All that a configuration comes to. Nothing of it has started, but everything is known to be right that can be known before.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) settings: EngineSettings,
     pub(crate) scope_formats: ScopeFormats,
-    /// By name.
+    /// The keys of formats that were given.
+    pub(crate) format_keys: BTreeMap<&'static str, (String, Place)>,
     pub(crate) reporters: Vec<Planned>,
 }
 
 /// A reporter to be made.
+#[derive(Clone)]
 pub(crate) struct Planned {
     pub(crate) name: String,
     pub(crate) factory: Arc<dyn ReporterFactory>,
@@ -54,8 +56,8 @@ impl Plan {
         for (id, section) in wanted(&layout, types)? {
             reporters.push(planned(&id, &section, &layout.globals, types)?);
         }
-        reporters.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { settings, scope_formats, reporters })
+        let format_keys = format_keys(&globals, &layout.globals);
+        Ok(Self { settings, scope_formats, format_keys, reporters })
     }
 }
 
@@ -104,6 +106,14 @@ fn scope_formats(
     Ok(formats)
 }
 
+fn format_keys(globals: &ConfigSection, entries: &Entries) -> BTreeMap<&'static str, (String, Place)> {
+    let given = settings::SCOPE_FORMATS.iter().filter_map(|(_, key)| {
+        let name = key.info().name();
+        Some((name, (globals.get(key).ok()??, entries.get(name)?.place.clone())))
+    });
+    given.collect()
+}
+
 /// The reporters that start: all, or those that lists name.
 fn wanted(layout: &Layout, types: &Types) -> Result<Vec<(Id, Section)>, ConfigFileError> {
     let mut wanted = Vec::new();
@@ -126,7 +136,12 @@ fn wanted(layout: &Layout, types: &Types) -> Result<Vec<(Id, Section)>, ConfigFi
                 let meant = nearest(&name, known.iter().map(String::as_str).chain(types.names()));
                 return Err(ConfigFileError::UnknownReporter {
                     place: entry.place.clone(),
-                    key: key.to_owned(),
+                    key,
+                    below: match spaces[0] {
+                        Space::Native | Space::Metrics => "`reporters` or `metrics.reporter`",
+                        Space::Traces => "`traces.reporter`",
+                        Space::Events => "`events.reporter`",
+                    },
                     nearest: meant.map(str::to_owned),
                     name: legible(&name),
                     known,
@@ -161,6 +176,7 @@ fn planned(id: &Id, given: &Section, globals: &Entries, types: &Types) -> Result
     entries.remove(TYPE);
     entries.remove(FACTORY_CLASS);
     if id.space != Space::Native {
+        translate(&mut entries, &path, factory.reporter_type())?;
         entries.entry("interval".to_owned()).and_modify(as_milliseconds);
     }
     if let Some(delimiter) = globals.get(settings::SCOPE_DELIMITER.info().name()) {
@@ -190,6 +206,27 @@ fn planned(id: &Id, given: &Section, globals: &Entries, types: &Types) -> Result
         ConfigFileError::Section { place, source }
     })?;
     Ok(Planned { name: id.reporter_name(), factory: Arc::clone(factory), section })
+}
+
+/// Puts keys in the place of what Flink calls them.
+fn translate(entries: &mut Entries, path: &str, reporter_type: &str) -> Result<(), ConfigFileError> {
+    for (_, of_flink, here) in flink::WORDS.iter().filter(|(name, ..)| *name == reporter_type) {
+        let Some(given) = entries.remove(*of_flink) else { continue };
+        match entries.get(*here) {
+            // It comes before what a file says.
+            Some(other) if other.place.is_variable() => {}
+            Some(_) => {
+                return Err(ConfigFileError::Value {
+                    place: given.place,
+                    key: format!("{path}.{of_flink}"),
+                    value: "(given)".to_owned(),
+                    detail: format!("`{here}` says it as well: leave one of them out"),
+                });
+            }
+            None => drop(entries.insert((*here).to_owned(), given)),
+        }
+    }
+    Ok(())
 }
 
 /// What has a reporter report the part that its section is for. Those that have no spans and events do not have these keys.

@@ -389,3 +389,13 @@ impl FromConfig for CheckpointSpanDetail {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_the_keys() {
+        assert_eq!(EngineSettings::from_section(&ConfigSection::default()), Ok(EngineSettings::default()));
+    }
+}

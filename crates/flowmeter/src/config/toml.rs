@@ -12,11 +12,15 @@ use super::{ConfigFileError, Place};
 /// Reads a text.
 pub(super) fn read(text: &str, origin: &Arc<Origin>) -> Result<Entries, ConfigFileError> {
     let lines = Lines::of(text);
-    let table = DeTable::parse(text).map_err(|error| ConfigFileError::Syntax {
-        place: Place::line(origin, lines.at(error.span().map_or(0, |span| span.start))),
-        language: "TOML",
-        // What the parser shows of the text may be secret; its message has none of it.
-        message: error.message().to_owned(),
+    let table = DeTable::parse(text).map_err(|error| {
+        let span = error.span().unwrap_or_default();
+        // What the parser shows of the text may be secret; its message has none of it. Keys are not.
+        let key = text.get(span.clone()).filter(|_| error.message() == "duplicate key");
+        ConfigFileError::Syntax {
+            place: Place::line(origin, lines.at(span.start)),
+            language: "TOML",
+            message: key.map_or_else(|| error.message().to_owned(), |key| format!("`{key}` is there twice")),
+        }
     })?;
     let mut reader = Reader { text, origin, lines, entries: Entries::new() };
     reader.table("", table.get_ref())?;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use flowmeter_core::ReporterFactory;
 
 /// The types that flowmeter brings, each with the feature of the same name, and whether they report spans and events.
-const BUNDLED: &[(&str, bool)] = &[("jmx", false), ("otlp", true), ("prometheus", false), ("statsd", false)];
+const BUNDLED: &[(&str, bool)] =
+    &[("jmx", false), ("log", true), ("otlp", true), ("prometheus", false), ("statsd", false)];
 
 /// The types that there are.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ impl Default for Types {
         Self(vec![
             #[cfg(feature = "jmx")]
             Arc::new(flowmeter_jmx::JmxFactory),
+            #[cfg(feature = "log")]
+            Arc::new(flowmeter_log::LogFactory),
             #[cfg(feature = "otlp")]
             Arc::new(flowmeter_otlp::OtlpFactory::default()),
             #[cfg(feature = "prometheus")]
@@ -35,6 +38,11 @@ impl fmt::Debug for Types {
 }
 
 impl Types {
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Adds a type, in the place of one that has its name.
     pub(crate) fn add(&mut self, factory: Arc<dyn ReporterFactory>) {
         self.0.retain(|other| other.reporter_type() != factory.reporter_type());
@@ -43,6 +51,10 @@ impl Types {
 
     pub(super) fn find(&self, name: &str) -> Option<&Arc<dyn ReporterFactory>> {
         self.0.iter().find(|factory| factory.reporter_type() == name)
+    }
+
+    pub(super) fn all(&self) -> &[Arc<dyn ReporterFactory>] {
+        &self.0
     }
 
     /// The names of all types, in order.

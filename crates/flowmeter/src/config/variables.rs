@@ -204,6 +204,11 @@ fn set(entries: &mut Entries, key: &str, value: &str, variable: &str) {
     entries.insert(key.to_owned(), entry);
 }
 
+/// The variable of a key that is of no one reporter.
+pub(super) fn name(key: &str) -> String {
+    format!("{OWN}{}", upper(key))
+}
+
 /// A key as variables have it.
 fn upper(key: &str) -> String {
     key.chars().flat_map(char::to_uppercase).map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
@@ -211,7 +216,7 @@ fn upper(key: &str) -> String {
 
 fn unknown(name: &str, layout: &Layout, types: &Types) -> ConfigFileError {
     let mut known = vec![format!("{OWN}{FILE}"), format!("{OWN}{LIST}")];
-    known.extend(settings::keys().iter().map(|key| format!("{OWN}{}", upper(key.name()))));
+    known.extend(settings::keys().iter().map(|key| self::name(key.name())));
     for id in reporters(layout).into_iter().flatten() {
         let keys = keys(layout, &id, &Place::variable(name), types).unwrap_or_default();
         let prefixes = REPORTERS.iter().filter(|(_, spaces)| spaces.contains(&id.space));
