@@ -30,8 +30,8 @@ pub(crate) fn check() -> Result<()> {
 
 /// A crate that can be published, as Cargo describes it.
 #[derive(Debug, Deserialize)]
-struct Published {
-    name: String,
+pub(crate) struct Published {
+    pub(crate) name: String,
     version: String,
     description: Option<String>,
     license: Option<String>,
@@ -42,10 +42,17 @@ struct Published {
     categories: Vec<String>,
     /// The registries that it may go to: none for those that stay here.
     publish: Option<Vec<String>>,
+    targets: Vec<Target>,
+}
+
+/// What is compiled of it.
+#[derive(Debug, Deserialize)]
+struct Target {
+    kind: Vec<String>,
 }
 
 /// The crates that can be published.
-fn published() -> Result<Vec<Published>> {
+pub(crate) fn published() -> Result<Vec<Published>> {
     #[derive(Deserialize)]
     struct Metadata {
         packages: Vec<Published>,
@@ -56,6 +63,11 @@ fn published() -> Result<Vec<Published>> {
 }
 
 impl Published {
+    /// Whether it is compiled into others, and not a macro.
+    pub(crate) fn is_library(&self) -> bool {
+        self.targets.iter().any(|target| target.kind.iter().any(|kind| kind == "lib"))
+    }
+
     /// Its folder among the packages.
     fn folder(&self, packages: &Path) -> PathBuf {
         packages.join(format!("{}-{}", self.name, self.version))
