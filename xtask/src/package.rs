@@ -1,5 +1,6 @@
 //! The crates as others get them: packed, looked at, unpacked elsewhere, and built upon.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +44,7 @@ pub(crate) struct Published {
     /// The registries that it may go to: none for those that stay here.
     publish: Option<Vec<String>>,
     targets: Vec<Target>,
+    features: BTreeMap<String, Vec<String>>,
 }
 
 /// What is compiled of it.
@@ -60,6 +62,12 @@ pub(crate) fn published() -> Result<Vec<Published>> {
     let metadata = cargo(["metadata", "--no-deps", "--format-version", "1"]).output()?;
     let metadata: Metadata = serde_json::from_str(&metadata).context("`cargo metadata` is no such JSON")?;
     Ok(metadata.packages.into_iter().filter(|package| package.publish.is_none()).collect())
+}
+
+/// The features of a crate that can be published.
+pub(crate) fn features_of(name: &str) -> Result<Vec<String>> {
+    let published = published()?.into_iter().find(|published| published.name == name);
+    Ok(published.with_context(|| format!("no crate is called {name}"))?.features.into_keys().collect())
 }
 
 impl Published {
