@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::shell::{Program, cargo, program, say, step, target};
 use crate::test::{self, Missing};
-use crate::{measure, package};
+use crate::{api, measure, package};
 
 /// The version of cargo-deny that the checks are written for.
 const DENY: &str = "0.20.2";
@@ -12,8 +12,10 @@ const DENY: &str = "0.20.2";
 pub(crate) fn run() -> Result<()> {
     step("format", || cargo(["fmt", "--all", "--check"]).run())?;
     step("lints", lints)?;
+    step("the facade with each choice of reporters", choices)?;
     step("other platforms", platforms)?;
     step("documentation", documentation)?;
+    step("public API", api::check)?;
     step("licences, bans and sources", deny)?;
     test::run(Missing::Fail)?;
     step("packages", package::check)?;
@@ -27,22 +29,45 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn lints() -> Result<()> {
-    let clippy = |arguments: &[&str]| cargo(["clippy"]).args(arguments).args(["--", "-D", "warnings"]).run();
     clippy(&["--workspace", "--all-targets", "--all-features"])?;
-    // The facade stands on its own with each of its features, and with none.
-    clippy(&["--package", "flowmeter"])?;
-    clippy(&["--package", "flowmeter", "--features", "prometheus"])?;
-    clippy(&["--package", "flowmeter", "--features", "prometheus,tls"])?;
-    clippy(&["--package", "flowmeter", "--features", "jmx"])?;
-    clippy(&["--package", "flowmeter", "--features", "jmx,tls"])?;
-    clippy(&["--package", "flowmeter", "--features", "log"])?;
-    clippy(&["--package", "flowmeter", "--features", "metrics"])?;
-    clippy(&["--package", "flowmeter", "--features", "otlp"])?;
-    clippy(&["--package", "flowmeter", "--features", "otlp,tls"])?;
-    clippy(&["--package", "flowmeter", "--features", "statsd"])?;
-    clippy(&["--package", "flowmeter", "--features", "derive"])?;
-    clippy(&["--package", "flowmeter", "--features", "stream"])?;
-    clippy(&["--package", "flowmeter", "--features", "system"])
+    // The facade stands on its own with each of its features; those that bring a reporter have a step of their own.
+    let with_tls = ["jmx,tls", "otlp,tls", "prometheus,tls"].map(str::to_owned);
+    for features in package::features_of("flowmeter")?.into_iter().chain(with_tls) {
+        if !REPORTERS.contains(&&*features) && features != "full" {
+            clippy(&["--package", "flowmeter", "--features", &features])?;
+        }
+    }
+    Ok(())
+}
+
+/// Fails on whatever it has to say.
+fn clippy(arguments: &[&str]) -> Result<()> {
+    cargo(["clippy", "--quiet"]).args(arguments).args(["--", "-D", "warnings"]).run()
+}
+
+/// The features of the facade that bring a reporter which needs a server, a socket or a runtime. They share what they are built upon,
+/// so that one may miss what another has brought.
+const REPORTERS: [&str; 4] = ["jmx", "otlp", "prometheus", "statsd"];
+
+/// The facade stands on its own with each of the sixteen choices of them, and none.
+fn choices() -> Result<()> {
+    for choice in chosen(&REPORTERS) {
+        let features = choice.join(",");
+        let facade = ["--package", "flowmeter", "--no-default-features", "--features", &features];
+        clippy(&[&facade[..], &["--all-targets"]].concat())?;
+        cargo(["test", "--quiet"]).args(facade).env("RUST_BACKTRACE", "0").run()?;
+    }
+    Ok(())
+}
+
+/// All choices among some features, from none to all.
+fn chosen<'a>(features: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let is_in = |choice: usize, position: usize| choice >> position & 1 == 1;
+    let one = |choice| {
+        let features = features.iter().enumerate();
+        features.filter(|(position, _)| is_in(choice, *position)).map(|(_, feature)| *feature).collect()
+    };
+    (0..1 << features.len()).map(one).collect()
 }
 
 /// The features of the facade that compile for any target; the others need its C compiler.
@@ -90,4 +115,15 @@ fn deny() -> Result<()> {
     }
     // Advisories would need a database from the network.
     deny().args(["--all-features", "check", "licenses", "bans", "sources"]).run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_all_that_there_are() {
+        assert_eq!(chosen(&["a", "b"]), [&[][..], &["a"], &["b"], &["a", "b"]]);
+        assert_eq!(chosen(&REPORTERS).len(), 16);
+    }
 }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod api;
 mod assembly;
 mod backends;
 mod checks;
@@ -46,6 +47,12 @@ enum Task {
     Assembly,
     /// Writes the documents that are made from the code.
     Docs,
+    /// Writes `docs/reference/api.txt`, the list of what the crates have for others.
+    Api {
+        /// Compares it instead.
+        #[arg(long)]
+        check: bool,
+    },
     /// Packs the crates as others get them, and builds and tests the example of a reporter upon the packages.
     Package,
     /// Installs the servers of the end-to-end tests into `.backends`.
@@ -66,7 +73,9 @@ fn main() -> ExitCode {
         Task::Bench { arguments } => measure("flowmeter-bench", &arguments),
         Task::Soak { arguments } => measure("soak", &arguments),
         Task::Assembly => assembly::check(true),
-        Task::Docs => test::write_documents(),
+        Task::Docs => test::write_documents().and_then(|()| api::write()),
+        Task::Api { check: true } => api::check(),
+        Task::Api { check: false } => api::write(),
         Task::Package => package::check(),
         Task::Backends => backends::install().map(drop),
         Task::Ci => checks::run(),

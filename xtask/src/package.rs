@@ -1,5 +1,6 @@
 //! The crates as others get them: packed, looked at, unpacked elsewhere, and built upon.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -30,8 +31,8 @@ pub(crate) fn check() -> Result<()> {
 
 /// A crate that can be published, as Cargo describes it.
 #[derive(Debug, Deserialize)]
-struct Published {
-    name: String,
+pub(crate) struct Published {
+    pub(crate) name: String,
     version: String,
     description: Option<String>,
     license: Option<String>,
@@ -42,10 +43,18 @@ struct Published {
     categories: Vec<String>,
     /// The registries that it may go to: none for those that stay here.
     publish: Option<Vec<String>>,
+    targets: Vec<Target>,
+    features: BTreeMap<String, Vec<String>>,
+}
+
+/// What is compiled of it.
+#[derive(Debug, Deserialize)]
+struct Target {
+    kind: Vec<String>,
 }
 
 /// The crates that can be published.
-fn published() -> Result<Vec<Published>> {
+pub(crate) fn published() -> Result<Vec<Published>> {
     #[derive(Deserialize)]
     struct Metadata {
         packages: Vec<Published>,
@@ -55,7 +64,18 @@ fn published() -> Result<Vec<Published>> {
     Ok(metadata.packages.into_iter().filter(|package| package.publish.is_none()).collect())
 }
 
+/// The features of a crate that can be published.
+pub(crate) fn features_of(name: &str) -> Result<Vec<String>> {
+    let published = published()?.into_iter().find(|published| published.name == name);
+    Ok(published.with_context(|| format!("no crate is called {name}"))?.features.into_keys().collect())
+}
+
 impl Published {
+    /// Whether it is compiled into others, and not a macro.
+    pub(crate) fn is_library(&self) -> bool {
+        self.targets.iter().any(|target| target.kind.iter().any(|kind| kind == "lib"))
+    }
+
     /// Its folder among the packages.
     fn folder(&self, packages: &Path) -> PathBuf {
         packages.join(format!("{}-{}", self.name, self.version))

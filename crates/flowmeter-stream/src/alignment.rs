@@ -85,6 +85,7 @@ impl Drop for BarrierAlignment {
 
 /// What a task sees of checkpoints. [`BarrierAlignment`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct TaskCheckpointMetrics {
     /// Time between the first and the last barrier of the last checkpoint, or since the first if the last is still to come.
     #[metric(unit = NANOSECONDS)]

@@ -4,6 +4,7 @@ use flowmeter_core::{Gauge, MetricGroup, MetricSet};
 
 /// Records inside an operator that waits for its state, in the group of [`async_state_group`].
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct AsyncStateMetrics {
     /// Records that the operator has begun and not ended.
     #[metric(unit = RECORDS)]

@@ -69,6 +69,7 @@ impl Segments {
 
 /// The network buffers of a TaskManager. [`NetworkMemory`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct NetworkMemoryMetrics {
     /// Network segments that are free.
     #[metric(
@@ -101,6 +102,7 @@ pub struct NetworkMemoryMetrics {
 
 /// The memory that an engine manages itself, for state and sorting: for the group of a TaskManager.
 #[derive(Clone, Debug, MetricSet)]
+#[non_exhaustive]
 pub struct ManagedMemoryMetrics {
     /// Managed memory that slots have.
     #[metric(unit = BYTES, names(flink = "Status.Flink.Memory.Managed.Used"))]
@@ -112,6 +114,7 @@ pub struct ManagedMemoryMetrics {
 
 /// Buffers that wait at the inputs of a task, in the group of [`input_group`].
 #[derive(Clone, Debug, MetricSet)]
+#[non_exhaustive]
 pub struct InputBufferMetrics {
     /// Buffers that wait at the inputs.
     #[metric(
@@ -144,6 +147,7 @@ pub struct InputBufferMetrics {
 
 /// Buffers that wait at the outputs of a task, in the group of [`output_group`].
 #[derive(Clone, Debug, MetricSet)]
+#[non_exhaustive]
 pub struct OutputBufferMetrics {
     /// Buffers that wait at the outputs.
     #[metric(
@@ -164,6 +168,7 @@ pub struct OutputBufferMetrics {
 
 /// Buffers whose size follows how fast a task takes them.
 #[derive(Clone, Debug, MetricSet)]
+#[non_exhaustive]
 pub struct BufferDebloatingMetrics {
     /// Time that the task needs for what waits at its inputs.
     #[metric(unit = MILLISECONDS)]
@@ -175,6 +180,7 @@ pub struct BufferDebloatingMetrics {
 
 /// How long the queues of the channels of one gate or partition are.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct QueueLengthMetrics {
     /// Buffers in the queues of all channels.
     #[metric(unit = BUFFERS)]

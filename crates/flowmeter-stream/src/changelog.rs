@@ -13,6 +13,7 @@ use crate::window::{Share, Turn, Window};
 
 /// The uploads of changes, in the group `ChangelogStorage` below that of a job on a TaskManager.
 #[derive(Clone, Debug, MetricSet)]
+#[non_exhaustive]
 pub struct ChangelogStorageMetrics {
     /// Uploads that were begun.
     #[metric(unit = "{upload}")]
@@ -58,6 +59,7 @@ pub fn changelog_storage_group(job: &MetricGroup) -> MetricGroup {
 
 /// How changes become whole state again, in the group `ChangelogMaterialization` below that of an operator.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct ChangelogMaterializationMetrics {
     /// Materializations that were begun.
     #[metric(unit = "{materialization}")]
@@ -81,6 +83,7 @@ pub fn changelog_materialization_group(operator: &MetricGroup) -> MetricGroup {
 
 /// What of an operator's state in the last checkpoint was materialized: for the group of an operator.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct ChangelogSizeMetrics {
     /// Bytes of the materialized part of the state in the last checkpoint.
     #[metric(unit = BYTES)]
@@ -140,6 +143,7 @@ impl Drop for ChangelogTimes {
 
 /// How much a task waits for its changelog. [`ChangelogTimes`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct ChangelogTimeMetrics {
     /// Share of the last seconds for which the task waited for its changelog.
     #[metric(unit = MILLISECONDS_PER_SECOND)]
@@ -148,6 +152,7 @@ pub struct ChangelogTimeMetrics {
 
 /// Checkpoint files that were merged into greater ones, in the group `fileMerging` below that of a job on a TaskManager.
 #[derive(Clone, Debug, MetricSet)]
+#[non_exhaustive]
 pub struct FileMergingMetrics {
     /// Files of checkpoints, as tasks see them.
     #[metric(unit = "{file}")]

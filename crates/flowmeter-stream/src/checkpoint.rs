@@ -202,6 +202,7 @@ impl CheckpointLedger {
 
 /// The last completed checkpoint of a job; there is no series before the first. [`CheckpointLedger`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct LastCheckpointMetrics {
     /// How long the last completed checkpoint took, from its trigger to the last acknowledgement.
     #[metric(unit = MILLISECONDS)]
@@ -230,6 +231,7 @@ pub struct LastCheckpointMetrics {
 
 /// Where the last completed checkpoint is, if it said so. [`CheckpointLedger`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct ExternalPathMetrics {
     /// Where the last completed checkpoint is.
     pub last_checkpoint_external_path: TextGauge,
@@ -237,6 +239,7 @@ pub struct ExternalPathMetrics {
 
 /// The last time that a job was restored, if it was. [`CheckpointLedger`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct RestoreMetrics {
     /// When the job was last restored from a checkpoint, since the Unix epoch.
     #[metric(unit = MILLISECONDS)]
@@ -245,6 +248,7 @@ pub struct RestoreMetrics {
 
 /// How many checkpoints a job has had. [`CheckpointLedger`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct CheckpointMetrics {
     /// Checkpoints that are under way.
     #[metric(unit = "{checkpoint}")]
@@ -262,6 +266,7 @@ pub struct CheckpointMetrics {
 
 /// The completed checkpoints of a job, all of them, which gauges of the last one do not show. Flink has no such metrics.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct CheckpointHistograms {
     /// How long completed checkpoints took.
     pub checkpoint_duration: Histogram<Duration>,

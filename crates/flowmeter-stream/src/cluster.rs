@@ -4,6 +4,7 @@ use flowmeter_core::{MetricSet, SharedCounter, SharedGauge, SharedMeter};
 
 /// What a JobManager has: for the group of a JobManager.
 #[derive(Clone, Debug, MetricSet)]
+#[non_exhaustive]
 pub struct ClusterMetrics {
     /// TaskManagers that are registered.
     #[metric(unit = "{taskmanager}")]
@@ -27,6 +28,7 @@ pub struct ClusterMetrics {
 
 /// Tasks that are slow and run twice: for the group of a job on its JobManager.
 #[derive(Clone, Debug, MetricSet)]
+#[non_exhaustive]
 pub struct SpeculativeExecutionMetrics {
     /// Tasks that are found slow now.
     #[metric(unit = "{vertex}")]

@@ -4,6 +4,7 @@ use flowmeter_core::{Counter, Gauge, Histogram, MetricSet};
 
 /// Input, output and work of one operator. [`OperatorBytesMetrics`] are for those that know bytes.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct OperatorIoMetrics {
     /// Records received.
     #[metric(unit = RECORDS, rate = "numRecordsInPerSecond")]
@@ -30,6 +31,7 @@ pub struct OperatorIoMetrics {
 
 /// Bytes that go in and out of one operator: in most engines sources and sinks alone know.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct OperatorBytesMetrics {
     /// Bytes received.
     #[metric(unit = BYTES, rate = "numBytesInPerSecond")]
@@ -42,6 +44,7 @@ pub struct OperatorBytesMetrics {
 /// Input, output and work of one parallel instance of a task. [`TaskTimes`](crate::TaskTimes) has its time, and
 /// [`TaskBytesMetrics`] are for engines that know bytes.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct TaskIoMetrics {
     /// Records received.
     #[metric(unit = RECORDS, rate = "numRecordsInPerSecond")]
@@ -64,6 +67,7 @@ pub struct TaskIoMetrics {
 
 /// Bytes that go in and out of one parallel instance of a task.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct TaskBytesMetrics {
     /// Bytes received from other tasks.
     #[metric(unit = BYTES, rate = "numBytesInPerSecond")]
@@ -75,6 +79,7 @@ pub struct TaskBytesMetrics {
 
 /// The timers of one parallel instance of a task, in engines that have them.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct TimerMetrics {
     /// Timers that fired.
     #[metric(unit = "{timer}", rate = "numFiredTimersPerSecond")]
@@ -86,6 +91,7 @@ pub struct TimerMetrics {
 
 /// How a task begins, in engines whose tasks have something to restore.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct InitializationMetrics {
     /// Time that the task took to begin, for the most part to restore its state.
     #[metric(unit = MILLISECONDS)]
@@ -94,6 +100,7 @@ pub struct InitializationMetrics {
 
 /// The mailbox of a task, in engines that have one.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct MailboxMetrics {
     /// How long actions wait in the mailbox.
     #[metric(unit = MILLISECONDS)]
@@ -108,6 +115,7 @@ pub struct MailboxMetrics {
 ///
 /// Flink names it after its network library.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct TaskInputMetrics {
     /// Bytes read from tasks of the same TaskManager.
     #[metric(

@@ -228,6 +228,7 @@ impl JobStatusTracker {
 /// Of each state: whether the job is in it, for how long it has been since it came into it (0 if it is not), and for
 /// how long in all.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct JobStatusMetrics {
     /// Whether the job is initializing.
     pub initializing_state: Gauge<bool>,

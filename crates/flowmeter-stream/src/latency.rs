@@ -127,6 +127,7 @@ impl LatencyTracker {
 
 /// Latency from all sources. [`LatencyTracker`] fills it. Flink has it at the task, with the operator's id as a variable.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct LatencyMetrics {
     /// How long markers took from the sources to the operator.
     #[metric(
@@ -142,6 +143,7 @@ pub struct LatencyMetrics {
 
 /// Latency from one source. [`LatencyTracker`] fills it. Flink has it at the task, with the operator's id as a variable.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct SourceLatencyMetrics {
     /// How long markers took from the source to the operator.
     #[metric(
@@ -158,6 +160,7 @@ pub struct SourceLatencyMetrics {
 /// Latency from one parallel instance of a source. [`LatencyTracker`] fills it. Flink has it at the task, with the
 /// operator's id as a variable.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct SubtaskLatencyMetrics {
     /// How long markers took from the parallel instance of the source to the operator.
     #[metric(
@@ -173,6 +176,7 @@ pub struct SubtaskLatencyMetrics {
 
 /// What becomes of markers that are not followed. [`LatencyTracker`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct LatencyMarkerMetrics {
     /// Markers that came from more sources than are kept apart.
     #[metric(unit = "{marker}")]

@@ -6,6 +6,7 @@ use flowmeter_core::{MetricGroup, MetricSet, SharedCounter, SharedGauge};
 
 /// A lookup cache, which any thread may use, in the group of [`cache_group`].
 #[derive(Clone, Debug, MetricSet)]
+#[non_exhaustive]
 pub struct LookupCacheMetrics {
     /// Look-ups that the cache answered.
     #[metric(unit = "{lookup}")]

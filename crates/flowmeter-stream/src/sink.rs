@@ -6,6 +6,7 @@ use flowmeter_core::{Counter, Gauge, MetricGroup, MetricSet};
 
 /// The writer of a sink, Flink's standard for connectors. What it sends counts besides as its operator's output.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct SinkWriterMetrics {
     /// Records sent.
     #[metric(unit = RECORDS)]
@@ -106,6 +107,7 @@ impl CommittableLedger {
 
 /// The committer of a sink. [`CommittableLedger`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct CommitterMetrics {
     /// Committables that came in.
     #[metric(unit = "{committable}")]

@@ -169,6 +169,7 @@ impl Drop for SourceReader {
 
 /// How long a source has had nothing to hand on. [`SourceReader`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct SourceMetrics {
     /// Time since the source has nothing to hand on; 0 if it has.
     #[metric(unit = MILLISECONDS)]
@@ -177,6 +178,7 @@ pub struct SourceMetrics {
 
 /// What a source could not read. [`SourceReader`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct SourceErrorMetrics {
     /// Records that could not be read.
     #[metric(unit = RECORDS)]
@@ -185,6 +187,7 @@ pub struct SourceErrorMetrics {
 
 /// How far a source lags where it reads. [`SourceReader`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct FetchLagMetrics {
     /// Time from the last record's event to when it was read from outside.
     #[metric(unit = MILLISECONDS)]
@@ -193,6 +196,7 @@ pub struct FetchLagMetrics {
 
 /// How far a source lags where it hands records on. [`SourceReader`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct EmitLagMetrics {
     /// Time from the last record's event to when it was handed on.
     #[metric(unit = MILLISECONDS)]
@@ -201,6 +205,7 @@ pub struct EmitLagMetrics {
 
 /// How far the watermark of a source lags. [`SourceReader`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct WatermarkLagMetrics {
     /// How far the watermark is behind the wall clock.
     #[metric(unit = MILLISECONDS)]
@@ -209,6 +214,7 @@ pub struct WatermarkLagMetrics {
 
 /// Splits that a source has read to their end, in engines that do not give them to it one by one.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct SplitProgressMetrics {
     /// Input splits that were read to their end.
     #[metric(unit = "{split}")]
@@ -217,6 +223,7 @@ pub struct SplitProgressMetrics {
 
 /// What the coordinating part of a source has, in the group of [`enumerator_group`].
 #[derive(Clone, Debug, MetricSet)]
+#[non_exhaustive]
 pub struct EnumeratorMetrics {
     /// Splits that were found and that no reader has.
     #[metric(unit = "{split}")]

@@ -83,6 +83,7 @@ impl Drop for SplitTimes {
 
 /// The watermark of a split, from the first on. [`SplitTimes`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct SplitWatermarkMetrics {
     /// Last watermark of the split.
     #[metric(unit = MILLISECONDS)]
@@ -94,6 +95,7 @@ pub struct SplitWatermarkMetrics {
 /// Gauges by second are over five seconds or more, as those of Flink, or since the split was registered; those of one
 /// report add up to 1000.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct SplitMetrics {
     /// Share of the last seconds for which the split was read.
     #[metric(unit = MILLISECONDS_PER_SECOND)]

@@ -102,6 +102,7 @@ impl<V: HistogramValue> SampledHistogram<V> {
 
 /// How large a state is, if its operator knows: for the group of a state.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct StateSizeMetrics {
     /// Keys that have the state.
     #[metric(unit = "{key}")]
@@ -117,6 +118,7 @@ macro_rules! timers {
         $(#[$doc])*
         #[derive(Debug)]
         #[must_use = "timers that are dropped measure nothing"]
+        #[non_exhaustive]
         pub struct $timers {
             $(#[doc = $what] pub $field: SampledTimer,)*
         }
@@ -131,6 +133,7 @@ macro_rules! timers {
 
         #[doc = concat!("What [`", stringify!($timers), "`] fills.")]
         #[derive(Debug, MetricSet)]
+        #[non_exhaustive]
         pub struct $metrics {
             $(#[doc = $what] #[metric(unit = NANOSECONDS)] pub $metric: Histogram<u64>,)*
         }
@@ -204,6 +207,7 @@ macro_rules! sizes {
         $(#[$doc])*
         #[derive(Debug)]
         #[must_use = "sizes that are dropped measure nothing"]
+        #[non_exhaustive]
         pub struct $sizes {
             $(#[doc = $what] pub $field: SampledHistogram<u64>,)*
         }
@@ -218,6 +222,7 @@ macro_rules! sizes {
 
         #[doc = concat!("What [`", stringify!($sizes), "`] fills.")]
         #[derive(Debug, MetricSet)]
+        #[non_exhaustive]
         pub struct $metrics {
             $(#[doc = $what] #[metric(unit = BYTES)] pub $metric: Histogram<u64>,)*
         }

@@ -133,6 +133,7 @@ impl Drop for TaskActivityGuard<'_> {
 /// report add up to 1000 for a task that switches; time that is added when it is over may be shown in another window
 /// than it was in.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct TaskTimeMetrics {
     /// Time for which the task worked.
     #[metric(unit = NANOSECONDS)]

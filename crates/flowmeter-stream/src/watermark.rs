@@ -150,6 +150,7 @@ fn input_metric(number: usize) -> Metric {
 
 /// What has come in of event time: for operators and tasks. [`Watermarks`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct InputWatermarkMetrics {
     /// Last watermark received, the least over all inputs that have not ended and are not idle.
     #[metric(unit = MILLISECONDS)]
@@ -158,6 +159,7 @@ pub struct InputWatermarkMetrics {
 
 /// What an operator has emitted of event time. [`Watermarks`] fills it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct OutputWatermarkMetrics {
     /// Last watermark emitted.
     #[metric(unit = MILLISECONDS)]
@@ -166,6 +168,7 @@ pub struct OutputWatermarkMetrics {
 
 /// How far an operator is ahead of others, where sources wait for each other.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct WatermarkAlignmentMetrics {
     /// How far the watermark is ahead of that of the slowest source.
     #[metric(unit = MILLISECONDS)]
@@ -174,6 +177,7 @@ pub struct WatermarkAlignmentMetrics {
 
 /// Event time in operators that wait for it.
 #[derive(Debug, MetricSet)]
+#[non_exhaustive]
 pub struct LateRecordMetrics {
     /// Records that were dropped because they came after the watermark had passed them.
     #[metric(unit = RECORDS)]

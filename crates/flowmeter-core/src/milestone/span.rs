@@ -76,6 +76,7 @@ pub enum SpanStatus {
 impl Span {
     /// A span of a scope, which is what reports it: in Flink the full name of a class. Names made at run time are given as a
     /// `String`.
+    #[must_use]
     pub fn new(scope: impl Into<Cow<'static, str>>, name: impl Into<Cow<'static, str>>) -> Self {
         let mut is_cut = false;
         Self {
