@@ -246,7 +246,7 @@ fn by_grpc_in_deltas() {
 #[test]
 fn by_grpc_to_the_official_collector() {
     let (grpc, delta) = (Protocol::Grpc, Temporality::Delta);
-    a_collector_passes_on_the_truth(CollectorKind::Official, "demo, gRPC, official", grpc, delta, "none");
+    a_collector_passes_on_the_truth(CollectorKind::Official, "demo, gRPC, official", grpc, delta, "gzip");
 }
 
 #[test]

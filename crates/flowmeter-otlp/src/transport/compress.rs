@@ -1,8 +1,9 @@
-//! Compression of requests.
+//! Compression of requests, and of what answers them in kind.
 
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 use crate::Compression;
@@ -28,5 +29,20 @@ pub(super) fn compress(compression: Compression, body: Bytes) -> io::Result<Byte
         }
         #[cfg(feature = "zstd")]
         Compression::Zstd => zstd::bulk::compress(&body, 1).map(Bytes::from),
+    }
+}
+
+/// What compressed bytes stand for; nothing if they are broken, of an encoding that is none of ours, or stand for more than there may be.
+pub(super) fn expand(encoding: &[u8], body: &[u8], longest: usize) -> Option<Bytes> {
+    match encoding {
+        b"gzip" => {
+            let mut expanded = Vec::new();
+            let limit = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
+            GzDecoder::new(body).take(limit).read_to_end(&mut expanded).ok()?;
+            (expanded.len() <= longest).then(|| expanded.into())
+        }
+        #[cfg(feature = "zstd")]
+        b"zstd" => zstd::bulk::decompress(body, longest).ok().map(Bytes::from),
+        _ => None,
     }
 }

@@ -16,11 +16,13 @@ use percent_encoding::percent_decode;
 use prost::Message as _;
 
 use super::answer::{self, Failure, Form, Verdict, legible, taken};
-use super::body::{Rest, Unread};
+use super::body::{LONGEST_ANSWER, Rest, Unread};
+use super::compress::expand;
 use super::http as over_http;
 use super::retry::Retry;
 use super::rpc::{Code, Status};
 
+const ENCODING: &str = "grpc-encoding";
 const STATUS: &str = "grpc-status";
 const MESSAGE: &str = "grpc-message";
 const DETAILS: &str = "grpc-status-details-bin";
@@ -49,10 +51,12 @@ pub(super) fn timeout(time: Duration) -> String {
 pub(super) fn judge(status: StatusCode, headers: &HeaderMap, rest: Option<Result<Rest, Unread>>) -> Verdict {
     // An answer without a message has its status in the head.
     if headers.contains_key(STATUS) {
-        return of_status(headers, Ok(Bytes::new()));
+        return of_status(headers, Err(answer::GARBLED));
     }
     match rest {
-        Some(Ok(rest)) if rest.trailers.contains_key(STATUS) => of_status(&rest.trailers, Ok(rest.body)),
+        Some(Ok(rest)) if rest.trailers.contains_key(STATUS) => {
+            of_status(&rest.trailers, message(headers, rest.body))
+        }
         Some(Err(Unread::TooLong(trailers))) if trailers.contains_key(STATUS) => {
             of_status(&trailers, Err(answer::TOO_LONG))
         }
@@ -80,10 +84,10 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, rest: Option<Result
 }
 
 /// What a status means, and what is said with it if that can be read.
-fn of_status(fields: &HeaderMap, body: Result<Bytes, &'static str>) -> Verdict {
+fn of_status(fields: &HeaderMap, answer: Result<Bytes, &'static str>) -> Verdict {
     let code = Code::of(fields.get(STATUS).map_or(b"", |value| value.as_bytes()));
     if code == Code::Ok {
-        return match body.and_then(message) {
+        return match answer {
             Ok(message) => taken(Form::Protobuf, message),
             Err(reason) => Verdict::taken_with(reason),
         };
@@ -121,18 +125,31 @@ fn of_status(fields: &HeaderMap, body: Result<Bytes, &'static str>) -> Verdict {
     }
 }
 
-/// The only message of an answer. None is asked for in compression.
-fn message(mut body: Bytes) -> Result<Bytes, &'static str> {
-    if body.len() < 5 || body.get_u8() != 0 {
+/// The only message of an answer. None is asked for in compression, but servers in Go, and so OpenTelemetry's Collector, answer in
+/// that of the request.
+fn message(headers: &HeaderMap, mut body: Bytes) -> Result<Bytes, &'static str> {
+    if body.len() < 5 {
         return Err(answer::GARBLED);
     }
-    let length = body.get_u32() as usize;
-    if body.len() == length { Ok(body) } else { Err(answer::GARBLED) }
+    let (is_compressed, length) = (body.get_u8(), body.get_u32() as usize);
+    if body.len() != length {
+        return Err(answer::GARBLED);
+    }
+    match is_compressed {
+        0 => Ok(body),
+        1 => {
+            let encoding = headers.get(ENCODING).map_or(b"".as_slice(), |value| value.as_bytes());
+            expand(encoding, &body, LONGEST_ANSWER).ok_or(answer::GARBLED)
+        }
+        _ => Err(answer::GARBLED),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Compression;
+    use crate::transport::compress::{compress, name};
     use opentelemetry_proto::tonic::collector::metrics::v1::{
         ExportMetricsPartialSuccess, ExportMetricsServiceResponse,
     };
@@ -243,6 +260,38 @@ mod tests {
         let taken = |rejected, message: &str| Verdict::Taken { rejected, message: message.to_owned() };
         assert_eq!(answered(&body, &[(STATUS, "0")]), taken(2, "old"));
         assert_eq!(answered(b"\0\0\0\0\0", &[(STATUS, "0")]), taken(0, ""));
+    }
+
+    #[test]
+    fn a_success_may_be_compressed_as_the_request_was() {
+        let response = |error_message: &str| {
+            let partial_success = Some(ExportMetricsPartialSuccess {
+                rejected_data_points: 2,
+                error_message: error_message.to_owned(),
+            });
+            Bytes::from(ExportMetricsServiceResponse { partial_success }.encode_to_vec())
+        };
+        let answered = |compression, response: Bytes, encoding: &str| {
+            let response = compress(compression, response).unwrap();
+            let body = [prefix(&response, true).unwrap(), response].concat().into();
+            let rest = Rest { body, trailers: fields(&[(STATUS, "0")]) };
+            judge(StatusCode::OK, &fields(&[(ENCODING, encoding)]), Some(Ok(rest)))
+        };
+        let compressions = [
+            Compression::Gzip,
+            #[cfg(feature = "zstd")]
+            Compression::Zstd,
+        ];
+        for compression in compressions {
+            let encoding = name(compression).unwrap();
+            let verdict = answered(compression, response("old"), encoding);
+            assert_eq!(verdict, Verdict::Taken { rejected: 2, message: "old".to_owned() }, "{encoding}");
+            let garbled = Verdict::taken_with(answer::GARBLED);
+            let long = response(&"o".repeat(LONGEST_ANSWER));
+            assert_eq!(answered(compression, long, encoding), garbled, "{encoding}");
+            assert_eq!(answered(Compression::None, response("old"), encoding), garbled, "{encoding}");
+            assert_eq!(answered(compression, response("old"), "snappy"), garbled, "{encoding}");
+        }
     }
 
     #[test]
