@@ -193,6 +193,19 @@ impl Prometheus {
         values
     }
 
+    /// All series of a selector, with all of their labels.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer, not with a vector, or with histograms.
+    #[must_use]
+    pub fn series(&self, selector: &str) -> Vec<(BTreeMap<String, String>, f64)> {
+        let data = self.ask("query", &[("query", selector)]);
+        let series = data["result"].as_array().expect("an instant vector");
+        let value = |series: &Value| series["value"][1].as_str()?.parse().ok();
+        series.iter().map(|series| (labels_of(&series["metric"]), value(series).expect("a number"))).collect()
+    }
+
     /// The value of an instant query that has one number; nothing if it has none.
     ///
     /// # Panics

@@ -1,7 +1,16 @@
-//! The tutorial shows the code that is tested, all of it.
+//! The tutorial shows the code that is tested, all of it, and a configuration can name what it writes.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "../../examples/reporter-csv/src/lib.rs"]
+#[allow(unreachable_pub, reason = "it is a crate of its own elsewhere")]
+mod reporter_csv;
 
 use std::fs;
 use std::path::Path;
+
+use flowmeter::Flowmeter;
+use reporter_csv::CsvFactory;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -34,4 +43,18 @@ fn the_tutorial_shows_all_of_the_example() {
         }
         assert_eq!(code.len(), shown.len(), "of {file} the tutorial shows the first or too many lines");
     }
+}
+
+#[test]
+fn a_file_names_the_reporter_of_the_tutorial() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (file, lines) = (folder.join("tutorial.toml"), folder.join("tutorial.csv"));
+    let _ = fs::remove_file(&lines);
+    fs::write(&file, format!("[reporters.csv]\ntype = 'csv'\npath = '{}'\n", lines.display())).unwrap();
+    let flowmeter =
+        Flowmeter::from_config_file(&file).unwrap().with_reporter_type(CsvFactory).start().unwrap();
+    flowmeter.add_group("shop").counter("orders").inc();
+    drop(flowmeter);
+    let written = fs::read_to_string(&lines).unwrap();
+    assert!(written.contains(",\"\",\"shop.orders\",1,\n"), "{written}");
 }

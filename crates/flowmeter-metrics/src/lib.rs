@@ -22,3 +22,8 @@ mod unit;
 
 pub use recorder::{CATALOGUE, GroupRecorder, RecorderOptions, RecorderStatistics};
 pub use reporter::{MetricsFactory, MetricsReporter};
+
+/// The example of the README, which is tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
