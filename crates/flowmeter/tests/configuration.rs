@@ -130,6 +130,9 @@ fn texts_stay_as_they_are_written() {
     let toml =
         "[reporters.x]\ntype='y'\na='9250-9260'\nb=0.10\nc=1e3\nd='yes'\ne='010'\nf='q'\ng=\"a\\tb\"\nh=0x1F";
     assert!(yaml == Config::from_toml(toml).unwrap());
+    // But for what TOML has between digits.
+    let between = Config::from_toml("reporters.x.a = 1_000").unwrap();
+    assert!(between == Config::from_yaml("reporters.x.a: 1000").unwrap());
 }
 
 #[test]
