@@ -130,6 +130,9 @@ fn texts_stay_as_they_are_written() {
     let toml =
         "[reporters.x]\ntype='y'\na='9250-9260'\nb=0.10\nc=1e3\nd='yes'\ne='010'\nf='q'\ng=\"a\\tb\"\nh=0x1F";
     assert!(yaml == Config::from_toml(toml).unwrap());
+    // But for what TOML has between digits.
+    let between = Config::from_toml("reporters.x.a = 1_000").unwrap();
+    assert!(between == Config::from_yaml("reporters.x.a: 1000").unwrap());
 }
 
 #[test]
@@ -190,14 +193,27 @@ fn a_variable_names_the_file_and_others_come_before_it() {
 }
 
 #[test]
-fn a_longer_name_of_a_reporter_has_a_variable_unless_only_the_shorter_one_has_the_key() {
-    let text = "reporters: {a: {type: prometheus, port: 0}, a-filter: {type: prometheus, port: 0}}";
-    let variables =
-        [("FLOWMETER_REPORTER_A_FILTER_PORT", "0"), ("FLOWMETER_REPORTER_A_FILTER_INCLUDES", "*:x")];
+fn of_two_reporters_that_could_have_a_variable_the_longer_name_has_it() {
+    let text = "
+reporters:
+  a: {type: prometheus, port: 0}
+  a-filter: {type: prometheus, port: 0}
+  a-target-info: {type: prometheus, port: 0}
+";
+    let variables = [
+        ("FLOWMETER_REPORTER_A_FILTER_PORT", "0"),
+        // The longer one has no `includes`.
+        ("FLOWMETER_REPORTER_A_FILTER_INCLUDES", "*:x"),
+        // It could be the entry `naming` of `target-info`.
+        ("FLOWMETER_REPORTER_A_TARGET_INFO_NAMING", "flink"),
+    ];
     let config = Config::from_yaml(text).unwrap().with_environment(variables).unwrap();
     let flowmeter = start(config);
-    assert!(!scrape(&flowmeter, "a").contains("flowmeter_reporter"));
-    assert!(scrape(&flowmeter, "a-filter").contains("flowmeter_reporter"));
+    let [short, filter, target_info] =
+        ["a", "a-filter", "a-target-info"].map(|name| scrape(&flowmeter, name));
+    assert!(!short.contains("flowmeter_reporter") && !short.contains("naming="), "{short}");
+    assert!(filter.contains("flowmeter_reporter"), "{filter}");
+    assert!(target_info.contains("flink_flowmeter_reporter"), "{target_info}");
 }
 
 #[test]

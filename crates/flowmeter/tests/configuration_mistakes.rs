@@ -6,7 +6,8 @@
     feature = "log",
     feature = "otlp",
     feature = "prometheus",
-    feature = "statsd"
+    feature = "statsd",
+    feature = "tls"
 ))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

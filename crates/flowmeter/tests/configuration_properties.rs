@@ -145,3 +145,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_deep_or_large_beyond_sense_is_an_error_soon() {
+    for part in ["[", "{a: ", "- ", "? ", "a:\n ", "&a [*a, "] {
+        assert!(Config::from_yaml(&part.repeat(20_000)).is_err(), "{part}");
+    }
+    for part in ["a = [", "a = {b = "] {
+        assert!(Config::from_toml(&part.repeat(20_000)).is_err(), "{part}");
+    }
+    assert!(Config::from_toml(&format!("a = {}", "[".repeat(20_000))).is_err());
+    for times in [20_000, 500_000] {
+        let error = Config::from_toml(&format!("[{}a]", "a.".repeat(times))).unwrap_err().to_string();
+        assert!(error.len() < 300, "{error}");
+        let error = Config::from_toml(&format!("{}a = 1", "a.".repeat(times))).unwrap_err().to_string();
+        assert!(error.len() < 300, "{error}");
+    }
+    let lists = format!("reporters.x.y: {}{}", "[".repeat(20_000), "]".repeat(20_000));
+    assert!(Config::from_yaml(&lists).is_err());
+}

@@ -99,8 +99,16 @@ fn row(key: &KeyInfo) -> [String; 4] {
         None => String::new(),
     };
     let secret = if key.is_secret() { " It is shown nowhere." } else { "" };
-    let description = format!("{}{secret}", key.description()).replace('<', "&lt;");
+    let description = format!("{}{secret}", escaped(key.description()));
     [code([key.name()]), key.expected().to_owned(), default, description]
+}
+
+/// What is no code is no markup either.
+fn escaped(text: &str) -> String {
+    let part = |(number, part): (usize, &str)| {
+        if number % 2 == 0 { part.replace('<', "&lt;") } else { part.to_owned() }
+    };
+    text.split('`').enumerate().map(part).collect::<Vec<_>>().join("`")
 }
 
 fn push_flink(out: &mut String) {
@@ -112,4 +120,9 @@ fn push_flink(out: &mut String) {
         [code([factory.class]), code([factory.below]), here, code(presets)]
     });
     push_table(["class", "below", "type", "if not given"], rows, out);
+    out.push_str(
+        "\nKeys of Flink's that are called something else here are taken in its sections as they are:\n\n",
+    );
+    let rows = reference::flink_keys().iter().map(|(name, of_flink, here)| [*name, *of_flink, *here]);
+    push_table(["type", "in Flink", "here"], rows.map(|cells| cells.map(|cell| code([cell]))), out);
 }

@@ -89,6 +89,15 @@ const fn events(class: &'static str, here: Here) -> FlinkFactory {
 pub(super) const WORDS: &[(&str, &str, &str)] =
     &[("prometheus", "filterLabelValueCharacters", "filter-label-value-characters")];
 
+/// Keys that say the same, by type: what it is called here, and in Flink.
+pub(super) const SYNONYMS: &[(&str, &str, &str)] = &[
+    ("otlp", "endpoint", "exporter.endpoint"),
+    ("otlp", "protocol", "exporter.protocol"),
+    ("otlp", "timeout", "exporter.timeout"),
+    ("otlp", "compression", "exporter.compression"),
+    ("otlp", "report-timeout", "export-completion-timeout-millis"),
+];
+
 /// Finds a factory of Flink's by its class. Packages have changed, and Flink's documentation has some that never were.
 pub(super) fn find(class: &str) -> Option<&'static FlinkFactory> {
     let (_, name) = class.strip_prefix("org.apache.flink.")?.rsplit_once('.')?;

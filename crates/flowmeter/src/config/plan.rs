@@ -255,3 +255,45 @@ fn check(section: &ConfigSection, factory: &dyn ReporterFactory) -> Result<(), C
     ReporterOptions::from_section(section)?;
     factory.build(section).map(drop)
 }
+
+#[cfg(all(test, feature = "log", feature = "otlp"))]
+mod tests {
+    use flowmeter_core::ConfigKey;
+
+    use super::*;
+
+    #[test]
+    fn a_section_of_flink_is_for_its_part_alone() {
+        const SIGNALS: ConfigKey<Option<String>> = ConfigKey::new("signals", "");
+        const EXCLUDES: ConfigKey<Option<String>> = ConfigKey::new("filter.excludes", "");
+        let text = "
+metrics.reporter: {a: {type: otlp}, b: {type: log}}
+traces.reporter: {a: {type: otlp}, b: {type: log}}
+events.reporter: {a: {type: otlp}, b: {type: log, filter.excludes: '*:x'}}
+reporters.c.type: otlp
+";
+        let config = Config::from_yaml(text).unwrap();
+        let plan = Plan::of(&config, &Types::default(), &ScopeFormats::default()).unwrap();
+        let parts: Vec<_> = plan
+            .reporters
+            .iter()
+            .map(|Planned { name, section, .. }| {
+                let [signals, excludes] = [SIGNALS, EXCLUDES].map(|key| section.get(&key).unwrap());
+                (name.as_str(), signals.unwrap_or_default(), excludes.unwrap_or_default())
+            })
+            .collect();
+        let part = |name, signals: &str, excludes: &str| (name, signals.to_owned(), excludes.to_owned());
+        assert_eq!(
+            parts,
+            [
+                part("c", "", ""),
+                part("a", "metrics", ""),
+                part("b", "metrics", ""),
+                part("a.traces", "traces", "*:*:*"),
+                part("b.traces", "traces", "*:*:*"),
+                part("a.events", "logs", "*:*:*"),
+                part("b.events", "logs", "*:x"),
+            ]
+        );
+    }
+}

@@ -48,6 +48,12 @@ impl FlinkFactory {
     }
 }
 
+/// Keys of Flink's reporters that are called something else here: the type, what Flink calls the key, and what it is here.
+#[must_use]
+pub fn flink_keys() -> &'static [(&'static str, &'static str, &'static str)] {
+    flink::WORDS
+}
+
 /// Keys that are of no one reporter.
 #[must_use]
 pub fn keys() -> Vec<KeyInfo> {

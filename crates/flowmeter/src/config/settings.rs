@@ -185,23 +185,30 @@ pub(super) const SCOPE_DELIMITER: ConfigKey<Option<char>> = ConfigKey::new(
 );
 
 macro_rules! scope_formats {
-    ($($kind:ident $key:literal $of:literal,)*) => {
+    ($($kind:ident $key:literal $format:literal $of:literal,)*) => {
         /// The keys of scope formats.
         pub(super) const SCOPE_FORMATS: &[(ScopeKind, ConfigKey<Option<String>>)] = &[$((
             ScopeKind::$kind,
-            ConfigKey::new($key, concat!("What flat identifiers of ", $of, " are made of: Flink's format if not given. It cannot change while the program runs.")),
+            ConfigKey::new(
+                $key,
+                concat!("What flat identifiers of ", $of, " are made of, until a restart: `", $format, "` if not given."),
+            ),
         ),)*];
+
+        /// Flink's formats, which the descriptions have.
+        #[cfg(test)]
+        const FORMATS_OF_FLINK: &[(ScopeKind, &str)] = &[$((ScopeKind::$kind, $format),)*];
     };
 }
 
 scope_formats! {
-    JobManager "metrics.scope.jm" "a JobManager",
-    JobManagerJob "metrics.scope.jm-job" "a job on a JobManager",
-    JobManagerOperator "metrics.scope.jm-operator" "an operator on a JobManager",
-    TaskManager "metrics.scope.tm" "a TaskManager",
-    TaskManagerJob "metrics.scope.tm-job" "a job on a TaskManager",
-    Task "metrics.scope.task" "a task",
-    Operator "metrics.scope.operator" "an operator",
+    JobManager "metrics.scope.jm" "<host>.jobmanager" "a JobManager",
+    JobManagerJob "metrics.scope.jm-job" "<host>.jobmanager.<job_name>" "a job on a JobManager",
+    JobManagerOperator "metrics.scope.jm-operator" "<host>.jobmanager.<job_name>.<operator_name>" "an operator on a JobManager",
+    TaskManager "metrics.scope.tm" "<host>.taskmanager.<tm_id>" "a TaskManager",
+    TaskManagerJob "metrics.scope.tm-job" "<host>.taskmanager.<tm_id>.<job_name>" "a job on a TaskManager",
+    Task "metrics.scope.task" "<host>.taskmanager.<tm_id>.<job_name>.<task_name>.<subtask_index>" "a task",
+    Operator "metrics.scope.operator" "<host>.taskmanager.<tm_id>.<job_name>.<operator_name>.<subtask_index>" "an operator",
 }
 
 const LATENCY_INTERVAL: ConfigKey<Milliseconds> =
@@ -392,10 +399,21 @@ impl FromConfig for CheckpointSpanDetail {
 
 #[cfg(test)]
 mod tests {
+    use flowmeter_core::ScopeFormats;
+
     use super::*;
 
     #[test]
     fn defaults_are_those_of_the_keys() {
         assert_eq!(EngineSettings::from_section(&ConfigSection::default()), Ok(EngineSettings::default()));
+    }
+
+    #[test]
+    fn formats_that_descriptions_have_are_those_that_there_are() {
+        let mut formats = ScopeFormats::default();
+        for (kind, format) in FORMATS_OF_FLINK {
+            formats = formats.with(*kind, format).unwrap();
+        }
+        assert_eq!(formats, ScopeFormats::default());
     }
 }

@@ -13,7 +13,7 @@ use super::error::{Listed, nearest};
 use super::kind::{FACTORY_CLASS, Kind, TYPE};
 use super::layout::{Id, Layout, Section, Space};
 use super::types::Types;
-use super::{ConfigFileError, Place, plan, settings};
+use super::{ConfigFileError, Place, flink, plan, settings};
 
 /// What all variables begin with.
 const OWN: &str = "FLOWMETER_";
@@ -130,6 +130,9 @@ fn apply_to_reporter(
                     layout.sections.entry(id.clone()).or_insert_with(|| Section::new(Place::variable(name)));
                 if [TYPE, FACTORY_CLASS].contains(&key.as_str()) {
                     section.entries.retain(|other, _| other != TYPE && other != FACTORY_CLASS);
+                } else {
+                    let reporter_type = Kind::of(id, section, types)?.factory.reporter_type();
+                    remove_synonyms(&mut section.entries, key, reporter_type);
                 }
                 set(&mut section.entries, key, value, name);
                 return Ok(());
@@ -142,6 +145,17 @@ fn apply_to_reporter(
         }
     }
     Err(unknown(name, layout, types))
+}
+
+/// Removes what a file says by another key that says the same.
+fn remove_synonyms(entries: &mut Entries, key: &str, reporter_type: &str) {
+    for (name, here, of_flink) in flink::SYNONYMS {
+        if *name == reporter_type {
+            let is_other =
+                |other: &str| (key == *here && other == *of_flink) || (key == *of_flink && other == *here);
+            entries.retain(|other, entry| entry.place.is_variable() || !is_other(other));
+        }
+    }
 }
 
 /// The reporters that there are, and those that lists name.
