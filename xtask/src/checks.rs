@@ -71,7 +71,7 @@ fn chosen<'a>(features: &[&'a str]) -> Vec<Vec<&'a str>> {
 }
 
 /// The features of the facade that compile for any target; the others need its C compiler.
-const PORTABLE: &str = "flowmeter/derive,flowmeter/jmx,flowmeter/log,flowmeter/otlp,flowmeter/prometheus,flowmeter/statsd,flowmeter/stream,flowmeter/system,flowmeter/tokio,\
+const PORTABLE: &str = "flowmeter/config,flowmeter/derive,flowmeter/jmx,flowmeter/log,flowmeter/metrics,flowmeter/otlp,flowmeter/prometheus,flowmeter/statsd,flowmeter/stream,flowmeter/system,flowmeter/tokio,\
                         flowmeter/counting-allocator";
 
 /// The libraries compile elsewhere too. A target that the toolchain has not, and cannot get, is skipped, out loud.

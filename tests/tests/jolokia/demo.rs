@@ -25,7 +25,7 @@ fn search(demo: &Demo) -> Vec<Vec<String>> {
 /// The sums of a counter of operators in what was read of all of the metrics of each process.
 fn sums(answers: &[Value], metric: &str) -> BTreeMap<String, u64> {
     let mut sums = BTreeMap::new();
-    for (name, attributes) in answers.iter().flat_map(|answer| answer["value"].as_object()).flatten() {
+    for (name, attributes) in answers.iter().filter_map(|answer| answer["value"].as_object()).flatten() {
         let name: ObjectName = name.parse().expect("the name of a bean");
         let is_it = name.property("type") == Some("taskmanager.job.task.operator");
         if is_it && name.property("name") == Some(metric) {
