@@ -19,8 +19,6 @@ pub(crate) struct Control {
     clock: Arc<dyn Clock>,
     pub(crate) counts: ReporterCounts,
     state: Mutex<State>,
-    /// Held by whoever waits for a replacement.
-    replacing: Mutex<()>,
     /// There is something to do. Not the reporter's thread alone may wait for it: whoever has its context can
     /// pause.
     work: Condvar,
@@ -43,8 +41,10 @@ pub(crate) struct State {
     restarts_wanted: u64,
     restarts_done: u64,
     restart_outcome: Option<String>,
+    /// One that has not begun.
     replacement: Option<Box<Replacement>>,
-    replaced: Option<Result<(), ReportError>>,
+    /// One that waits, or has begun: there is one at a time.
+    replacing: Option<Replacing>,
     /// Spans or events came since the reporter last looked.
     milestones_came: bool,
     pub(crate) endpoints: Endpoints,
@@ -58,6 +58,15 @@ pub(crate) struct State {
     pub(crate) last_error: Option<String>,
     /// How often in a row it failed for that reason, since it last worked.
     failed_alike: u64,
+}
+
+/// How far a replacement has come.
+#[derive(Default)]
+struct Replacing {
+    /// What became of it, for whoever asked for it.
+    outcome: Option<Result<(), ReportError>>,
+    /// Nobody waits for it any more.
+    is_alone: bool,
 }
 
 /// What became of a reporter's reports so far.
@@ -123,7 +132,6 @@ impl Control {
             clock,
             counts: ReporterCounts::default(),
             state: Mutex::default(),
-            replacing: Mutex::default(),
             work: Condvar::new(),
             done: Condvar::new(),
         })
@@ -166,18 +174,37 @@ impl Control {
 
     /// Has another reporter take the place of this one and waits for it. If that has not begun in time, it will not.
     pub(crate) fn replace(&self, replacement: Replacement, patience: Duration) -> Result<(), Error> {
-        let _alone = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut state = self.lock();
-        (state.replacement, state.replaced) = (Some(Box::new(replacement)), None);
+        let until = moment_after(patience);
+        let is_free = |state: &State| state.replacing.is_none() || state.stopped.is_some();
+        let mut state = self.wait(patience, is_free)?;
+        if state.stopped.is_some() {
+            drop(state);
+            return Err(self.stopped());
+        }
+        (state.replacement, state.replacing) = (Some(Box::new(replacement)), Some(Replacing::default()));
         drop(state);
         self.work.notify_all();
-        let waited = self.wait(patience, |state| state.replaced.is_some() || state.stopped.is_some());
-        let outcome = waited.map(|mut state| state.replaced.take());
-        let withdrawn = self.lock().replacement.take();
+        let is_done = |state: &State| {
+            state.stopped.is_some() || state.replacing.as_ref().is_some_and(|it| it.outcome.is_some())
+        };
+        let waited = self.wait(until.saturating_duration_since(Instant::now()), is_done).map(drop);
+        let mut state = self.lock();
+        let withdrawn = state.replacement.take();
+        let outcome = state.replacing.as_mut().and_then(|replacing| replacing.outcome.take());
+        let goes_on = outcome.is_none() && withdrawn.is_none() && state.stopped.is_none();
+        match &mut state.replacing {
+            // Others have to wait until it is over.
+            Some(replacing) if goes_on => replacing.is_alone = true,
+            replacing => *replacing = None,
+        }
+        drop(state);
+        self.done.notify_all();
+        // Not under the lock: it is the code of others.
         drop(withdrawn);
-        match outcome? {
-            Some(outcome) => outcome.map_err(|source| Error::of_start(self.name(), source)),
-            None => Err(self.stopped()),
+        match (outcome, waited) {
+            (Some(outcome), _) => outcome.map_err(|source| Error::of_start(self.name(), source)),
+            (None, Ok(())) => Err(self.stopped()),
+            (None, Err(_)) => Err(Error::Timeout { name: self.name.to_string(), waited: patience }),
         }
     }
 
@@ -319,7 +346,10 @@ impl Control {
     }
 
     pub(crate) fn note_replaced(&self, outcome: Result<(), ReportError>) {
-        self.note(|state| state.replaced = Some(outcome));
+        self.note(|state| match &mut state.replacing {
+            Some(replacing) if !replacing.is_alone => replacing.outcome = Some(outcome),
+            replacing => *replacing = None,
+        });
     }
 
     pub(crate) fn note_restarted(&self, wanted: u64, outcome: Result<(), String>) {

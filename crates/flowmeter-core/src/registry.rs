@@ -242,11 +242,17 @@ impl Registry {
         patience: Duration,
         source: impl FnOnce() -> Result<Source, ReportError>,
     ) -> Result<ReporterHandle, Error> {
-        let handle = self.reporter(name).ok_or_else(|| Error::UnknownReporter { name: name.to_owned() })?;
-        let source = source().map_err(|source| Error::of_start(name, source))?;
-        let (reader, root) = (self.next_reporter.fetch_add(1, Relaxed), Arc::clone(&self.root));
-        handle.control.replace(Replacement { source, options, reader, root }, patience)?;
-        Ok(handle)
+        let replace = move || {
+            let handle =
+                self.reporter(name).ok_or_else(|| Error::UnknownReporter { name: name.to_owned() })?;
+            let source = source().map_err(|source| Error::of_start(name, source))?;
+            let (reader, root) = (self.next_reporter.fetch_add(1, Relaxed), Arc::clone(&self.root));
+            handle.control.replace(Replacement { source, options, reader, root }, patience)?;
+            Ok(handle)
+        };
+        // One that does not come to run is dropped here, and may panic as well.
+        let replaced = catch_unwind(AssertUnwindSafe(replace));
+        replaced.unwrap_or_else(|panic| Err(Error::of_start(name, panicked(&*panic).into())))
     }
 
     fn add_source(

@@ -16,7 +16,7 @@ use crate::index::{Accepted, Index};
 use crate::milestone::{Delivery, Failure};
 use crate::reporter::{Endpoints, ReportMode, ReportNumber, Reporter, ReporterContext};
 use crate::self_metrics::SelfReport;
-use crate::source::{Replacement, Source, Traits};
+use crate::source::{Replacement, Source, Traits, discard};
 use crate::{Report, ReportError, ReporterOptions};
 
 /// How often a pull reporter looks after its index when nobody asks for a report.
@@ -377,6 +377,7 @@ impl Runner {
             Ok(started) => started,
             Err(error) => {
                 let _ = self.start_again();
+                discard(source);
                 return Err(error);
             }
         };
@@ -390,14 +391,7 @@ impl Runner {
             Some(delivery) => Some(delivery.with_options(&options)),
             None => Some(Delivery::new(&self.core, &self.control, &options)),
         };
-        let former = std::mem::replace(&mut self.source, source);
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(former))) {
-            warn!(
-                reporter = &*name,
-                message = panicked(&*panic),
-                "a reporter that was replaced has panicked as it went"
-            );
-        }
+        discard(std::mem::replace(&mut self.source, source));
         (self.context, self.options, self.traits) = (context, options, traits);
         (self.life, self.attempts) = (Life::Up, 0);
         self.control.note(|state| (state.endpoints, state.down) = (endpoints, false));

@@ -51,11 +51,15 @@ impl Source {
     /// Puts a new reporter into the place of the stopped one, where there is a factory.
     pub(crate) fn replace(&mut self) -> Result<(), ReportError> {
         let Some((factory, section)) = &self.factory else { return Ok(()) };
-        let old = std::mem::replace(&mut self.reporter, built(&**factory, section)?);
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(old))) {
-            warn!(message = panicked(&*panic), "a reporter that was replaced has panicked as it went");
-        }
+        discard(std::mem::replace(&mut self.reporter, built(&**factory, section)?));
         Ok(())
+    }
+}
+
+/// Lets go of what others wrote, or has such a thing in it, which may panic as it goes.
+pub(crate) fn discard<T>(gone: T) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(gone))) {
+        warn!(message = panicked(&*panic), "a reporter that was replaced has panicked as it went");
     }
 }
 

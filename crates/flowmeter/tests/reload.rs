@@ -4,11 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::net::{TcpListener, UdpSocket};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use flowmeter::config::{Config, Reload};
 use flowmeter::prometheus::{Ports, PrometheusOptions};
-use flowmeter::{Error, Flowmeter};
+use flowmeter::{
+    ConfigError, ConfigSection, Error, Flowmeter, KeyInfo, Report, ReportError, Reporter, ReporterContext,
+    ReporterFactory,
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -141,11 +146,88 @@ fn a_port_that_is_taken_leaves_all_as_it_was() {
 #[test]
 fn one_that_comes_can_have_the_port_of_one_that_goes() {
     let flowmeter = start("reporters.old = { type = 'prometheus', port = 0 }");
-    let endpoint = endpoint(&flowmeter, "old");
-    let port = endpoint.rsplit(':').next().unwrap().split('/').next().unwrap();
+    let port = port(&flowmeter, "old");
     let text = format!("reporters.new = {{ type = 'prometheus', port = {port} }}");
     let reload = reload(&flowmeter, &text).unwrap();
     assert_eq!((reload.added, reload.removed), (vec!["new".to_owned()], vec!["old".to_owned()]));
+}
+
+fn port(flowmeter: &Flowmeter, name: &str) -> u16 {
+    let endpoint = endpoint(flowmeter, name);
+    endpoint.rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn one_that_changes_can_have_the_port_of_another_that_changes() {
+    let flowmeter = start(
+        "reporters.a = { type = 'prometheus', port = 0 }\nreporters.b = { type = 'prometheus', port = 0 }",
+    );
+    let port_of_b = port(&flowmeter, "b");
+    let text = format!(
+        "
+        reporters.a = {{ type = 'prometheus', port = {port_of_b} }}
+        reporters.b = {{ type = 'statsd', port = 1, interval = '1h' }}
+        "
+    );
+    assert_eq!(reload(&flowmeter, &text).unwrap().replaced, ["a", "b"]);
+    assert_eq!(port(&flowmeter, "a"), port_of_b);
+}
+
+#[test]
+fn one_that_cannot_start_when_others_have_gone_keeps_nothing_else_from_changing() {
+    let flowmeter = start("reporters.old = { type = 'prometheus', port = 0 }");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (taken, port_of_old) = (listener.local_addr().unwrap().port(), port(&flowmeter, "old"));
+    let text = format!(
+        "
+        metrics.latency.interval = '1s'
+        reporters.x = {{ type = 'prometheus', port = {taken} }}
+        reporters.y = {{ type = 'prometheus', port = {port_of_old} }}
+        "
+    );
+    let error = reload(&flowmeter, &text).unwrap_err();
+    assert!(matches!(&error, Error::ReporterStart { name, .. } if name == "x"), "{error}");
+    assert_eq!(names(&flowmeter), ["y"]);
+    assert_eq!(flowmeter.settings().latency_interval, Some(Duration::from_secs(1)));
+}
+
+/// Makes reporters that ask for the settings when they start.
+struct Curious(Arc<OnceLock<Arc<Flowmeter>>>);
+
+impl ReporterFactory for Curious {
+    fn reporter_type(&self) -> &str {
+        "curious"
+    }
+
+    fn keys(&self) -> &[KeyInfo] {
+        &[]
+    }
+
+    fn build(&self, _: &ConfigSection) -> Result<Box<dyn Reporter>, ConfigError> {
+        Ok(Box::new(Self(Arc::clone(&self.0))))
+    }
+}
+
+impl Reporter for Curious {
+    fn start(&mut self, _: &ReporterContext) -> Result<(), ReportError> {
+        self.0.get().inspect(|flowmeter| drop(flowmeter.settings()));
+        Ok(())
+    }
+
+    fn report(&mut self, _: &Report<'_>) -> Result<(), ReportError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn reporters_that_start_may_ask_for_settings() {
+    let cell = Arc::new(OnceLock::new());
+    let builder = Flowmeter::builder().with_reporter_type(Curious(Arc::clone(&cell)));
+    let flowmeter = Arc::new(builder.without_self_metrics().start().unwrap());
+    cell.set(Arc::clone(&flowmeter)).unwrap();
+    let (reloaded, outcome) = mpsc::channel();
+    thread::spawn(move || reloaded.send(reload(&flowmeter, "reporters.c.type = 'curious'").unwrap().added));
+    assert_eq!(outcome.recv_timeout(PATIENCE).unwrap(), ["c"]);
 }
 
 /// Lines that have come until now and until a report has been sent.

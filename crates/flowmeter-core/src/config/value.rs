@@ -1,5 +1,6 @@
 //! Values as they are written, and what they mean.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -276,11 +277,12 @@ impl FromConfig for Vec<(String, String)> {
             }
             ConfigValue::Map(pairs) => pairs.clone(),
         };
-        for (number, (key, _)) in pairs.iter().enumerate() {
+        let mut keys = HashSet::new();
+        for (key, _) in &pairs {
             if key.is_empty() {
                 return Err("a key is empty".to_owned());
             }
-            if pairs[..number].iter().any(|(earlier, _)| earlier == key) {
+            if !keys.insert(key) {
                 return Err(format!("`{key}` is there twice"));
             }
         }

@@ -130,7 +130,8 @@ impl Entry {
         let Book { late, members, accounts, .. } = former;
         let book = self.book_mut();
         (book.late, book.members) = (late, members);
-        if book.accounts.len() == accounts.len() {
+        if !accounts.is_empty() {
+            // Also where this reporter wants none: another one after it may.
             book.accounts = accounts;
         }
     }
@@ -263,8 +264,9 @@ impl Entry {
 
     /// Shows a series that goes on from another one.
     pub(super) fn go_on_from(&mut self, member: usize, before: Before, now: Duration) {
-        if let (Some(mine), Some(theirs)) = (self.account(member), &before.account) {
-            mine.take_over(theirs);
+        if let Some(theirs) = &before.account {
+            self.book_mut().open_accounts();
+            self.account(member).inspect(|mine| mine.take_over(theirs));
         }
         if let (Some(page), Some(history)) = (self.page_mut(member), before.history) {
             page.history.get_or_insert_default().add(history);
@@ -305,6 +307,13 @@ impl Book {
             late: None,
             members: (0..members).map(|_| page()).collect(),
             accounts: (0..with_account).map(|_| Account::default()).collect(),
+        }
+    }
+
+    /// Has accounts from now on, if it had none.
+    fn open_accounts(&mut self) {
+        if self.accounts.is_empty() {
+            self.accounts = self.members.iter().map(|_| Account::default()).collect();
         }
     }
 

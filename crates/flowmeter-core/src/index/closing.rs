@@ -6,7 +6,7 @@ use std::time::Duration;
 use hashbrown::{HashMap, HashSet};
 
 use super::book::{Entry, Standing as SeriesStanding};
-use super::{GroupEntry, Index, SPARE, Slot, Standing};
+use super::{GroupEntry, Index, SPARE, Slot, Standing, is_gone};
 use crate::ReporterOptions;
 use crate::core::Removal;
 use crate::reporter::{ReportMode, ReportNumber};
@@ -33,9 +33,17 @@ impl Closed {
         self.since
     }
 
-    /// Takes over what became of its final values.
+    /// Whether its final values have reached the backend.
+    pub(super) fn is_delivered(&self) -> bool {
+        self.delivered.is_some()
+    }
+
+    /// Takes over that its final values have reached the backend. What was only asked for, and may have come to nobody, the next
+    /// reporter says again.
     pub(super) fn adopt(&mut self, former: &Self) {
-        (self.reported, self.delivered) = (former.reported, former.delivered);
+        if former.is_delivered() {
+            (self.reported, self.delivered) = (former.reported, former.delivered);
+        }
     }
 
     /// When it leaves, at the latest, and whether it was read by then.
@@ -84,6 +92,9 @@ impl Index {
         }
         found.sort_by_key(|closed| closed.since);
         self.closed.extend(found);
+        // Nobody will see them again.
+        self.let_go
+            .extend(self.absent.extract_if(|_, (block, _)| is_gone(block)).map(|(_, (block, _))| block));
     }
 
     /// Takes the block of a removed series out of its group, and into one that is closed and otherwise the same.
@@ -92,6 +103,7 @@ impl Index {
         let Some(entry) = self.entry_mut(set, sequence) else {
             // It may be one that waits for room.
             self.refused_closings = None;
+            self.let_go.extend(self.absent.remove(&sequence).map(|(block, _)| block));
             return;
         };
         let (from, prepared) = (entry.slot(), Arc::clone(&entry.prepared));

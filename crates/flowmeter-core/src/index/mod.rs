@@ -22,7 +22,7 @@ use tracing::warn;
 
 pub(crate) use accepted::Accepted;
 pub(crate) use account::Account;
-pub(crate) use book::{Entry, Page};
+pub(crate) use book::{Book, Entry, Page};
 use closing::Closed;
 use contest::Contest;
 
@@ -56,6 +56,9 @@ pub(crate) struct Index {
     refused: Vec<Arc<Block>>,
     /// The core's count of closings when it was last looked which of those are gone; nothing if one was removed since.
     refused_closings: Option<u64>,
+    /// What former indexes of the reporter knew of open blocks that are not in this one, by sequence: differences go on from there
+    /// should they come back.
+    absent: HashMap<u64, (Arc<Block>, Box<Book>)>,
     /// How many blocks were let in after they had been refused.
     late: u64,
     /// Some left since those were refused.
@@ -153,6 +156,7 @@ impl Index {
             series: 0,
             refused: Vec::new(),
             refused_closings: None,
+            absent: HashMap::new(),
             late: 0,
             has_room: false,
             limited: HashSet::new(),
@@ -363,6 +367,9 @@ impl Index {
             reserve(&mut index.entries, length);
         }
         let mut entry = Entry::new(block, prepared, self.traits.accounts);
+        if let Some((_, book)) = self.absent.remove(&sequence) {
+            entry.adopt(*book);
+        }
         if again || (has_rivals && self.late > 0) {
             // What was let in late and is shown goes before all that comes after it, too.
             self.late += 1;

@@ -22,10 +22,11 @@ impl Index {
         reporter: &dyn Reporter,
         now: Duration,
     ) {
-        let Self { sets, groups, closed, late, .. } = former;
+        let Self { sets, groups, closed, late, absent, .. } = former;
+        self.absent = absent;
         let by_sequence = |block: Arc<Block>| (block.sequence(), block);
         let mut blocks: BTreeMap<_, _> = present.into_iter().map(by_sequence).collect();
-        let (mut books, mut removals) = (Vec::new(), Vec::new());
+        let (mut places, mut removals) = (Vec::new(), Vec::new());
         for (set, entry) in
             sets.into_iter().flat_map(|(set, index)| index.entries.into_iter().map(move |entry| (set, entry)))
         {
@@ -35,32 +36,27 @@ impl Index {
             {
                 removals.push(Removal { block: Arc::clone(&block), node: Arc::clone(&group.node) });
             }
-            books.extend(entry.book.map(|book| (set, block.sequence(), *book)));
+            places.push((set, block.sequence()));
+            if let Some(book) = entry.book {
+                self.absent.insert(block.sequence(), (Arc::clone(&block), book));
+            }
             blocks.insert(block.sequence(), block);
         }
+        // What is known of them comes with them, and stays here of those that are not wanted, or have no room.
         self.admit_all(blocks.into_values(), reporter);
         for removal in &removals {
             self.remove_series(removal);
         }
         // Not before: which came late is known of all of them.
         self.late = late;
-        let mut places = Vec::with_capacity(books.len());
-        for (set, sequence, book) in books {
-            if let Some(entry) = self.entry_mut(set, sequence) {
-                entry.adopt(book);
-                places.push((set, sequence));
-            }
-        }
         self.show_without_rivals(&places, now);
         let delivered: HashMap<Slot, _> = closed.into_iter().map(|closed| (closed.slot(), closed)).collect();
         for closed in &mut self.closed {
             if let Some(former) = delivered.get(&closed.slot()) {
                 closed.adopt(former);
-            }
-        }
-        for (group, former) in self.groups.iter_mut().zip(&groups) {
-            if let (Some(group), Some(former)) = (group, former) {
-                group.reported = former.reported;
+                if let Some(Some(group)) = self.groups.get_mut(closed.slot() as usize) {
+                    group.reported = closed.is_delivered();
+                }
             }
         }
         self.closed.make_contiguous().sort_by_key(super::Closed::since);

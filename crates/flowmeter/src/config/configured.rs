@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use flowmeter_core::{Error, Registry, RegistryOptions, ScopeFormats};
 
 use super::plan::{Plan, Planned};
-use super::reload::{self, Reload};
+use super::reload::{self, Failed, Reload};
 use super::{Config, ConfigFileError, EngineSettings, Place, Types};
 
 /// What a configuration has come to.
@@ -18,15 +18,9 @@ pub(crate) struct Configured {
     formats: ScopeFormats,
     /// The keys of formats, as they were given.
     format_keys: BTreeMap<&'static str, (String, Place)>,
-    running: Mutex<Running>,
-}
-
-/// What can change while the program runs.
-#[derive(Debug)]
-struct Running {
-    settings: Arc<EngineSettings>,
-    /// By name.
-    reporters: BTreeMap<String, Planned>,
+    settings: Mutex<Arc<EngineSettings>>,
+    /// By name. Held while reporters start and stop, so that settings, which these may ask for, are apart.
+    running: Mutex<BTreeMap<String, Planned>>,
 }
 
 impl Configured {
@@ -36,31 +30,34 @@ impl Configured {
         let Plan { settings, scope_formats, format_keys, reporters } =
             Plan::of(config, &types, &formats_of_code)?;
         options.scope_formats = scope_formats.clone();
-        let running = Running { settings: Arc::new(settings), reporters: by_name(reporters) };
-        let running = Mutex::new(running);
-        Ok(Self { types, formats_of_code, formats: scope_formats, format_keys, running })
+        let (settings, running) = (Mutex::new(Arc::new(settings)), Mutex::new(by_name(reporters)));
+        Ok(Self { types, formats_of_code, formats: scope_formats, format_keys, settings, running })
     }
 
     /// Starts its reporters.
     pub(crate) fn start(&self, registry: &Registry) -> Result<(), Error> {
-        for planned in self.lock().reporters.values() {
+        for planned in lock(&self.running).values() {
             planned.add(registry)?;
         }
         Ok(())
     }
 
     pub(crate) fn settings(&self) -> Arc<EngineSettings> {
-        Arc::clone(&self.lock().settings)
+        Arc::clone(&lock(&self.settings))
     }
 
     /// Has those reporters run that another configuration says.
     pub(crate) fn reload(&self, registry: &Registry, config: &Config) -> Result<Reload, Error> {
-        let mut running = self.lock();
+        let mut running = lock(&self.running);
         let plan = Plan::of(config, &self.types, &self.formats_of_code)?;
         self.check_formats(&plan)?;
-        let mut reload = reload::change(registry, &mut running.reporters, by_name(plan.reporters))?;
-        reload.settings_changed = *running.settings != plan.settings;
-        running.settings = Arc::new(plan.settings);
+        let changed = reload::change(registry, &mut running, by_name(plan.reporters));
+        if let Err(Failed { error, is_undone: true }) = changed {
+            return Err(error);
+        }
+        let former = std::mem::replace(&mut *lock(&self.settings), Arc::new(plan.settings));
+        let mut reload = changed.map_err(|failed| failed.error)?;
+        reload.settings_changed = former != self.settings();
         Ok(reload)
     }
 
@@ -77,10 +74,10 @@ impl Configured {
         let place = new.get(key).or(old.get(key)).map_or_else(Place::unknown, |(_, place)| place.clone());
         Err(ConfigFileError::NeedsRestart { place, key })
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Running> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn by_name(reporters: Vec<Planned>) -> BTreeMap<String, Planned> {

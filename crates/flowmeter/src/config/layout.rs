@@ -120,6 +120,14 @@ impl Layout {
                         detail,
                     });
                 }
+                if name.contains(char::is_control) {
+                    return Err(ConfigFileError::Value {
+                        place: entry.place,
+                        key: space.prefix().to_owned(),
+                        value: legible(name),
+                        detail: "a name has no control characters: give another one".to_owned(),
+                    });
+                }
                 let id = Id { space, name: name.to_owned() };
                 return self.add_to(id, rest, entry);
             }

@@ -46,11 +46,13 @@ mod types;
 mod variables;
 mod yaml;
 
+use std::env;
 use std::ffi::OsString;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
-use std::{env, fs};
 
 pub use self::error::ConfigFileError;
 pub use self::place::Place;
@@ -64,6 +66,9 @@ use self::layout::Layout;
 use self::place::Origin;
 pub(crate) use self::types::Types;
 use self::variables::Variables;
+
+/// How many bytes a file can have.
+const LARGEST: u64 = 4 * 1024 * 1024;
 
 /// What a file says, and environment variables over it. What it comes to depends on the types of reporters that there are, so that
 /// unknown keys of reporters are found when it is started.
@@ -88,7 +93,7 @@ impl Config {
             _ => return Err(ConfigFileError::Extension { path: path.to_owned() }),
         };
         let bytes =
-            fs::read(path).map_err(|source| ConfigFileError::Read { path: path.to_owned(), source })?;
+            bytes_of(path).map_err(|source| ConfigFileError::Read { path: path.to_owned(), source })?;
         let origin = Arc::new(Origin::File(path.to_owned()));
         let text = String::from_utf8(bytes).map_err(|error| {
             let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
@@ -162,6 +167,17 @@ impl Config {
         let layout = Layout::of(yaml::read(text, origin)?, true)?;
         Ok(Self { layout, variables: Variables::new() })
     }
+}
+
+/// What is in a file, unless it has more than a configuration would.
+fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        let message = format!("it has more than {} MiB", LARGEST / (1024 * 1024));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(bytes)
 }
 
 impl fmt::Debug for Config {

@@ -31,6 +31,8 @@ pub(crate) struct Planned {
     pub(crate) name: String,
     pub(crate) factory: Arc<dyn ReporterFactory>,
     pub(crate) section: ConfigSection,
+    /// Whether it runs for sure, if it should.
+    pub(crate) is_certain: bool,
 }
 
 impl std::fmt::Debug for Planned {
@@ -205,7 +207,7 @@ fn planned(id: &Id, given: &Section, globals: &Entries, types: &Types) -> Result
         let place = place_of(&source, &path, &entries).unwrap_or_else(|| given.place.clone());
         ConfigFileError::Section { place, source }
     })?;
-    Ok(Planned { name: id.reporter_name(), factory: Arc::clone(factory), section })
+    Ok(Planned { name: id.reporter_name(), factory: Arc::clone(factory), section, is_certain: true })
 }
 
 /// Puts keys in the place of what Flink calls them.
@@ -261,6 +263,20 @@ mod tests {
     use flowmeter_core::ConfigKey;
 
     use super::*;
+
+    #[test]
+    fn an_entry_of_a_map_is_the_one_that_the_file_has_however_it_is_spelled() {
+        const ADDITIONAL: ConfigKey<Vec<(String, String)>> = ConfigKey::new("scope.variables.additional", "");
+        let text = "reporters.log.scope.variables.additional: {Data-Center: file, zone: file}";
+        let variable =
+            |entry: &str| (format!("FLOWMETER_REPORTER_LOG_SCOPE_VARIABLES_ADDITIONAL_{entry}"), "variable");
+        let variables = [variable("DATA_CENTER"), variable("NEW_ONE")];
+        let config = Config::from_yaml(text).unwrap().with_environment(variables).unwrap();
+        let plan = Plan::of(&config, &Types::default(), &ScopeFormats::default()).unwrap();
+        let pairs = plan.reporters[0].section.get(&ADDITIONAL).unwrap();
+        let pairs: Vec<_> = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(pairs, [("Data-Center", "variable"), ("new_one", "variable"), ("zone", "file")]);
+    }
 
     #[test]
     fn a_section_of_flink_is_for_its_part_alone() {

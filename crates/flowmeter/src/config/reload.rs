@@ -42,22 +42,32 @@ impl Planned {
 
     /// Whether it would do the same as another.
     fn is_as(&self, other: &Self) -> bool {
-        self.factory.reporter_type() == other.factory.reporter_type() && self.section == other.section
+        self.is_certain
+            && self.factory.reporter_type() == other.factory.reporter_type()
+            && self.section == other.section
     }
 }
 
-/// Changes the reporters that run. What one needs may be what one that goes has, such as a port; so those that cannot start are tried
-/// again when the others have gone.
+/// Why reporters cannot be those of another configuration.
+pub(super) struct Failed {
+    pub(super) error: Error,
+    /// Whether all is as it was.
+    pub(super) is_undone: bool,
+}
+
+/// Changes the reporters that run. What one needs may be what another one has that changes or goes, such as a port; so those that
+/// cannot start are tried again when others have changed, and when those that go have gone.
 pub(super) fn change(
     registry: &Registry,
     running: &mut BTreeMap<String, Planned>,
     wanted: BTreeMap<String, Planned>,
-) -> Result<Reload, Error> {
+) -> Result<Reload, Failed> {
     let is_running = |name: &str| registry.reporter(name).is_some();
     // Code may have removed some of them.
     running.retain(|name, _| is_running(name));
     if let Some(name) = wanted.keys().find(|name| !running.contains_key(*name) && is_running(name)) {
-        return Err(Error::DuplicateReporter { name: name.clone() });
+        let error = Error::DuplicateReporter { name: name.clone() };
+        return Err(Failed { error, is_undone: true });
     }
     let gone: Vec<_> = running.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
     let mut reload = Reload::default();
@@ -69,16 +79,12 @@ pub(super) fn change(
         }
     }
     let mut done = Vec::new();
-    let mut later = Vec::new();
-    for planned in changed {
-        match put(registry, running, &planned, &mut reload, &mut done) {
-            Ok(()) => {}
-            Err(_) if !gone.is_empty() => later.push(planned),
-            Err(error) => {
-                undo(registry, running, done);
-                return Err(error);
-            }
-        }
+    let mut outcome = put_all(registry, running, &mut changed, &mut reload, &mut done);
+    if gone.is_empty()
+        && let Err(error) = outcome
+    {
+        undo(registry, running, done);
+        return Err(Failed { error, is_undone: true });
     }
     for name in gone {
         running.remove(&name);
@@ -87,12 +93,39 @@ pub(super) fn change(
         }
         reload.removed.push(name);
     }
-    for planned in &later {
-        put(registry, running, planned, &mut reload, &mut done)?;
+    if outcome.is_err() {
+        outcome = put_all(registry, running, &mut changed, &mut reload, &mut done);
     }
+    outcome.map_err(|error| Failed { error, is_undone: false })?;
     reload.added.sort_unstable();
     reload.replaced.sort_unstable();
     Ok(reload)
+}
+
+/// Has reporters run, and tries those again that cannot while others can. Those that cannot are left; the first says why.
+fn put_all(
+    registry: &Registry,
+    running: &mut BTreeMap<String, Planned>,
+    wanted: &mut Vec<Planned>,
+    reload: &mut Reload,
+    done: &mut Vec<(String, Option<Planned>)>,
+) -> Result<(), Error> {
+    loop {
+        let before = wanted.len();
+        let mut first = None;
+        wanted.retain(|planned| match put(registry, running, planned, reload, done) {
+            Ok(()) => false,
+            Err(error) => {
+                first.get_or_insert(error);
+                true
+            }
+        });
+        match first {
+            None => return Ok(()),
+            Some(error) if wanted.len() == before => return Err(error),
+            Some(_) => {}
+        }
+    }
 }
 
 /// Has a reporter run, in the place of one of its name if there is one. That one, or nothing, is remembered.
@@ -105,7 +138,12 @@ fn put(
 ) -> Result<(), Error> {
     let name = planned.name.clone();
     if running.contains_key(&name) {
-        planned.replace(registry)?;
+        let replaced = planned.replace(registry);
+        if let (Err(Error::Timeout { .. }), Some(present)) = (&replaced, running.get_mut(&name)) {
+            // It may have begun, and then comes to its end after all.
+            present.is_certain = false;
+        }
+        replaced?;
         reload.replaced.push(name.clone());
     } else {
         planned.add(registry)?;

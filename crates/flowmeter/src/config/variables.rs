@@ -83,7 +83,12 @@ pub(super) fn apply(
             of_reporters.push((name.as_str(), rest, value.as_str()));
             continue;
         }
-        let Some(key) = global(rest) else { return Err(unknown(name, layout, types)) };
+        let Some(key) = global(rest) else {
+            if is_of_kubernetes(rest, value) {
+                continue;
+            }
+            return Err(unknown(name, layout, types));
+        };
         if let Some(other) = keys.insert(key.clone(), name) {
             return Err(ConfigFileError::twice(&key, &Place::variable(other), &Place::variable(name)));
         }
@@ -144,7 +149,24 @@ fn apply_to_reporter(
             }
         }
     }
-    Err(unknown(name, layout, types))
+    if is_of_kubernetes(rest, value) { Ok(()) } else { Err(unknown(name, layout, types)) }
+}
+
+/// Whether it is one of those that Kubernetes gives each container for each service, which may be called `flowmeter-metrics`.
+fn is_of_kubernetes(rest: &str, value: &str) -> bool {
+    let protocols = ["tcp://", "udp://", "sctp://"];
+    let is_url = protocols.iter().any(|protocol| value.starts_with(protocol));
+    // As in `_PORT_9249_TCP_ADDR`.
+    let is_of_port = |(at, _): (usize, &str)| {
+        let port = rest[at + "_PORT_".len()..].split_once('_').unwrap_or_default();
+        port.0.parse::<u16>().is_ok()
+            && ["TCP", "UDP", "SCTP"].iter().any(|protocol| port.1.starts_with(protocol))
+    };
+    rest.ends_with("_SERVICE_HOST")
+        || rest.ends_with("_SERVICE_PORT")
+        || rest.contains("_SERVICE_PORT_")
+        || (is_url && rest.ends_with("_PORT"))
+        || rest.match_indices("_PORT_").any(is_of_port)
 }
 
 /// Removes what a file says by another key that says the same.
@@ -189,9 +211,13 @@ fn key(
     if let Some(key) = keys.iter().find(|key| upper(key.name()) == of_key) {
         return Ok(Some(key.name().to_owned()));
     }
+    let present = layout.sections.get(id).into_iter().flat_map(|section| section.entries.keys());
     let entry = |key: &KeyInfo| {
-        let rest = of_key.strip_prefix(&upper(key.name()))?.strip_prefix('_')?.to_lowercase();
-        let entry = format!("{}.{rest}", key.name());
+        let rest = of_key.strip_prefix(&upper(key.name()))?.strip_prefix('_')?;
+        let is_it = |name: &&String| rest_below(name, key.name()).is_some_and(|below| upper(below) == rest);
+        // One that is there is spelled as it is there.
+        let entry = present.clone().find(is_it).cloned();
+        let entry = entry.unwrap_or_else(|| format!("{}.{}", key.name(), rest.to_lowercase()));
         key.takes(&entry).then_some(entry)
     };
     let longest = keys.iter().filter_map(|key| Some((key.name().len(), entry(key)?))).max();
