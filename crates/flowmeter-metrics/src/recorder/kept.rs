@@ -1,7 +1,10 @@
 //! What a recorder keeps: series by key, made as they are asked for, and removed when they are idle.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -39,11 +42,14 @@ pub(super) struct Kind<H> {
     descriptions: Descriptions,
 }
 
-/// What series come and go under: one at a time.
+/// What series come and go under: one at a time. While it is locked nothing is registered in the core, which may log, and log lines are
+/// the program's code: they may wait for another thread that registers.
 #[derive(Default)]
 struct Changes {
     places: Places,
     swept_at: Duration,
+    /// Moves when series were removed, or described after they were registered.
+    version: u64,
     /// Labels whose new name was told.
     told: HashSet<String>,
 }
@@ -113,7 +119,8 @@ impl Kept {
             return None;
         };
         if self.is_full() && self.options.idle_timeout.is_none() {
-            return self.limited(key);
+            // The last room may have gone to this very key, by another thread.
+            return kind.series.get(key).or_else(|| self.limited(key));
         }
         let canonical = canonical(key);
         let mut changes = self.changes();
@@ -129,18 +136,28 @@ impl Kept {
         let series = if let Some(known) = known {
             known
         } else {
-            let (handle, is_reported) = match self.try_handle(kind, &canonical.key) {
-                Ok(handle) => (handle, true),
-                Err(refusal) => {
-                    // It is logged, and log lines are the program's code, which may wait for another that registers.
-                    drop(changes);
-                    let handle = self.refuse(&refusal);
-                    changes = self.changes();
-                    (handle, false)
+            // So that the groups of its labels stay.
+            changes.places.add(&labels(&canonical.key));
+            let (handle, is_reported) = loop {
+                let version = changes.version;
+                drop(changes);
+                let made = match self.try_handle(kind, &canonical.key) {
+                    Ok(handle) => (handle, true),
+                    Err(refusal) => (self.refuse(&refusal), false),
+                };
+                changes = self.changes();
+                // Otherwise it may be of a series that was removed meanwhile, or lack what was said of it.
+                if changes.version == version || !made.1 {
+                    break made;
                 }
             };
-            let known = kind.series.get(&canonical.key);
-            known.unwrap_or_else(|| self.add(&mut changes, kind, handle, canonical.key, is_reported))
+            if let Some(known) = kind.series.get(&canonical.key) {
+                // Another thread was faster, and has this place as well.
+                let _none_is_empty = changes.places.remove(&labels(&canonical.key));
+                known
+            } else {
+                self.add(kind, handle, canonical.key, is_reported)
+            }
         };
         if canonical.is_altered && kind.series.get(key).is_none() {
             self.counts.altered.fetch_add(1, Relaxed);
@@ -152,7 +169,8 @@ impl Kept {
             let group = &self.group;
             warn!(
                 ?group,
-                "label `{label}` is the variable `{PREFIX}{label}`, since none can be named like it"
+                ?label,
+                "this label is a variable with `{PREFIX}` before it, since none can be named like it"
             );
         }
         Some(series)
@@ -182,28 +200,21 @@ impl Kept {
         H::plain(self.nobody.get_or_init(MetricGroup::noop), metric.clone())
     }
 
-    fn add<H: Bridged>(
-        &self,
-        changes: &mut Changes,
-        kind: &Kind<H>,
-        handle: H,
-        key: Key,
-        is_reported: bool,
-    ) -> Arc<Series<H>> {
+    fn add<H: Bridged>(&self, kind: &Kind<H>, handle: H, key: Key, is_reported: bool) -> Arc<Series<H>> {
         let now = self.group.clock().monotonic();
         let series = Arc::new(Series::new(handle, key, is_reported, now));
-        changes.places.add(&labels(&series.key));
         self.insert(kind, series.key.clone(), &series);
         series
     }
 
     fn insert<H: Bridged>(&self, kind: &Kind<H>, key: Key, series: &Arc<Series<H>>) {
         kind.series.insert(key, series);
-        self.counts.keys.fetch_add(1, Relaxed);
+        // Whoever finds no room finds all keys that have it.
+        self.counts.keys.fetch_add(1, Release);
     }
 
     fn is_full(&self) -> bool {
-        self.counts.keys.load(Relaxed) >= self.options.series_limit
+        self.counts.keys.load(Acquire) >= self.options.series_limit
     }
 
     /// Gives nothing for a key that there is no room for.
@@ -211,7 +222,14 @@ impl Kept {
         self.counts.limited.fetch_add(1, Relaxed);
         if !self.counts.is_limit_told.swap(true, Relaxed) {
             let (group, limit) = (&self.group, self.options.series_limit);
-            warn!(?group, limit, key = %key, "there are as many keys as there can be; further ones are not recorded");
+            // Shown as Rust would write it: labels may be what a request said.
+            let key = key.to_string();
+            warn!(
+                ?group,
+                limit,
+                ?key,
+                "there are as many keys as there can be; further ones are not recorded"
+            );
         }
         None
     }
@@ -222,18 +240,24 @@ impl Kept {
             self.counts.nested.fetch_add(1, Relaxed);
             return;
         };
-        let changes = self.changes();
+        let mut changes = self.changes();
         let (fate, is_unit_late) = kind.descriptions.describe(name, unit, text, self.options.series_limit);
+        let mut described = Vec::new();
         if fate == Fate::Late {
+            changes.version += 1;
+            described = kind.series.named(name);
+        }
+        drop(changes);
+        if !described.is_empty() {
             let metric = kind.descriptions.metric(name, self.options.series_limit);
-            for series in kind.series.named(name).iter().filter(|series| series.is_reported) {
+            // These are held here, so they are not removed.
+            for series in described.iter().filter(|series| series.is_reported) {
                 // The same series once more: its family takes the description.
                 let again = group_of(&self.group, &labels(&series.key))
                     .map(|group| group.try_register::<H>(metric.clone()).map(drop));
                 drop(again);
             }
         }
-        drop(changes);
         if is_unit_late {
             self.counts.late_units.fetch_add(1, Relaxed);
             let group = &self.group;
@@ -272,6 +296,7 @@ impl Kept {
         let (idle, keys) = kind.series.take_idle(changes.swept_at, timeout);
         self.counts.keys.fetch_sub(keys, Relaxed);
         self.counts.removed.fetch_add(idle.len() as u64, Relaxed);
+        changes.version += u64::from(!idle.is_empty());
         // Handles go after the series are removed, so that their values are final at once.
         for series in &idle {
             let labels = labels(&series.key);
