@@ -5,7 +5,7 @@ use std::sync::atomic::{
     AtomicBool, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 
 use flowmeter_core::{Metric, MetricGroup, SharedCounter, SharedGauge, SharedHistogram, Unit};
@@ -33,6 +33,9 @@ pub(super) struct Kept {
     /// For handles of labels that cannot be groups.
     nobody: OnceLock<MetricGroup>,
     changes: Mutex<Changes>,
+    /// Held for reading from before a series is registered in the core until it is in its table: nothing is removed meanwhile. Whoever removes
+    /// has `changes` and does not wait for this, so that readers never wait for one another.
+    registering: RwLock<()>,
     counts: Counts,
 }
 
@@ -48,8 +51,8 @@ pub(super) struct Kind<H> {
 struct Changes {
     places: Places,
     swept_at: Duration,
-    /// Moves when series were removed, or described after they were registered.
-    version: u64,
+    /// How many names were described after they were used.
+    described_late: u64,
     /// Labels whose new name was told.
     told: HashSet<String>,
 }
@@ -98,6 +101,7 @@ impl Kept {
             histograms: Kind::default(),
             nobody: OnceLock::new(),
             changes: Mutex::default(),
+            registering: RwLock::default(),
             counts: Counts::default(),
         }
     }
@@ -136,28 +140,22 @@ impl Kept {
         let series = if let Some(known) = known {
             known
         } else {
-            // So that the groups of its labels stay.
-            changes.places.add(&labels(&canonical.key));
+            let _registering = self.registering.read().unwrap_or_else(PoisonError::into_inner);
             let (handle, is_reported) = loop {
-                let version = changes.version;
+                let described_late = changes.described_late;
                 drop(changes);
                 let made = match self.try_handle(kind, &canonical.key) {
                     Ok(handle) => (handle, true),
                     Err(refusal) => (self.refuse(&refusal), false),
                 };
                 changes = self.changes();
-                // Otherwise it may be of a series that was removed meanwhile, or lack what was said of it.
-                if changes.version == version || !made.1 {
+                // Otherwise it may lack what was said of it meanwhile.
+                if changes.described_late == described_late || !made.1 {
                     break made;
                 }
             };
-            if let Some(known) = kind.series.get(&canonical.key) {
-                // Another thread was faster, and has this place as well.
-                let _none_is_empty = changes.places.remove(&labels(&canonical.key));
-                known
-            } else {
-                self.add(kind, handle, canonical.key, is_reported)
-            }
+            let known = kind.series.get(&canonical.key);
+            known.unwrap_or_else(|| self.add(&mut changes, kind, handle, canonical.key, is_reported))
         };
         if canonical.is_altered && kind.series.get(key).is_none() {
             self.counts.altered.fetch_add(1, Relaxed);
@@ -200,9 +198,17 @@ impl Kept {
         H::plain(self.nobody.get_or_init(MetricGroup::noop), metric.clone())
     }
 
-    fn add<H: Bridged>(&self, kind: &Kind<H>, handle: H, key: Key, is_reported: bool) -> Arc<Series<H>> {
+    fn add<H: Bridged>(
+        &self,
+        changes: &mut Changes,
+        kind: &Kind<H>,
+        handle: H,
+        key: Key,
+        is_reported: bool,
+    ) -> Arc<Series<H>> {
         let now = self.group.clock().monotonic();
         let series = Arc::new(Series::new(handle, key, is_reported, now));
+        changes.places.add(&labels(&series.key));
         self.insert(kind, series.key.clone(), &series);
         series
     }
@@ -244,7 +250,7 @@ impl Kept {
         let (fate, is_unit_late) = kind.descriptions.describe(name, unit, text, self.options.series_limit);
         let mut described = Vec::new();
         if fate == Fate::Late {
-            changes.version += 1;
+            changes.described_late += 1;
             described = kind.series.named(name);
         }
         drop(changes);
@@ -286,6 +292,12 @@ impl Kept {
 
     fn sweep(&self, changes: &mut Changes) {
         let Some(timeout) = self.options.idle_timeout else { return };
+        let _alone = match self.registering.try_write() {
+            Ok(alone) => alone,
+            Err(TryLockError::Poisoned(alone)) => alone.into_inner(),
+            // Next time.
+            Err(TryLockError::WouldBlock) => return,
+        };
         changes.swept_at = self.group.clock().monotonic();
         self.remove_idle(&self.counters, changes, timeout);
         self.remove_idle(&self.gauges, changes, timeout);
@@ -296,7 +308,6 @@ impl Kept {
         let (idle, keys) = kind.series.take_idle(changes.swept_at, timeout);
         self.counts.keys.fetch_sub(keys, Relaxed);
         self.counts.removed.fetch_add(idle.len() as u64, Relaxed);
-        changes.version += u64::from(!idle.is_empty());
         // Handles go after the series are removed, so that their values are final at once.
         for series in &idle {
             let labels = labels(&series.key);
