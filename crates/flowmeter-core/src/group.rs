@@ -401,7 +401,7 @@ impl MetricGroup {
     }
 
     fn try_descriptor<H: MetricHandle>(&self, descriptor: &Descriptor) -> Result<H, Error> {
-        let (block, place) = self.0.register_single(self.0.scope().single_set(descriptor))?;
+        let (block, place) = self.0.register_single(&self.0.scope().single_set(descriptor))?;
         let handle = H::attach(Slot::new(Keep::adopt(block), place));
         handle.ok_or_else(|| Error::DuplicateMetric {
             metric: descriptor.metric().name().to_owned(),

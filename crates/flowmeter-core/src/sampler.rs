@@ -241,11 +241,14 @@ struct Notice {
 
 impl Notice {
     fn log(&self) {
-        let Self { group, callback, last } = self;
+        let (Self { group, last, .. }, callback) = (self, &*self.callback);
         if *last {
-            warn!(group, %callback, "too many callbacks do not return; none will be called until one does");
+            warn!(group, callback, "too many callbacks do not return; none will be called until one does");
         } else {
-            warn!(group, %callback, "a callback does not return; its group's callbacks are skipped until it does");
+            warn!(
+                group,
+                callback, "a callback does not return; its group's callbacks are skipped until it does"
+            );
         }
     }
 }
@@ -284,16 +287,19 @@ impl Callbacks {
                     if let Some(reason) = reason
                         && !std::mem::replace(&mut callback.missed, true)
                     {
-                        let (group, callback) = (self.node.identifier(), &callback.name);
-                        info!(group, %callback, reason, "metrics are missing, because what they are read from is");
+                        let (group, callback) = (self.node.identifier(), &*callback.name);
+                        info!(
+                            group,
+                            callback, reason, "metrics are missing, because what they are read from is"
+                        );
                     }
                 }
                 Err(_) => {
                     callback.output.clear();
                     core.counts.callback_panic();
                     if !std::mem::replace(&mut callback.panicked, true) {
-                        let (group, callback) = (self.node.identifier(), &callback.name);
-                        warn!(group, %callback, "a callback panicked; its series are missing while it does");
+                        let (group, callback) = (self.node.identifier(), &*callback.name);
+                        warn!(group, callback, "a callback panicked; its series are missing while it does");
                     }
                 }
             }

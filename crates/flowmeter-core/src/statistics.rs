@@ -71,7 +71,9 @@ impl Counts {
 
     pub(crate) fn refused(&self, error: &Error) {
         self.refused_registrations.add(1);
-        warn!("{error}; its values will not be reported");
+        // Names and variables may be what a request said, and one line is to stay one.
+        let error = error.to_string();
+        warn!("{}; its values will not be reported", error.escape_debug());
     }
 
     /// Counts the series of blocks that go before a reporter read them, and names where they came from.

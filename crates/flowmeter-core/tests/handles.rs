@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::sync::Barrier;
+use std::thread;
 use std::time::Duration;
 
 use flowmeter_core::{
@@ -47,6 +49,25 @@ fn a_handle_with_one_writer_moves_and_is_not_shared() {
 fn a_shared_handle_is_for_everybody() {
     assert_all!([Clone, Send, Sync] SharedCounter, SharedUpDownCounter, SharedMeter, TextGauge);
     assert_all!([Clone, Send, Sync] SharedGauge<f64>, SharedHistogram<u64>, SharedHistogram<Duration>);
+}
+
+#[test]
+fn threads_that_ask_for_a_shared_metric_together_have_the_same() {
+    let (registry, threads) = (Registry::new(), 3);
+    for round in 0..2_000 {
+        let (group, together) = (registry.add_group(&round.to_string()), Barrier::new(threads));
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    together.wait();
+                    group.shared_counter("n").inc();
+                });
+            }
+        });
+        assert_eq!(group.shared_counter("n").get(), threads as u64, "round {round}");
+        group.close();
+    }
+    assert_eq!(registry.statistics().refused_registrations, 0);
 }
 
 /// What a task does with its metrics, by `&mut` across each await.

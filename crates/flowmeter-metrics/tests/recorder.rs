@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -132,6 +133,28 @@ fn beyond_the_limit_nothing_is_recorded_and_that_is_counted() {
 }
 
 #[test]
+fn threads_that_come_together_for_the_last_key_all_have_it() {
+    let bridged = Bridged::new();
+    let options = RecorderOptions::default().with_series_limit(1);
+    for round in 0..2_000 {
+        let group = bridged.group.add_group(&round.to_string());
+        let recorder = GroupRecorder::with_options(group.clone(), options.clone());
+        let together = Barrier::new(3);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    together.wait();
+                    with_local_recorder(&recorder, || counter!("n").increment(1));
+                });
+            }
+        });
+        assert_eq!(group.shared_counter("n").get(), 3, "round {round}");
+        assert_eq!(recorder.statistics().limited, 0, "round {round}");
+        group.close();
+    }
+}
+
+#[test]
 fn threads_that_record_together_lose_nothing() {
     let bridged = Bridged::new();
     let recorder = GroupRecorder::new(bridged.group.clone());
@@ -158,7 +181,7 @@ fn threads_that_record_together_lose_nothing() {
 
 /// Remembers what families say of themselves.
 #[derive(Clone, Default)]
-struct Descriptions(Arc<std::sync::Mutex<Vec<[String; 3]>>>);
+struct Descriptions(Arc<Mutex<Vec<[String; 3]>>>);
 
 impl Reporter for Descriptions {
     fn report(&mut self, report: &Report<'_>) -> Result<(), ReportError> {
@@ -316,10 +339,10 @@ fn series_that_come_and_go_leave_room_for_others() {
     assert!(statistics.keys < 10 && statistics.removed > 90, "{statistics:?}");
 }
 
-/// Counts log lines, as a program may, with the macros.
-struct CountingSubscriber;
+/// Calls something with each log line.
+struct Listener<F>(F);
 
-impl tracing::Subscriber for CountingSubscriber {
+impl<F: Fn(&tracing::Event<'_>) + 'static> tracing::Subscriber for Listener<F> {
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
         true
     }
@@ -332,8 +355,8 @@ impl tracing::Subscriber for CountingSubscriber {
 
     fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
 
-    fn event(&self, _: &tracing::Event<'_>) {
-        counter!("log_lines").increment(1);
+    fn event(&self, event: &tracing::Event<'_>) {
+        (self.0)(event);
     }
 
     fn enter(&self, _: &tracing::span::Id) {}
@@ -341,11 +364,23 @@ impl tracing::Subscriber for CountingSubscriber {
     fn exit(&self, _: &tracing::span::Id) {}
 }
 
+/// The message and all fields, as most subscribers show them.
+#[derive(Default)]
+struct Shown(String);
+
+impl tracing::field::Visit for Shown {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
+        self.0 += &format!("{field}={value:?} ");
+    }
+}
+
 #[test]
 fn log_lines_that_count_themselves_do_not_wait_for_what_they_tell_of() {
     let bridged = Bridged::new();
     let recorder = GroupRecorder::new(bridged.group.clone());
-    tracing::subscriber::with_default(CountingSubscriber, || {
+    // As a program may count its log lines.
+    let counting = Listener(|_: &tracing::Event<'_>| counter!("log_lines").increment(1));
+    tracing::subscriber::with_default(counting, || {
         with_local_recorder(&recorder, || {
             // Each is refused, and said so within its registration.
             counter!("").increment(1);
@@ -358,6 +393,69 @@ fn log_lines_that_count_themselves_do_not_wait_for_what_they_tell_of() {
     });
     assert_eq!(recorder.statistics().nested, 1);
     assert_eq!(bridged.number("lib.log_lines"), Some(3.0));
+}
+
+#[test]
+fn a_log_line_may_wait_for_another_thread_that_registers() {
+    /// Series that are never read, as many as nearly fill what may wait for a reporter.
+    const WAITING: usize = 65_000;
+    let bridged = Bridged::new();
+    for _ in 0..WAITING {
+        let group = bridged.registry.add_group("short");
+        drop(group.counter("n"));
+        group.close();
+    }
+    let recorder = GroupRecorder::new(bridged.group.clone());
+    let (of_line, waited) = (recorder.clone(), Arc::new(Mutex::new(Vec::new())));
+    let outcomes = Arc::clone(&waited);
+    // As one that writes to what another thread has locked, which counts what it writes.
+    let waiting = Listener(move |_: &tracing::Event<'_>| {
+        let (recorder, (done, is_done)) = (of_line.clone(), mpsc::channel());
+        thread::spawn(move || {
+            with_local_recorder(&recorder, || counter!("lines_of_others").increment(1));
+            done.send(()).unwrap();
+        });
+        outcomes.lock().unwrap().push(is_done.recv_timeout(PATIENCE).is_ok());
+    });
+    tracing::subscriber::with_default(waiting, || {
+        with_local_recorder(&recorder, || {
+            for i in 0..2_000 {
+                counter!("n", "id" => i.to_string()).increment(1);
+            }
+        });
+    });
+    assert_eq!(*waited.lock().unwrap(), [true], "the core has said once that nobody reads these");
+    assert_eq!(bridged.registry.statistics().dropped_unread_series, WAITING as u64);
+    assert_eq!(bridged.number("lib.lines_of_others"), Some(1.0));
+}
+
+#[test]
+fn what_labels_say_stays_on_one_line_of_the_log() {
+    let bridged = Bridged::new();
+    let recorder =
+        GroupRecorder::with_options(bridged.group.clone(), RecorderOptions::default().with_series_limit(3));
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let of_lines = Arc::clone(&lines);
+    let keeping = Listener(move |event: &tracing::Event<'_>| {
+        let mut shown = Shown::default();
+        event.record(&mut shown);
+        of_lines.lock().unwrap().push(shown.0);
+    });
+    let evil = "x\n2026-01-01 ERROR \u{1b}[31mforged";
+    tracing::subscriber::with_default(keeping, || {
+        with_local_recorder(&recorder, || {
+            counter!("n", "path" => evil).increment(1);
+            // Refused, renamed, and beyond the limit.
+            gauge!("n", "path" => evil).set(1.0);
+            counter!("n", "host" => evil).increment(1);
+            counter!("m", "path" => evil).increment(1);
+        });
+    });
+    let lines = lines.lock().unwrap();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    for line in lines.iter() {
+        assert!(!line.contains(char::is_control), "{line:?}");
+    }
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use flowmeter_core::{Metric, MetricGroup, Registry, ReporterHandle, ReporterOptions, TaskInfo, Unit};
-use flowmeter_metrics::{GroupRecorder, MetricsFactory, MetricsReporter};
+use flowmeter_metrics::{GroupRecorder, MetricsFactory, MetricsReporter, RecorderOptions};
 use flowmeter_testkit::PATIENCE;
 use flowmeter_testkit::exposition::parse;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString};
@@ -184,6 +184,33 @@ fn a_recorder_that_panics_halfway_loses_and_doubles_nothing() {
         let told: Vec<_> = samples.iter().map(|sample| sample.value.clone()).collect();
         assert_eq!(told, vec![(1..=round).sum::<u64>().to_string(); 10]);
     }
+}
+
+#[test]
+fn counts_of_series_that_go_all_the_time_are_told_once() {
+    let (registry, reporter, exporter) = exported();
+    let options = RecorderOptions::default().with_idle_timeout(Duration::ZERO);
+    let recorder = GroupRecorder::with_options(registry.add_group("lib"), options);
+    let (threads, records) = (3, 8_000_u32);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                metrics::with_local_recorder(&recorder, || {
+                    for record in 0..records {
+                        metrics::counter!("n", "id" => (record % 5).to_string()).increment(1);
+                        metrics::describe_counter!("n", "Described again and again.");
+                    }
+                });
+            });
+        }
+        for _ in 0..50 {
+            recorder.maintain();
+            reporter.report_now(PATIENCE).unwrap();
+        }
+    });
+    reporter.report_now(PATIENCE).unwrap();
+    assert_eq!(total(&exporter, "lib_id_n", &[]), f64::from(threads * records));
+    assert!(recorder.statistics().removed > 0);
 }
 
 #[test]

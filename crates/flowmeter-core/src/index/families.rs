@@ -78,9 +78,16 @@ impl Index {
         {
             self.core.counts.clash();
             self.names_shared += 1;
-            let name = String::from_utf8_lossy(name);
+            let name = &*String::from_utf8_lossy(name);
             let first = format!("{}.{}", first.family.logical_scope(), first.family.name());
-            warn!(reporter, scope, metric, first, %name, "two metrics have one name in this reporter; the later one is withheld");
+            warn!(
+                reporter,
+                scope,
+                metric,
+                first,
+                name,
+                "two metrics have one name in this reporter; the later one is withheld"
+            );
         }
         if self.family_names.len() >= self.purge_names_at {
             // Names may be made at run time, those that nobody wants too.

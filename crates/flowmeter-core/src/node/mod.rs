@@ -262,21 +262,30 @@ impl Node {
     /// one more handle counted.
     pub(crate) fn register_single(
         self: &Arc<Self>,
-        set: Arc<FamilySet>,
+        set: &Arc<FamilySet>,
     ) -> Result<(Arc<Block>, Place), Error> {
         let wanted = &set.members[0];
-        let inner = self.lock_open()?;
-        if let Some((block, member)) = inner.registered.holder_of_any(&set)
-            && (wanted.storage, member.storage) == (Storage::Shared, Storage::Shared)
-            && wanted.family.id() == member.family.id()
-        {
-            let known = (Arc::clone(block), member.place);
-            known.0.add_handles(1);
-            return Ok(known);
+        loop {
+            let inner = self.lock_open()?;
+            if let Some((block, member)) = inner.registered.holder_of_any(set) {
+                if (wanted.storage, member.storage) == (Storage::Shared, Storage::Shared)
+                    && wanted.family.id() == member.family.id()
+                {
+                    let known = (Arc::clone(block), member.place);
+                    known.0.add_handles(1);
+                    return Ok(known);
+                }
+                let metric = member.family.name().to_owned();
+                drop(inner);
+                return Err(Error::DuplicateMetric { metric, group: self.identifier() });
+            }
+            drop(inner);
+            match self.register(Arc::clone(set)) {
+                // Another thread was faster, and what it has registered may be shared.
+                Err(Error::DuplicateMetric { .. }) => {}
+                registered => return registered.map(|block| (block, wanted.place)),
+            }
         }
-        drop(inner);
-        let place = wanted.place;
-        self.register(set).map(|block| (block, place))
     }
 
     fn insert(&self, mut inner: MutexGuard<'_, Inner>, block: &Arc<Block>) {

@@ -1,8 +1,11 @@
 //! What a recorder keeps: series by key, made as they are asked for, and removed when they are idle.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 
 use flowmeter_core::{Metric, MetricGroup, SharedCounter, SharedGauge, SharedHistogram, Unit};
@@ -30,6 +33,9 @@ pub(super) struct Kept {
     /// For handles of labels that cannot be groups.
     nobody: OnceLock<MetricGroup>,
     changes: Mutex<Changes>,
+    /// Held for reading from before a series is registered in the core until it is in its table: nothing is removed meanwhile. Whoever removes
+    /// has `changes` and does not wait for this, so that readers never wait for one another.
+    registering: RwLock<()>,
     counts: Counts,
 }
 
@@ -39,11 +45,14 @@ pub(super) struct Kind<H> {
     descriptions: Descriptions,
 }
 
-/// What series come and go under: one at a time.
+/// What series come and go under: one at a time. While it is locked nothing is registered in the core, which may log, and log lines are
+/// the program's code: they may wait for another thread that registers.
 #[derive(Default)]
 struct Changes {
     places: Places,
     swept_at: Duration,
+    /// How many names were described after they were used.
+    described_late: u64,
     /// Labels whose new name was told.
     told: HashSet<String>,
 }
@@ -92,6 +101,7 @@ impl Kept {
             histograms: Kind::default(),
             nobody: OnceLock::new(),
             changes: Mutex::default(),
+            registering: RwLock::default(),
             counts: Counts::default(),
         }
     }
@@ -113,7 +123,8 @@ impl Kept {
             return None;
         };
         if self.is_full() && self.options.idle_timeout.is_none() {
-            return self.limited(key);
+            // The last room may have gone to this very key, by another thread.
+            return kind.series.get(key).or_else(|| self.limited(key));
         }
         let canonical = canonical(key);
         let mut changes = self.changes();
@@ -129,14 +140,18 @@ impl Kept {
         let series = if let Some(known) = known {
             known
         } else {
-            let (handle, is_reported) = match self.try_handle(kind, &canonical.key) {
-                Ok(handle) => (handle, true),
-                Err(refusal) => {
-                    // It is logged, and log lines are the program's code, which may wait for another that registers.
-                    drop(changes);
-                    let handle = self.refuse(&refusal);
-                    changes = self.changes();
-                    (handle, false)
+            let _registering = self.registering.read().unwrap_or_else(PoisonError::into_inner);
+            let (handle, is_reported) = loop {
+                let described_late = changes.described_late;
+                drop(changes);
+                let made = match self.try_handle(kind, &canonical.key) {
+                    Ok(handle) => (handle, true),
+                    Err(refusal) => (self.refuse(&refusal), false),
+                };
+                changes = self.changes();
+                // Otherwise it may lack what was said of it meanwhile.
+                if changes.described_late == described_late || !made.1 {
+                    break made;
                 }
             };
             let known = kind.series.get(&canonical.key);
@@ -152,7 +167,8 @@ impl Kept {
             let group = &self.group;
             warn!(
                 ?group,
-                "label `{label}` is the variable `{PREFIX}{label}`, since none can be named like it"
+                ?label,
+                "this label is a variable with `{PREFIX}` before it, since none can be named like it"
             );
         }
         Some(series)
@@ -199,11 +215,12 @@ impl Kept {
 
     fn insert<H: Bridged>(&self, kind: &Kind<H>, key: Key, series: &Arc<Series<H>>) {
         kind.series.insert(key, series);
-        self.counts.keys.fetch_add(1, Relaxed);
+        // Whoever finds no room finds all keys that have it.
+        self.counts.keys.fetch_add(1, Release);
     }
 
     fn is_full(&self) -> bool {
-        self.counts.keys.load(Relaxed) >= self.options.series_limit
+        self.counts.keys.load(Acquire) >= self.options.series_limit
     }
 
     /// Gives nothing for a key that there is no room for.
@@ -211,7 +228,14 @@ impl Kept {
         self.counts.limited.fetch_add(1, Relaxed);
         if !self.counts.is_limit_told.swap(true, Relaxed) {
             let (group, limit) = (&self.group, self.options.series_limit);
-            warn!(?group, limit, key = %key, "there are as many keys as there can be; further ones are not recorded");
+            // Shown as Rust would write it: labels may be what a request said.
+            let key = key.to_string();
+            warn!(
+                ?group,
+                limit,
+                ?key,
+                "there are as many keys as there can be; further ones are not recorded"
+            );
         }
         None
     }
@@ -222,18 +246,24 @@ impl Kept {
             self.counts.nested.fetch_add(1, Relaxed);
             return;
         };
-        let changes = self.changes();
+        let mut changes = self.changes();
         let (fate, is_unit_late) = kind.descriptions.describe(name, unit, text, self.options.series_limit);
+        let mut described = Vec::new();
         if fate == Fate::Late {
+            changes.described_late += 1;
+            described = kind.series.named(name);
+        }
+        drop(changes);
+        if !described.is_empty() {
             let metric = kind.descriptions.metric(name, self.options.series_limit);
-            for series in kind.series.named(name).iter().filter(|series| series.is_reported) {
+            // These are held here, so they are not removed.
+            for series in described.iter().filter(|series| series.is_reported) {
                 // The same series once more: its family takes the description.
                 let again = group_of(&self.group, &labels(&series.key))
                     .map(|group| group.try_register::<H>(metric.clone()).map(drop));
                 drop(again);
             }
         }
-        drop(changes);
         if is_unit_late {
             self.counts.late_units.fetch_add(1, Relaxed);
             let group = &self.group;
@@ -262,6 +292,12 @@ impl Kept {
 
     fn sweep(&self, changes: &mut Changes) {
         let Some(timeout) = self.options.idle_timeout else { return };
+        let _alone = match self.registering.try_write() {
+            Ok(alone) => alone,
+            Err(TryLockError::Poisoned(alone)) => alone.into_inner(),
+            // Next time.
+            Err(TryLockError::WouldBlock) => return,
+        };
         changes.swept_at = self.group.clock().monotonic();
         self.remove_idle(&self.counters, changes, timeout);
         self.remove_idle(&self.gauges, changes, timeout);

@@ -147,7 +147,7 @@ impl GroupRecorder {
         self.0.group()
     }
 
-    /// Removes what is idle, now. It is done without this call as well, see
+    /// Removes what is idle, now, unless another thread is registering a series at the moment. It is done without this call as well, see
     /// [`with_idle_timeout`](RecorderOptions::with_idle_timeout); without a timeout nothing is removed.
     pub fn maintain(&self) {
         self.0.maintain();

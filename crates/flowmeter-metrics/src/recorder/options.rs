@@ -6,7 +6,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RecorderOptions {
-    /// How many keys there are at most, of all kinds together: 10,000. What a library records under further ones is not kept.
+    /// How many keys there are at most, of all kinds together: 10,000, and one more for each thread that comes with a key at the moment
+    /// when the last room goes. What a library records under further ones is not kept.
     pub series_limit: usize,
     /// How long nobody must have asked for a series whose handles are all dropped before it is removed: never.
     pub idle_timeout: Option<Duration>,
