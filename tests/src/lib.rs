@@ -40,6 +40,11 @@ pub struct SendByOtlp;
 #[doc = include_str!("../../docs/how-to/read-with-jconsole.md")]
 pub struct ReadWithJconsole;
 
+/// The example in the how-to compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/how-to/write-to-the-log.md")]
+pub struct WriteToTheLog;
+
 mod backends;
 mod collector;
 mod compression;

@@ -1,10 +1,31 @@
 //! Documents say what is so.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where the document is, for its links.
 const EXPLANATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/explanation");
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The files below a folder that end in `.md`.
+fn pages(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(folder).expect("it is there").map(|entry| entry.expect("it can be read").path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let is_page = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md");
+    let below = folders.iter().flat_map(|folder| pages(folder));
+    files.into_iter().filter(is_page).chain(below).collect()
+}
+
+/// The files of this repository that the links of a page lead to.
+fn targets(page: &Path) -> Vec<PathBuf> {
+    let text = fs::read_to_string(page).expect("it is there");
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let paths = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
+    let paths = paths.map(|target| target.split('#').next().unwrap_or(target));
+    paths.map(|path| page.parent().unwrap_or(page).join(path)).collect()
+}
 
 /// A test and the file that has it, as ``[`crate::file::test`](path)``.
 fn link(cell: &str) -> Option<(&str, &str)> {
@@ -52,4 +73,21 @@ fn every_flaw_of_flink_has_tests_that_exist() {
         })
         .collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+#[test]
+fn links_lead_to_files_and_the_list_of_documents_has_all() {
+    let docs = Path::new(ROOT).join("docs");
+    let documents = pages(&docs);
+    let others = ["README.md", "CONTRIBUTING.md"].map(|name| Path::new(ROOT).join(name));
+    let links =
+        |page: &PathBuf| targets(page).into_iter().map(|target| (page.clone(), target)).collect::<Vec<_>>();
+    let dead: Vec<_> =
+        documents.iter().chain(&others).flat_map(links).filter(|(_, target)| !target.exists()).collect();
+    assert!(dead.is_empty(), "{dead:#?}");
+
+    let list = docs.join("README.md");
+    let listed = targets(&list);
+    let missing: Vec<_> = documents.iter().filter(|page| **page != list && !listed.contains(page)).collect();
+    assert!(missing.is_empty(), "docs/README.md does not name {missing:#?}");
 }

@@ -63,7 +63,11 @@ fn texts_that_are_none() {
             ("[a]: 1", "line 1: this is no YAML: a key is no text"),
             (
                 "a:\n\tb: 1",
-                "line 2: this is no YAML: tabs disallowed within this context (block indentation)",
+                "line 2: this is no YAML: tabs disallowed within this context (block indentation): indent with spaces",
+            ),
+            (
+                "a: 1\nb: *:*:counter",
+                "line 2: this is no YAML: while parsing node, found unknown anchor: put a text that begins with `*` or `&` in quotes",
             ),
         ],
     );
@@ -128,9 +132,10 @@ fn keys_that_are_unknown() {
                 "metrics.repoter.prom.port = 1",
                 "line 1: unknown key `metrics.repoter.prom.port`: did you mean `metrics.reporter.prom.port`?",
             ),
+            ("reporters = 'prom'", "line 1: unknown key `reporters`: did you mean `metrics.reporters`?"),
             (
-                "reporters = 'prom'",
-                "line 1: `reporters` is no table of keys: give what is below it, each by its key",
+                "metrics.reporter = ['prom']",
+                "line 1: unknown key `metrics.reporter`: did you mean `metrics.reporters`?",
             ),
             ("reporters.'' = 1", "line 1: `reporters` cannot be ``, a reporter has a name: put one below it"),
             (

@@ -268,3 +268,22 @@ metrics:
 ";
     assert_eq!(started(text, &[]), ["prom"]);
 }
+
+#[test]
+fn keys_that_flink_has_renamed_are_taken_by_their_earlier_names() {
+    let text = "
+metrics.scope.tm: <host>.tm
+metrics.scope.tm.job: <host>.<job_name>
+state.backend.latency-track.keyed-state-enabled: true
+state.backend.latency-track.sample-interval: 7
+state.latency-track.sample-interval: 9
+";
+    let flowmeter = Flowmeter::builder().with_config(Config::from_yaml(text).unwrap()).start().unwrap();
+    let task_manager = flowmeter.task_manager("a", "tm-1");
+    let job = task_manager.job("1", "wordcount");
+    assert_eq!(job.view().identifier(), "a.wordcount");
+    let tracking = flowmeter.settings().state_latency;
+    assert!(tracking.is_enabled);
+    assert_eq!(tracking.sample_interval.get(), 9, "the new name comes first");
+    assert!(Config::from_toml("metrics.scope.tm.job = '<host>'").is_err(), "this is Flink's alone");
+}

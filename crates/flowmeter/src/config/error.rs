@@ -68,6 +68,19 @@ pub enum ConfigFileError {
         nearest: Option<String>,
     },
 
+    /// A key of which the feature is not on.
+    #[error(
+        "{place}: `{key}` takes the feature `{feature}` of the crate `flowmeter`: enable it, or leave the key out"
+    )]
+    NotBuiltIn {
+        /// Where it is.
+        place: Place,
+        /// The key.
+        key: String,
+        /// The feature.
+        feature: &'static str,
+    },
+
     /// A value that no key can have.
     #[error("{place}: `{key}` cannot be {what}: give a text, a list of texts, or a table with further keys")]
     Unfit {

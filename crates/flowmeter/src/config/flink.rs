@@ -98,6 +98,18 @@ pub(super) const SYNONYMS: &[(&str, &str, &str)] = &[
     ("otlp", "report-timeout", "export-completion-timeout-millis"),
 ];
 
+/// What a key is called now that Flink still takes by its earlier name, as `MetricOptions` and `StateLatencyTrackOptions` of
+/// Flink 2 have them.
+pub(super) fn renamed(key: &str) -> Option<String> {
+    match key {
+        "metrics.scope.jm.job" => Some("metrics.scope.jm-job".to_owned()),
+        "metrics.scope.tm.job" => Some("metrics.scope.tm-job".to_owned()),
+        _ => {
+            key.strip_prefix("state.backend.latency-track.").map(|rest| format!("state.latency-track.{rest}"))
+        }
+    }
+}
+
 /// Finds a factory of Flink's by its class. Packages have changed, and Flink's documentation has some that never were.
 pub(super) fn find(class: &str) -> Option<&'static FlinkFactory> {
     let (_, name) = class.strip_prefix("org.apache.flink.")?.rsplit_once('.')?;

@@ -6,7 +6,7 @@ use tracing::debug;
 
 use super::entries::{Entries, Entry, Written, rest_below};
 use super::error::{legible, nearest};
-use super::{ConfigFileError, Place, settings};
+use super::{ConfigFileError, Place, flink, settings};
 
 /// Where a reporter is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,6 +138,13 @@ impl Layout {
             }
             return Ok(());
         }
+        if let Some(key) = flink::renamed(&key).filter(|_| is_shared) {
+            // Both may be there, of which Flink takes the new one.
+            if entry.value != Written::Nothing {
+                self.globals.entry(key).or_insert(entry);
+            }
+            return Ok(());
+        }
         if settings::WITHOUT_EFFECT.contains(&key.as_str()) {
             debug!("{}: `{key}` has no effect: it is about what only Flink has", entry.place);
             return Ok(());
@@ -148,7 +155,14 @@ impl Layout {
         if is_above_known(&key) {
             return match entry.value {
                 Written::Nothing => Ok(()),
-                _ => Err(ConfigFileError::NotTable { place: entry.place, key }),
+                _ => Err(match Space::ALL.into_iter().find(|space| space.prefix() == key) {
+                    // These are names, which go into the list.
+                    Some(space) => {
+                        let nearest = Some(space.list().to_owned());
+                        ConfigFileError::UnknownKey { place: entry.place, key, nearest }
+                    }
+                    None => ConfigFileError::NotTable { place: entry.place, key },
+                }),
             };
         }
         Err(unknown(&key, entry.place))

@@ -205,9 +205,27 @@ fn planned(id: &Id, given: &Section, globals: &Entries, types: &Types) -> Result
     }
     check(&section, factory.as_ref()).map_err(|source| {
         let place = place_of(&source, &path, &entries).unwrap_or_else(|| given.place.clone());
-        ConfigFileError::Section { place, source }
+        without_tls(&place, &source, &path, factory.reporter_type())
+            .unwrap_or(ConfigFileError::Section { place, source })
     })?;
     Ok(Planned { name: id.reporter_name(), factory: Arc::clone(factory), section, is_certain: true })
+}
+
+/// That a key is unknown because the feature that brings it is not on.
+fn without_tls(
+    place: &Place,
+    error: &ConfigError,
+    path: &str,
+    reporter_type: &str,
+) -> Option<ConfigFileError> {
+    let ConfigError::UnknownKey { key, .. } = error else { return None };
+    let is_of_tls = rest_below(key, path).is_some_and(|key| rest_below(key, "tls").is_some());
+    let has_it = cfg!(feature = "tls") || !matches!(reporter_type, "jmx" | "prometheus");
+    (is_of_tls && !has_it).then(|| ConfigFileError::NotBuiltIn {
+        place: place.clone(),
+        key: legible(key),
+        feature: "tls",
+    })
 }
 
 /// Puts keys in the place of what Flink calls them.
@@ -310,6 +328,23 @@ reporters.c.type: otlp
                 part("a.events", "logs", "*:*:*"),
                 part("b.events", "logs", "*:x"),
             ]
+        );
+    }
+}
+
+#[cfg(all(test, feature = "prometheus", not(feature = "tls")))]
+mod without_tls {
+    use crate::Flowmeter;
+    use crate::config::Config;
+
+    #[test]
+    fn a_key_of_tls_names_its_feature() {
+        let config = Config::from_toml("[reporters.prometheus]\ntls.certificate = 'server.pem'").unwrap();
+        let error = Flowmeter::builder().with_config(config).start().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "line 2: `reporters.prometheus.tls.certificate` takes the feature `tls` of the crate `flowmeter`: enable it, or leave the \
+             key out"
         );
     }
 }

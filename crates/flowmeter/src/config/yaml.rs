@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
             Some(Err(error)) => Err(ConfigFileError::Syntax {
                 place: Place::line(self.origin, error.marker().line()),
                 language: "YAML",
-                message: error.info().to_owned(),
+                message: explained(error.info()),
             }),
             None => Ok((Event::StreamEnd, Span::default())),
         }
@@ -132,6 +132,18 @@ impl<'a> Reader<'a> {
     fn wrong(&self, span: &Span, message: &str) -> ConfigFileError {
         ConfigFileError::Syntax { place: self.place(span), language: "YAML", message: message.to_owned() }
     }
+}
+
+/// What the parser says, and what to do about the mistakes that are easily made in this configuration: filters begin with `*`.
+fn explained(message: &str) -> String {
+    let advice = if message.contains("anchor") {
+        ": put a text that begins with `*` or `&` in quotes"
+    } else if message.contains("tabs disallowed") {
+        ": indent with spaces"
+    } else {
+        ""
+    };
+    format!("{message}{advice}")
 }
 
 /// Whether it is YAML's word for nothing.
