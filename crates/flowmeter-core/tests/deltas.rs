@@ -467,3 +467,31 @@ fn two_names_of_one_group_that_are_one_in_the_backend_clash() {
     (0..2).for_each(|_| handle.report_now(PATIENCE).unwrap());
     assert_eq!(backend.sum(".a_b"), 101, "what was withheld is not part of it");
 }
+
+#[test]
+fn a_group_that_comes_back_in_another_thread_while_it_closes_is_counted_once() {
+    const ROUNDS: u64 = 500;
+    let (registry, handle, backend) = with_backend();
+    let parent = registry.add_group("parent");
+    let mut group = parent.add_group("g");
+    let mut counter = group.counter("n");
+    for _ in 0..ROUNDS {
+        counter.inc();
+        let (old_group, old_counter) = (group, counter);
+        (group, counter) = thread::scope(|scope| {
+            scope.spawn(move || {
+                drop(old_counter);
+                old_group.close();
+            });
+            scope.spawn(|| handle.report_now(PATIENCE).unwrap());
+            loop {
+                let group = parent.add_group("g");
+                if let Ok(counter) = group.try_register::<Counter>("n") {
+                    break (group, counter);
+                }
+            }
+        });
+    }
+    handle.report_now(PATIENCE).unwrap();
+    assert_eq!((backend.total(), registry.statistics().clashes), (ROUNDS, 0));
+}

@@ -352,9 +352,14 @@ impl Node {
 
     /// Closes this group and all below it, once.
     pub(crate) fn close(self: &Arc<Self>) {
-        let unlinked = self.parent.as_ref().and_then(|parent| parent.lock().children.as_mut()?.unlink(self));
-        drop(unlinked);
         let now = self.core.clock.monotonic();
+        let unlinked = self.parent.as_ref().and_then(|parent| {
+            let mut siblings = parent.lock();
+            // Before another one can be in its place, which would be there at the same time.
+            self.lifecycle.close(now);
+            siblings.children.as_mut()?.unlink(self)
+        });
+        drop(unlinked);
         let mut open = vec![Arc::clone(self)];
         while let Some(node) = open.pop() {
             let mut inner = node.lock();
