@@ -75,10 +75,13 @@ impl Drop for Folder {
     }
 }
 
-/// Counts the words of all files of a folder in another way: byte by byte, in one process.
+/// Counts the words of all files of a folder, but not of those that it has links to, in another way: byte by byte, in one process.
 fn count_words(path: &Path, counts: &mut BTreeMap<String, u64>) {
     for entry in fs::read_dir(path).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_symlink() {
+            continue;
+        }
         if path.is_dir() {
             count_words(&path, counts);
             continue;
