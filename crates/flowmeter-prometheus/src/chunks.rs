@@ -94,16 +94,19 @@ impl Kept {
     /// as `stall`, nor once `patience` is over.
     pub(crate) fn wait_for(&self, most: usize, stall: Duration, patience: Duration) -> bool {
         let start = Instant::now();
+        let mut let_go = start;
         let mut kept = self.lock();
         while *kept > most {
-            let before = *kept;
-            let rest = patience.saturating_sub(start.elapsed());
-            let (now, _) =
-                self.0.1.wait_timeout(kept, stall.min(rest)).unwrap_or_else(PoisonError::into_inner);
-            if *now > most && (*now >= before || start.elapsed() >= patience) {
+            // One that lets go tells so a little later, so being told need not mean that anything has changed since.
+            let rest = stall.saturating_sub(let_go.elapsed()).min(patience.saturating_sub(start.elapsed()));
+            if rest.is_zero() {
                 return false;
             }
-            kept = now;
+            let before = *kept;
+            kept = self.0.1.wait_timeout(kept, rest).unwrap_or_else(PoisonError::into_inner).0;
+            if *kept < before {
+                let_go = Instant::now();
+            }
         }
         true
     }
@@ -129,6 +132,26 @@ impl Drop for Chunk {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_is_told_of_nothing_goes_on_waiting() {
+        const PATIENCE: Duration = Duration::from_secs(60);
+        let kept = Kept::default();
+        kept.add(10);
+        let teller = kept.clone();
+        let telling = std::thread::spawn(move || {
+            for _ in 0..100 {
+                teller.0.1.notify_all();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            teller.remove(10);
+        });
+        assert!(kept.wait_for(5, PATIENCE, PATIENCE));
+        telling.join().unwrap();
+        kept.add(10);
+        assert!(!kept.wait_for(5, Duration::from_millis(1), PATIENCE), "readers let go of nothing");
+        assert!(!kept.wait_for(5, PATIENCE, Duration::from_millis(1)), "there is no time left");
+    }
 
     /// Writes chunks of one letter each, and keeps those that `keeps` says. Returns what was kept, and where all were.
     fn write(writer: &ChunkWriter, chunks: u8, keeps: impl Fn(usize) -> bool) -> (Vec<Bytes>, Vec<usize>) {
